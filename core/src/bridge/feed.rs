@@ -1,0 +1,285 @@
+//! The end towards Redis: its session, its link and its network; and the way of a sample from there into an outbox.
+
+use super::broker::Broker;
+use super::rejects::Rejects;
+use crate::config::{Config, Endpoint};
+use crate::log::{Shown, Text, debug};
+use crate::net::Network;
+use crate::net::link::{ClosedBy, Link, Protocol, Retry, Target};
+use crate::observer::Observer;
+use crate::outbox::Message;
+use crate::redis::session::{Close, Incoming, Session, State, Storage};
+use crate::routes::Routes;
+use crate::sample::{Rejection, Sample};
+use crate::time::Instant;
+
+/// The subscription at work.
+pub struct Feed<'a, N: Network> {
+    session: Session<'a>,
+    link: Link<N::TcpSocket>,
+    net: N,
+    rejects: Rejects,
+}
+
+/// What goes on in the next bridge, with the same storage and the same Redis.
+pub struct Suspended<N: Network> {
+    session: State,
+    link: Link<N::TcpSocket>,
+    net: N,
+}
+
+impl<'a, N: Network> Feed<'a, N> {
+    pub fn new(config: &'a Config<'a>, storage: Storage<'a>, net: N) -> Self {
+        Feed {
+            session: Session::new(&config.redis, storage),
+            link: Link::default(),
+            net,
+            rejects: Rejects::default(),
+        }
+    }
+
+    /// The feed that [`Feed::suspend`] ended: its connection goes on, and the channels of `config` are subscribed to.
+    pub fn resume(config: &'a Config<'a>, storage: Storage<'a>, suspended: Suspended<N>) -> Self {
+        let Suspended { session, link, net } = suspended;
+        Feed {
+            session: Session::resume(&config.redis, storage, session),
+            link,
+            net,
+            rejects: Rejects::default(),
+        }
+    }
+
+    /// Ends the feed here, and keeps what is needed to go on; `None` if a command is half written: then only a new
+    /// connection helps.
+    #[must_use]
+    pub fn suspend(mut self) -> Option<Suspended<N>> {
+        match self.session.suspend() {
+            Some(session) => Some(Suspended {
+                session,
+                link: self.link,
+                net: self.net,
+            }),
+            None => {
+                self.link.end(&mut self.net);
+                None
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn session(&self) -> &Session<'a> {
+        &self.session
+    }
+
+    #[must_use]
+    pub fn net(&self) -> &N {
+        &self.net
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        config: &Config<'_>,
+        routes: &mut Routes<'a>,
+        brokers: &mut [Broker<'a, N>],
+        observer: &mut dyn Observer,
+    ) -> Instant {
+        let (host, port) = match config.redis.endpoint {
+            Endpoint::Tcp { host, port } => (host, port),
+            // The port's network knows the path; the address is not used.
+            Endpoint::Unix(path) => (path, 0),
+        };
+        let target = Target {
+            name: "redis",
+            host,
+            port,
+        };
+        let mut listen = Listen {
+            session: &mut self.session,
+            routes,
+            brokers,
+            observer,
+            rejects: &mut self.rejects,
+        };
+        self.link.poll(now, &mut self.net, target, &mut listen)
+    }
+
+    pub(super) fn end(&mut self) {
+        self.link.end(&mut self.net);
+    }
+}
+
+/// The session as its link drives it, with all that its messages touch.
+struct Listen<'l, 'a, N: Network> {
+    session: &'l mut Session<'a>,
+    routes: &'l mut Routes<'a>,
+    brokers: &'l mut [Broker<'a, N>],
+    observer: &'l mut dyn Observer,
+    rejects: &'l mut Rejects,
+}
+
+impl<N: Network> Protocol for Listen<'_, '_, N> {
+    type Close = Close;
+
+    fn opened(&mut self, now: Instant) -> Result<(), Close> {
+        self.session.opened(now)
+    }
+
+    fn input(&mut self) -> &mut [u8] {
+        self.session.input()
+    }
+
+    fn received(&mut self, count: usize, now: Instant) -> Result<(), Close> {
+        self.session.received(count, now);
+        let Listen {
+            session,
+            routes,
+            brokers,
+            observer,
+            rejects,
+        } = self;
+        let mut onward = Onward {
+            now,
+            routes,
+            brokers,
+            observer: *observer,
+            rejects,
+        };
+        while let Some(incoming) = session.next_incoming()? {
+            match incoming {
+                Incoming::Message { channel, payload } => {
+                    if let Err(NotOurs) = onward.forward(channel, payload) {
+                        let mut name = heapless::Vec::<u8, { crate::config::MAX_CHANNEL }>::new();
+                        if name.extend_from_slice(channel).is_ok() {
+                            session.unsubscribe(&name);
+                        }
+                    }
+                }
+                Incoming::Oversized {
+                    channel: Some(channel),
+                } => onward.reject_oversized(channel),
+                Incoming::Oversized { channel: None } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, _: Instant) -> Result<&[u8], Close> {
+        self.session.output(self.routes)
+    }
+
+    fn sent(&mut self, count: usize, _: Instant) {
+        self.session.sent(count);
+    }
+
+    fn deadline(&self) -> Instant {
+        self.session.deadline()
+    }
+
+    fn expire(&mut self, now: Instant) -> Result<(), Close> {
+        self.session.expire(now)
+    }
+
+    fn closed(&mut self, by: &ClosedBy<Close>, _: Instant) -> Retry {
+        self.session.closed();
+        match by {
+            ClosedBy::Us(close) if close.is_permanent() => Retry::Permanent,
+            _ => Retry::BackOff,
+        }
+    }
+}
+
+/// The way of a message, from its channel to an outbox.
+struct Onward<'o, 'a, N: Network> {
+    now: Instant,
+    routes: &'o mut Routes<'a>,
+    brokers: &'o mut [Broker<'a, N>],
+    observer: &'o mut dyn Observer,
+    rejects: &'o mut Rejects,
+}
+
+/// The channel belongs to no enabled signal.
+struct NotOurs;
+
+impl<'a, N: Network> Onward<'_, 'a, N> {
+    fn forward(&mut self, channel: &[u8], payload: &[u8]) -> Result<(), NotOurs> {
+        self.observer.redis_message(channel, payload);
+        let number = self.routes.find(channel).ok_or(NotOurs)?;
+        let signal = self.routes.signal(number).ok_or(NotOurs)?;
+        let broker = broker_of(self.brokers, signal.device).ok_or(NotOurs)?;
+        let device = broker.device();
+        let counters = broker.session_mut().counters_mut();
+        counters.received += 1;
+        let sample = match Sample::parse(payload) {
+            Ok(sample) => sample,
+            Err(rejection) => {
+                counters.rejected += 1;
+                self.rejects.report(self.now, device, channel, rejection);
+                return Ok(());
+            }
+        };
+        if device.threshold && self.routes.is_repetition(number, &sample) {
+            counters.suppressed += 1;
+            debug!("{}: {} is unchanged", device.alias, Text(channel));
+            return Ok(());
+        }
+        let topic = signal.topic.map_or(channel, str::as_bytes);
+        debug!(
+            "{}: {} {} goes to {}",
+            device.alias,
+            Text(channel),
+            Text(payload),
+            Text(topic)
+        );
+        let message = Message {
+            signal: number,
+            topic,
+            payload: sample.payload(),
+        };
+        let mut dropped = 0;
+        let routes = &mut *self.routes;
+        let queued = broker.session_mut().queue(&message, |lost| {
+            dropped += 1;
+            routes.forget(lost);
+        });
+        match queued {
+            Ok(()) => self.routes.remember(number, &sample),
+            Err(full) => {
+                dropped += 1;
+                self.routes.forget(number);
+                debug!("{}: {}", device.alias, Shown(full));
+            }
+        }
+        broker.session_mut().count_dropped(dropped);
+        Ok(())
+    }
+
+    /// A message that is too long even for the buffer: no one sees its text.
+    fn reject_oversized(&mut self, channel: &[u8]) {
+        let Some(signal) = self
+            .routes
+            .find(channel)
+            .and_then(|number| self.routes.signal(number))
+        else {
+            return;
+        };
+        let Some(broker) = broker_of(self.brokers, signal.device) else {
+            return;
+        };
+        let counters = broker.session_mut().counters_mut();
+        counters.received += 1;
+        counters.rejected += 1;
+        let device = broker.device();
+        self.rejects
+            .report(self.now, device, channel, Rejection::TooLong);
+    }
+}
+
+/// The brokers stand in the order of their devices; disabled devices have none.
+fn broker_of<'s, 'a, N: Network>(
+    brokers: &'s mut [Broker<'a, N>],
+    device: u16,
+) -> Option<&'s mut Broker<'a, N>> {
+    let position = brokers.binary_search_by_key(&device, Broker::number).ok()?;
+    brokers.get_mut(position)
+}

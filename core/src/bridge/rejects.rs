@@ -1,0 +1,47 @@
+//! Rejected messages are reported one by one, but not without limit: a broken producer must not fill the log.
+
+use crate::config::Device;
+use crate::log::{Shown, Text, warning};
+use crate::sample::Rejection;
+use crate::time::{Instant, SECOND};
+
+/// So many lines in so many milliseconds.
+const LINES: u32 = 10;
+const WINDOW: u64 = 10 * SECOND;
+
+/// The reports of the current window.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rejects {
+    window: Instant,
+    count: u32,
+}
+
+impl Rejects {
+    pub(super) fn report(
+        &mut self,
+        now: Instant,
+        device: &Device<'_>,
+        channel: &[u8],
+        reason: Rejection,
+    ) {
+        if now.since(self.window) >= WINDOW {
+            let hidden = self.count.saturating_sub(LINES);
+            if hidden > 0 {
+                warning!("{} more messages were rejected", hidden);
+            }
+            *self = Rejects {
+                window: now,
+                count: 0,
+            };
+        }
+        self.count = self.count.saturating_add(1);
+        if self.count <= LINES {
+            warning!(
+                "{}: rejected a message on {}: {}",
+                device.alias,
+                Text(channel),
+                Shown(reason)
+            );
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What are the rules of a row of the Devices tab? (Manual chapter 22, "MQTT parameters for Devices tab".)
+
+use super::check::{Fields, MAX_MQTT_STRING};
+use super::finding::Problem;
+use super::json::SyntaxError;
+use super::key::Key;
+use super::parse::Abilities;
+use super::topic;
+use super::{Auth, Credentials, Device, Secret, Tls, Version, Will};
+
+/// Bytes of `buffer_size`, both ends allowed.
+const BUFFER_SIZE: (i64, i64) = (1024, 1 << 30);
+
+/// Seconds: less would be mostly keep-alive traffic.
+const MIN_KEEP_ALIVE: u16 = 5;
+
+/// Bytes of a client identifier in MQTT 3.1, at most (MQTT 3.1, 3.1 CONNECT, Client Identifier).
+const MAX_CLIENT_ID_3_1: usize = 23;
+
+/// The settings of a row whose protocol is MQTT; where one is wrong, its default, after reporting it.
+///
+/// `alias` is the row's `device_alias`, empty if it was missing.
+pub(super) fn device<'a>(
+    fields: &mut Fields<'_, 'a, '_>,
+    alias: &'a str,
+) -> Result<Device<'a>, SyntaxError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !alias.bytes().all(allowed) {
+        let value = fields.shown(Key::DeviceAlias);
+        fields.error(Key::DeviceAlias, Problem::NotAnAlias(value));
+    }
+    let default = Device::default();
+    let name = fields.required(Key::Name);
+    let host = fields.host(Key::Ip);
+    fields.require(Key::Ip, None);
+    let device = Device {
+        name: name.unwrap_or_default(),
+        alias,
+        enable: fields.boolean(Key::Enable, default.enable),
+        host: host.unwrap_or_default(),
+        port: fields.integer16(Key::Port, 1, default.port),
+        threshold: fields.boolean(Key::EnableThreshold, default.threshold),
+        qos: fields.qos(Key::MqttQos),
+        retain: fields.boolean(Key::MqttRetain, default.retain),
+        auth: auth(fields),
+        will: will(fields),
+        client_id: fields.mqtt_string(Key::ClientId),
+        version: version(fields),
+        keep_alive: fields.integer16(Key::KeepAlive, MIN_KEEP_ALIVE, default.keep_alive),
+        buffer_size: fields
+            .integer(Key::BufferSize, BUFFER_SIZE.0, BUFFER_SIZE.1)
+            .and_then(|bytes| bytes.try_into().ok()),
+        max_inflight: fields.integer16(Key::MaxInflight, 1, default.max_inflight),
+    };
+    let bytes = device.client_id.map_or(0, str::len);
+    if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
+        let problem = Problem::TooLong {
+            bytes,
+            limit: MAX_CLIENT_ID_3_1,
+            because: Some("mqtt_version=3.1"),
+        };
+        fields.error(Key::ClientId, problem);
+    }
+    if device.enable {
+        built_in(fields, &device);
+    }
+    fields.keys()?;
+    Ok(device)
+}
+
+/// A device that is not enabled may ask for what this build does not have.
+fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
+    let Abilities { tls, mqtt5 } = fields.check.abilities;
+    if matches!(device.auth, Auth::Tls(_)) && !tls {
+        fields.error(Key::Auth, Problem::NotBuiltIn("TLS"));
+    }
+    if device.version == Version::V5 && !mqtt5 {
+        fields.error(Key::MqttVersion, Problem::NotBuiltIn("MQTT 5"));
+    }
+}
+
+#[derive(Clone, Copy)]
+enum AuthKind {
+    None,
+    Password,
+    Tls,
+}
+
+const CREDENTIAL_KEYS: [Key; 2] = [Key::Username, Key::Password];
+const TLS_KEYS: [Key; 3] = [Key::CaCertificate, Key::ClientCertificate, Key::ClientKey];
+
+fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
+    let words = [
+        ("none", AuthKind::None),
+        ("password", AuthKind::Password),
+        ("tls", AuthKind::Tls),
+    ];
+    let kind = fields.word(Key::Auth, &words, "none, password or tls");
+    fields.require(Key::Auth, None);
+
+    let username = fields.mqtt_string(Key::Username);
+    let password = fields
+        .bounded(Key::Password, MAX_MQTT_STRING)
+        .map(Secret::new);
+    let credentials = username.map(|username| Credentials { username, password });
+    let tls = Tls {
+        ca_certificate: fields.path(Key::CaCertificate).unwrap_or_default(),
+        client_certificate: fields.path(Key::ClientCertificate).unwrap_or_default(),
+        client_key: fields.path(Key::ClientKey).unwrap_or_default(),
+        verify_hostname: fields.boolean(Key::TlsVerifyHostname, true),
+        credentials,
+    };
+
+    match kind {
+        None => Auth::None,
+        Some(AuthKind::None) => {
+            ignored(fields, &CREDENTIAL_KEYS, "auth=none");
+            ignored(fields, &TLS_KEYS, "auth=none");
+            Auth::None
+        }
+        Some(AuthKind::Password) => {
+            required(fields, &CREDENTIAL_KEYS, "auth=password");
+            ignored(fields, &TLS_KEYS, "auth=password");
+            credentials.map_or(Auth::None, Auth::Password)
+        }
+        Some(AuthKind::Tls) => {
+            required(fields, &TLS_KEYS, "auth=tls");
+            if fields.row.is_given(Key::Password) {
+                // [MQTT-3.1.2-22]
+                required(fields, &[Key::Username], "password");
+            }
+            if !tls.verify_hostname {
+                fields.warn(Key::TlsVerifyHostname, Problem::HostNotVerified);
+            }
+            Auth::Tls(tls)
+        }
+    }
+}
+
+fn will<'a>(fields: &mut Fields<'_, 'a, '_>) -> Option<Will<'a>> {
+    let wanted = fields.boolean(Key::UseLastWill, false);
+    let topic = fields.text(Key::LastWillTopic);
+    let message = fields.bounded(Key::LastWillMessage, MAX_MQTT_STRING);
+    let qos = fields.qos(Key::LastWillQos);
+    let retain = fields.boolean(Key::LastWillRetain, false);
+    if !wanted {
+        return None;
+    }
+    required(fields, &[Key::LastWillTopic], "use_last_will=1");
+    let topic = topic?;
+    if let Some(flaw) = topic::flaw(topic) {
+        let value = fields.shown(Key::LastWillTopic);
+        fields.error(Key::LastWillTopic, Problem::Topic { value, flaw });
+    }
+    Some(Will {
+        topic,
+        message: message.unwrap_or_default(),
+        qos,
+        retain,
+    })
+}
+
+fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
+    let words = [
+        ("auto", Version::Auto),
+        ("3.1", Version::V3_1),
+        ("3.1.1", Version::V3_1_1),
+        ("5", Version::V5),
+    ];
+    let version = fields.word(Key::MqttVersion, &words, "auto, 3.1, 3.1.1 or 5");
+    version.unwrap_or_default()
+}
+
+fn required(fields: &mut Fields<'_, '_, '_>, keys: &[Key], because: &'static str) {
+    for &key in keys {
+        fields.require(key, Some(because));
+    }
+}
+
+fn ignored(fields: &mut Fields<'_, '_, '_>, keys: &[Key], because: &'static str) {
+    for &key in keys {
+        if fields.row.is_given(key) {
+            fields.warn(key, Problem::Ignored { because });
+        }
+    }
+}

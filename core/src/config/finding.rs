@@ -1,0 +1,365 @@
+//! What is wrong with the file, and where? The findings that checking it reports, and how they read.
+//!
+//! A finding quotes the value it is about as the file spells it, shortened, and without control characters. The
+//! values of secret keys never get into a finding: [`Shown::Hidden`] stands for them.
+
+use core::fmt::{self, Display, Formatter, Write};
+
+use super::json::{MAX_DEPTH, Syntax};
+use super::key::{Key, Table};
+use super::topic::Flaw;
+
+/// One thing that is wrong, or worth a warning.
+///
+/// `Display` gives `devices[0].mqtt_qos: 3 is not in 0..2`; see [`Finding::in_file`] for the name in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding<'t> {
+    pub severity: Severity,
+    pub place: Place<'t>,
+    pub problem: Problem<'t>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The program does not start with this file.
+    Error,
+    Warning,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'t> {
+    /// A character of the text. Both numbers count from 1; a column is a character, whatever its width.
+    Text { line: usize, column: usize },
+    /// A table as a whole.
+    Table(Table),
+    /// A row of [`Table::Devices`] or [`Table::Signals`]. Rows count from 0, in the file's order.
+    Row(Table, usize),
+    /// One value. `row` is 0 in tables that have no rows.
+    Cell {
+        table: Table,
+        row: usize,
+        key: KeyName<'t>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyName<'t> {
+    Known(Key),
+    /// As it stands between the quotes.
+    Unknown(&'t str),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem<'t> {
+    NotJson(Syntax),
+    Missing {
+        /// The setting that makes it required, if it is not always so.
+        because: Option<&'static str>,
+    },
+    WrongType {
+        value: Shown<'t>,
+        expected: Type,
+    },
+    /// A number with a point or an exponent, where an integer belongs.
+    NotInteger(Shown<'t>),
+    /// Both ends are allowed.
+    NotInRange {
+        value: Shown<'t>,
+        min: i64,
+        max: i64,
+    },
+    NotOneOf {
+        value: Shown<'t>,
+        allowed: &'static str,
+    },
+    /// The key stands twice in one object.
+    Repeated,
+    UnknownKey,
+    NotAnAlias(Shown<'t>),
+    NotAHost(Shown<'t>),
+    /// Another row has this alias already.
+    AliasTaken {
+        value: Shown<'t>,
+        table: Table,
+        row: usize,
+    },
+    NoSuchDevice(Shown<'t>),
+    Topic {
+        value: Shown<'t>,
+        flaw: Flaw,
+    },
+    /// The topic made from this alias would be wrong.
+    DefaultTopic {
+        value: Shown<'t>,
+        flaw: Flaw,
+    },
+    /// The Redis channel made from this alias would be longer than [`MAX_CHANNEL`](super::MAX_CHANNEL).
+    ChannelTooLong {
+        bytes: usize,
+    },
+    TooLong {
+        bytes: usize,
+        limit: usize,
+        /// The setting that the limit comes from, if it does not always hold.
+        because: Option<&'static str>,
+    },
+    /// NUL in an MQTT string [MQTT-1.5.3-2].
+    Nul,
+    /// A control character in a path.
+    ControlCharacter,
+    SocketAndHost,
+    /// Given, but without effect.
+    Ignored {
+        because: &'static str,
+    },
+    /// Another signal of the same device has the same topic.
+    TopicShared {
+        row: usize,
+    },
+    HostNotVerified,
+    /// This program is built without what the setting needs.
+    NotBuiltIn(&'static str),
+    /// The storage handed in is too small. This is no fault of the file's.
+    NoRoom {
+        what: &'static str,
+        room: usize,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    Null,
+    Boolean,
+    Integer,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// An offending value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown<'t> {
+    /// Only its type is told: the value is secret, or too large to show.
+    Hidden(Type),
+    Bool(bool),
+    Number(&'t str),
+    /// As it stands between the quotes.
+    String(&'t str),
+}
+
+impl<'t> Finding<'t> {
+    /// The finding with the file's name: `table.json: devices[0].mqtt_qos: 3 is not in 0..2`, and where the file is no
+    /// JSON, `table.json:3:14: expected a value`.
+    pub fn in_file<'f>(&'f self, file: &'f str) -> impl Display + use<'f, 't> {
+        fmt::from_fn(move |f| {
+            let separator = match self.place {
+                Place::Text { .. } => "",
+                _ => " ",
+            };
+            write!(f, "{file}:{separator}{self}")
+        })
+    }
+}
+
+impl Display for Finding<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self {
+            Place::Text { line, column } => write!(f, "{line}:{column}"),
+            Place::Table(table) => f.write_str(table.name()),
+            Place::Row(table, row) => write!(f, "{}[{row}]", table.name()),
+            Place::Cell { table, row, key } => {
+                match table {
+                    Table::Top => {}
+                    Table::Redis => write!(f, "{}.", table.name())?,
+                    Table::Devices | Table::Signals => write!(f, "{}[{row}].", table.name())?,
+                }
+                match key {
+                    KeyName::Known(key) => f.write_str(key.name()),
+                    KeyName::Unknown(name) => write_shortened(f, name),
+                }
+            }
+        }
+    }
+}
+
+impl Table {
+    const fn name(self) -> &'static str {
+        match self {
+            Table::Top => "top level",
+            Table::Redis => Key::Redis.name(),
+            Table::Devices => Key::Devices.name(),
+            Table::Signals => Key::Signals.name(),
+        }
+    }
+}
+
+impl Display for Problem<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self {
+            Problem::NotJson(expected) => expected.fmt(f),
+            Problem::Missing { because } => {
+                f.write_str("is missing")?;
+                because.map_or(Ok(()), |because| write!(f, ", {because} requires it"))
+            }
+            Problem::WrongType { value, expected } => {
+                write!(f, "{value}is {}, not {expected}", value.kind())?;
+                f.write_str(match value {
+                    Shown::Number(_) if expected == Type::String => "; write it in quotes",
+                    Shown::String(text) if reads_as(text, expected) => "; write it without quotes",
+                    _ => "",
+                })
+            }
+            Problem::NotInteger(value) => {
+                write!(f, "{value}is no integer; write it without point and exponent")
+            }
+            Problem::NotInRange { value, min, max } => write!(f, "{value}is not in {min}..{max}"),
+            Problem::NotOneOf { value, allowed } => write!(f, "{value}is not {allowed}"),
+            Problem::Repeated => f.write_str("stands more than once in one object"),
+            Problem::UnknownKey => f.write_str("unknown key, ignored"),
+            Problem::NotAnAlias(value) => {
+                write!(f, "{value}holds something other than letters, digits, - and _")
+            }
+            Problem::NotAHost(value) => write!(f, "{value}is no address or domain name"),
+            Problem::AliasTaken { value, table, row } => {
+                write!(f, "{value}is the alias of {} already", Place::Row(table, row))
+            }
+            Problem::NoSuchDevice(value) => write!(f, "{value}is the alias of no device"),
+            Problem::Topic { value, flaw } => write!(f, "{value}{flaw}"),
+            Problem::DefaultTopic { value, flaw } => {
+                write!(f, "{value}makes a topic that {flaw}; set topic, or another alias")
+            }
+            Problem::ChannelTooLong { bytes } => write!(
+                f,
+                "makes a channel of {bytes} bytes, more than {}",
+                super::MAX_CHANNEL
+            ),
+            Problem::TooLong {
+                bytes,
+                limit,
+                because,
+            } => {
+                write!(f, "has {bytes} bytes, more than {limit}")?;
+                because.map_or(Ok(()), |because| write!(f, ", the limit with {because}"))
+            }
+            Problem::Nul => f.write_str("holds a NUL character"),
+            Problem::ControlCharacter => f.write_str("holds a control character"),
+            Problem::SocketAndHost => f.write_str("excludes host and port"),
+            Problem::Ignored { because } => write!(f, "is ignored with {because}"),
+            Problem::TopicShared { row } => {
+                write!(f, "is also the topic of {}", Place::Row(Table::Signals, row))
+            }
+            Problem::NotBuiltIn(what) => write!(f, "built without {what}"),
+            Problem::HostNotVerified => f.write_str(
+                "the broker's name is not checked: any server with a certificate of this CA is trusted",
+            ),
+            Problem::NoRoom { what, room } => write!(f, "limit reached: room for {room} {what}"),
+        }
+    }
+}
+
+impl Display for Syntax {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // Never quotes what stands there: it may be part of a password.
+        let expected = match self {
+            Syntax::Utf8 => "UTF-8 text",
+            Syntax::Value => "a value",
+            Syntax::Key => "a key in double quotes",
+            Syntax::Colon => "a colon",
+            Syntax::CommaOrBrace => "a comma or }",
+            Syntax::CommaOrBracket => "a comma or ]",
+            Syntax::End => "the end of the file",
+            Syntax::Digit => "a digit",
+            Syntax::Quote => "a closing quote for the string that begins here",
+            Syntax::Escaped => "an escape such as \\n instead of a control character",
+            Syntax::Escape => "a valid escape sequence",
+            Syntax::Shallower => return write!(f, "expected at most {MAX_DEPTH} levels"),
+            Syntax::Shorter => "a file of less than 2 GiB",
+        };
+        write!(f, "expected {expected}")
+    }
+}
+
+impl Display for Type {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Type::Null => "null",
+            Type::Boolean => "a boolean",
+            Type::Integer => "an integer",
+            Type::Number => "a number",
+            Type::String => "a string",
+            Type::Array => "an array",
+            Type::Object => "an object",
+        })
+    }
+}
+
+impl Shown<'_> {
+    fn kind(self) -> Type {
+        match self {
+            Shown::Hidden(kind) => kind,
+            Shown::Bool(_) => Type::Boolean,
+            Shown::Number(_) => Type::Number,
+            Shown::String(_) => Type::String,
+        }
+    }
+}
+
+/// The value and a space, or nothing if it is hidden: the subject of a sentence.
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self {
+            Shown::Hidden(_) => Ok(()),
+            Shown::Bool(value) => f.write_str(if value { "true " } else { "false " }),
+            Shown::Number(text) => {
+                write_shortened(f, text)?;
+                f.write_char(' ')
+            }
+            Shown::String(text) => {
+                f.write_char('"')?;
+                write_shortened(f, text)?;
+                f.write_str("\" ")
+            }
+        }
+    }
+}
+
+/// Characters of a value or key that a finding shows.
+const SHOWN: usize = 40;
+
+fn write_shortened(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
+    let mut characters = text.chars();
+    for character in characters.by_ref().take(SHOWN) {
+        if rearranges(character) {
+            write!(f, "\\u{{{:x}}}", u32::from(character))?;
+        } else {
+            f.write_char(character)?;
+        }
+    }
+    if characters.next().is_some() {
+        f.write_str("...")?;
+    }
+    Ok(())
+}
+
+/// Whether a terminal or log viewer would do something with the character other than show it: controls, line and
+/// paragraph separators, marks of writing direction.
+const fn rearranges(character: char) -> bool {
+    matches!(character,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether the text would be right without its quotes.
+fn reads_as(text: &str, expected: Type) -> bool {
+    match expected {
+        Type::Boolean => matches!(text, "0" | "1" | "false" | "true"),
+        Type::Integer => text.parse::<i64>().is_ok(),
+        _ => false,
+    }
+}

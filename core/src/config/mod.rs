@@ -1,0 +1,296 @@
+//! The mapping table: what the Devices and Signals tabs of the workbook say (manual chapter 22, tables
+//! "MQTT parameters for Devices tab" and "for Signals tab").
+//!
+//! This file has the types of a valid configuration. [`parse`] makes one from the JSON file and reports every
+//! [`Finding`] on the way; [`measure`] tells how much memory that takes. Nothing is allocated:
+//!
+//! ```
+//! use mqtt_client_core::config::{Abilities, Device, Signal, Storage, measure, parse};
+//!
+//! let file = br#"{
+//!     "devices": [{"name": "Cloud", "device_alias": "cloud", "enable": 1, "protocol": "MQTT",
+//!                  "ip": "broker.example.com", "auth": "none", "mqtt_qos": 3}],
+//!     "signals": []
+//! }"#;
+//! let sizes = measure(file).expect("JSON");
+//! let storage = Storage {
+//!     devices: &mut vec![Device::default(); sizes.devices],
+//!     signals: &mut vec![Signal::default(); sizes.signals],
+//!     index: &mut vec![0; sizes.index],
+//!     text: &mut vec![0; sizes.text],
+//! };
+//! let mut findings = Vec::new();
+//! let config = parse(file, storage, Abilities::ALL, &mut |finding| {
+//!     findings.push(finding.in_file("table.json").to_string());
+//! });
+//! assert!(config.is_err());
+//! assert_eq!(findings, ["table.json: devices[0].mqtt_qos: 3 is not in 0..2"]);
+//! ```
+//!
+//! The way of the text: tokens (`json`), the values of one object by key (`row`), checks of one value (`check`), the rules
+//! of each table (`redis`, `device`, `signal`), and what holds between rows (`unique`).
+
+mod check;
+mod device;
+mod finding;
+mod json;
+mod key;
+mod parse;
+mod redis;
+mod row;
+mod signal;
+mod survey;
+mod text;
+mod topic;
+mod unique;
+
+use core::fmt::{self, Debug, Formatter};
+
+pub use finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
+pub use json::{MAX_DEPTH, Syntax};
+pub use key::{Key, Table};
+pub use parse::{Abilities, Invalid, Storage, parse};
+pub use survey::{Sizes, measure};
+pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
+
+use crate::mqtt::QoS;
+
+/// A valid configuration: every rule of the two tables holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Config<'a> {
+    /// Where the local Redis is.
+    pub redis: Redis<'a>,
+    /// The rows of the Devices tab whose protocol is MQTT, in the file's order, enabled or not.
+    pub devices: &'a [Device<'a>],
+    /// The signals of those devices, in the file's order, enabled or not.
+    pub signals: &'a [Signal<'a>],
+}
+
+/// The `redis` block (ours, not the manual's; all of it optional).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redis<'a> {
+    pub endpoint: Endpoint<'a>,
+    /// Only together with a password.
+    pub username: Option<&'a str>,
+    pub password: Option<Secret<'a>>,
+    /// Number of the database to SELECT, 0 to 2147483647; 0 is the server's default.
+    pub database: u32,
+}
+
+impl Redis<'_> {
+    /// The machine itself: the gateway's protocol handlers share a local Redis.
+    pub(crate) const DEFAULT_HOST: &'static str = "127.0.0.1";
+    pub(crate) const DEFAULT_PORT: u16 = 6379;
+}
+
+impl Default for Redis<'_> {
+    fn default() -> Self {
+        Redis {
+            endpoint: Endpoint::Tcp {
+                host: Self::DEFAULT_HOST,
+                port: Self::DEFAULT_PORT,
+            },
+            username: None,
+            password: None,
+            database: 0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint<'a> {
+    Tcp {
+        /// Address or domain name.
+        host: &'a str,
+        /// 1 to 65535.
+        port: u16,
+    },
+    /// Path of a Unix socket.
+    Unix(&'a str),
+}
+
+/// One MQTT broker: a row of the Devices tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device<'a> {
+    pub name: &'a str,
+    /// `device_alias`: letters, digits, `-` and `_`; unique in the file.
+    pub alias: &'a str,
+    pub enable: bool,
+    /// `ip`: address or domain name.
+    pub host: &'a str,
+    /// 1 to 65535.
+    pub port: u16,
+    /// `enable_threshold`: do not send a value that equals the last one.
+    pub threshold: bool,
+    pub qos: QoS,
+    pub retain: bool,
+    pub auth: Auth<'a>,
+    pub will: Option<Will<'a>>,
+    /// At most 65535 bytes, with [`Version::V3_1`] at most 23. `None` stands for the generated one, see [`Device::alias`].
+    pub client_id: Option<&'a str>,
+    pub version: Version,
+    /// Seconds, 5 to 65535.
+    pub keep_alive: u16,
+    /// Bytes of RAM for samples that wait for the broker, 1 KiB to 1 GiB; `None`: the port's default.
+    pub buffer_size: Option<u32>,
+    /// QoS 1 and 2 messages sent and not yet acknowledged, 1 to 65535.
+    pub max_inflight: u16,
+}
+
+impl Device<'_> {
+    /// The defaults of all columns that have one, and empty strings for the others: fills storage until a row takes its place.
+    pub const EMPTY: Device<'static> = Device {
+        name: "",
+        alias: "",
+        enable: false,
+        host: "",
+        port: 1883,
+        threshold: true,
+        qos: QoS::AtMostOnce,
+        retain: false,
+        auth: Auth::None,
+        will: None,
+        client_id: None,
+        version: Version::Auto,
+        keep_alive: 60,
+        buffer_size: None,
+        max_inflight: 100,
+    };
+}
+
+impl Default for Device<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth<'a> {
+    None,
+    Password(Credentials<'a>),
+    Tls(Tls<'a>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credentials<'a> {
+    /// At most 65535 bytes, without NUL.
+    pub username: &'a str,
+    /// At most 65535 bytes. MQTT allows a user name without a password; with `auth`=`password` both are required.
+    pub password: Option<Secret<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tls<'a> {
+    /// Path of a PEM file, like the next two.
+    pub ca_certificate: &'a str,
+    pub client_certificate: &'a str,
+    pub client_key: &'a str,
+    /// Whether the broker's certificate must be for the name in [`Device::host`].
+    pub verify_hostname: bool,
+    /// Sent inside TLS, if given.
+    pub credentials: Option<Credentials<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Will<'a> {
+    /// At most [`MAX_TOPIC`] bytes.
+    pub topic: &'a str,
+    /// At most 65535 bytes.
+    pub message: &'a str,
+    pub qos: QoS,
+    pub retain: bool,
+}
+
+/// `mqtt_version`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// 3.1.1, and 3.1 for a broker that refuses it.
+    #[default]
+    Auto,
+    V3_1,
+    V3_1_1,
+    V5,
+}
+
+/// A row of the Signals tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal<'a> {
+    pub name: &'a str,
+    /// Index into [`Config::devices`].
+    pub device: u16,
+    /// `signal_alias`: unique in its device.
+    pub alias: &'a str,
+    /// The engine's business, like the next; accepted and kept.
+    pub source_device_alias: &'a str,
+    pub source_signal_alias: &'a str,
+    pub enable: bool,
+    /// The Event Log's business; accepted and kept.
+    pub log: i32,
+    /// At most [`MAX_TOPIC`] bytes. `None`: the Redis channel's own name.
+    pub topic: Option<&'a str>,
+}
+
+impl<'a> Signal<'a> {
+    /// The defaults of all columns that have one, and empty strings for the others: fills storage until a row takes its place.
+    pub const EMPTY: Signal<'static> = Signal {
+        name: "",
+        device: 0,
+        alias: "",
+        source_device_alias: "",
+        source_signal_alias: "",
+        enable: true,
+        log: 0,
+        topic: None,
+    };
+
+    /// The Redis channel that the signal's samples arrive on, `tag/<device_alias>/<signal_alias>/in`, in pieces; at most
+    /// [`MAX_CHANNEL`] bytes in all.
+    #[must_use]
+    pub fn channel_pieces<'p>(&self, device_alias: &'p str) -> [&'p str; 5]
+    where
+        'a: 'p,
+    {
+        topic::channel(device_alias, self.alias)
+    }
+
+    /// The topic that the signal's messages go to, in pieces; at most [`MAX_TOPIC`] bytes in all.
+    #[must_use]
+    pub fn topic_pieces<'p>(&self, device_alias: &'p str) -> [&'p str; 5]
+    where
+        'a: 'p,
+    {
+        match self.topic {
+            Some(topic) => [topic, "", "", "", ""],
+            None => self.channel_pieces(device_alias),
+        }
+    }
+}
+
+impl Default for Signal<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// A password. It shows in no output: its `Debug` prints stars, and it has no `Display`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret<'a>(&'a str);
+
+impl<'a> Secret<'a> {
+    #[must_use]
+    pub const fn new(text: &'a str) -> Self {
+        Secret(text)
+    }
+
+    /// The password itself, for the packet that carries it and for nothing else.
+    #[must_use]
+    pub const fn expose(self) -> &'a str {
+        self.0
+    }
+}
+
+impl Debug for Secret<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

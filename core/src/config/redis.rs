@@ -1,0 +1,36 @@
+//! What are the rules of the `redis` block?
+
+use super::check::Fields;
+use super::finding::Problem;
+use super::json::SyntaxError;
+use super::key::Key;
+use super::{Endpoint, Redis, Secret};
+
+/// The block's settings; where one is wrong, its default, after reporting it.
+pub(super) fn redis<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Redis<'a>, SyntaxError> {
+    let host = fields.host(Key::Host).unwrap_or(Redis::DEFAULT_HOST);
+    let port = fields.integer16(Key::Port, 1, Redis::DEFAULT_PORT);
+    let socket = fields.path(Key::Socket);
+    let username = fields.text(Key::Username);
+    let password = fields.text(Key::Password);
+    let database = fields
+        .integer(Key::Database, 0, i32::MAX.into())
+        .and_then(|number| number.try_into().ok())
+        .unwrap_or(0);
+
+    let has_host = fields.row.is_given(Key::Host) || fields.row.is_given(Key::Port);
+    if fields.row.is_given(Key::Socket) && has_host {
+        fields.error(Key::Socket, Problem::SocketAndHost);
+    }
+    if fields.row.is_given(Key::Username) {
+        // AUTH takes a password alone, or both (Redis 6).
+        fields.require(Key::Password, Some("username"));
+    }
+    fields.keys()?;
+    Ok(Redis {
+        endpoint: socket.map_or(Endpoint::Tcp { host, port }, Endpoint::Unix),
+        username,
+        password: password.map(Secret::new),
+        database,
+    })
+}

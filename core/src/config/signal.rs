@@ -1,0 +1,50 @@
+//! What are the rules of a row of the Signals tab? (Manual chapter 22, "MQTT parameters for Signals tab".)
+
+use super::Signal;
+use super::check::Fields;
+use super::finding::Problem;
+use super::json::SyntaxError;
+use super::key::Key;
+use super::topic::{self, MAX_CHANNEL};
+
+/// The settings of a row; where one is wrong, its default, after reporting it.
+///
+/// `device` is the index of the signal's device, and `device_alias` its alias, empty if it was missing.
+pub(super) fn signal<'a>(
+    fields: &mut Fields<'_, 'a, '_>,
+    device: u16,
+    device_alias: &str,
+) -> Result<Signal<'a>, SyntaxError> {
+    let default = Signal::default();
+    let signal = Signal {
+        name: fields.required(Key::SignalName).unwrap_or_default(),
+        device,
+        alias: fields.required(Key::SignalAlias).unwrap_or_default(),
+        source_device_alias: fields.required(Key::SourceDeviceAlias).unwrap_or_default(),
+        source_signal_alias: fields.required(Key::SourceSignalAlias).unwrap_or_default(),
+        enable: fields.boolean(Key::Enable, default.enable),
+        log: fields
+            .integer(Key::Log, i32::MIN.into(), i32::MAX.into())
+            .and_then(|number| number.try_into().ok())
+            .unwrap_or(default.log),
+        topic: fields.text(Key::Topic),
+    };
+    let pieces = topic::channel(device_alias, signal.alias);
+    let bytes = pieces.iter().map(|piece| piece.len()).sum();
+    if bytes > MAX_CHANNEL {
+        fields.error(Key::SignalAlias, Problem::ChannelTooLong { bytes });
+    }
+    if let Some(topic) = signal.topic {
+        if let Some(flaw) = topic::flaw(topic) {
+            let value = fields.shown(Key::Topic);
+            fields.error(Key::Topic, Problem::Topic { value, flaw });
+        }
+    } else if !fields.row.is_given(Key::Topic)
+        && let Some(flaw) = topic::character_flaw(signal.alias)
+    {
+        let value = fields.shown(Key::SignalAlias);
+        fields.error(Key::SignalAlias, Problem::DefaultTopic { value, flaw });
+    }
+    fields.keys()?;
+    Ok(signal)
+}

@@ -1,0 +1,42 @@
+//! What has happened to the samples of one device.
+
+use core::fmt;
+
+/// Counted since the start. `received` is always `rejected + suppressed + queued + sent + dropped`; at QoS 1 and 2
+/// `sent - acknowledged` are in flight, at QoS 0 nothing is acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages from Redis for this device's signals.
+    pub received: u64,
+    /// Malformed ones, see [`crate::sample::Rejection`].
+    pub rejected: u64,
+    /// Ones that `enable_threshold` held back as unchanged.
+    pub suppressed: u64,
+    /// In the outbox now, not sent yet.
+    pub queued: u64,
+    /// Written whole to a connection; repetitions do not count.
+    pub sent: u64,
+    /// Confirmed by the broker for good.
+    pub acknowledged: u64,
+    /// Lost to a full outbox.
+    pub dropped: u64,
+    /// Connections to the broker after the first.
+    pub reconnects: u64,
+}
+
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "received {} rejected {} suppressed {} queued {} sent {} acknowledged {} dropped {} reconnects {}",
+            self.received,
+            self.rejected,
+            self.suppressed,
+            self.queued,
+            self.sent,
+            self.acknowledged,
+            self.dropped,
+            self.reconnects
+        )
+    }
+}

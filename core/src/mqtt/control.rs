@@ -1,0 +1,73 @@
+//! Room of their own for the short packets, so that a full outbox never holds up an acknowledgement.
+
+use super::encode::Connect;
+
+/// Packets waiting to be written; filled from the front, and empty again after each write that took all.
+pub(super) struct Control<'a> {
+    bytes: &'a mut [u8],
+    pub(super) pending: Pending,
+}
+
+/// Which bytes of the buffer wait.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pending {
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Control<'a> {
+    pub(super) fn new(bytes: &'a mut [u8], pending: Pending) -> Self {
+        Control { bytes, pending }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.start == self.pending.end
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.pending = Pending::default();
+    }
+
+    /// Whether a packet of up to four bytes fits: all but CONNECT.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes.len() - self.pending.end >= 4
+    }
+
+    /// Adds a packet; `false` if it does not fit.
+    #[must_use]
+    pub(super) fn push(&mut self, packet: &[u8]) -> bool {
+        let end = self.pending.end + packet.len();
+        match self.bytes.get_mut(self.pending.end..end) {
+            Some(room) => {
+                room.copy_from_slice(packet);
+                self.pending.end = end;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Makes CONNECT the only packet; `false` if the buffer is too small for it.
+    #[must_use]
+    pub(super) fn begin_with(&mut self, connect: &Connect<'_>) -> bool {
+        let len = connect.encode(self.bytes);
+        self.pending = Pending {
+            start: 0,
+            end: len.unwrap_or(0),
+        };
+        len.is_some()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes
+            .get(self.pending.start..self.pending.end)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn written(&mut self, count: usize) {
+        self.pending.start = (self.pending.start + count).min(self.pending.end);
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The packets that a publishing client receives: CONNACK, PUBACK, PUBREC, PUBCOMP, PINGRESP (MQTT 3.1.1, chapter 3).
+
+use super::qos::Ack;
+use super::violation::Violation;
+use super::{Level, Refusal};
+
+const CONNACK: u8 = 2;
+const PUBACK: u8 = 4;
+const PUBREC: u8 = 5;
+const PUBCOMP: u8 = 7;
+const PINGRESP: u8 = 13;
+
+/// A packet from the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incoming {
+    Connack(Result<Accepted, Refusal>),
+    Ack { ack: Ack, packet_id: u16 },
+    Pingresp,
+}
+
+impl Incoming {
+    /// Its number in the standard (2.2.1).
+    #[must_use]
+    pub fn packet_type(&self) -> u8 {
+        match self {
+            Incoming::Connack(_) => CONNACK,
+            Incoming::Ack {
+                ack: Ack::Puback, ..
+            } => PUBACK,
+            Incoming::Ack {
+                ack: Ack::Pubrec, ..
+            } => PUBREC,
+            Incoming::Ack {
+                ack: Ack::Pubcomp, ..
+            } => PUBCOMP,
+            Incoming::Pingresp => PINGRESP,
+        }
+    }
+}
+
+/// CONNACK with return code 0 (3.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The broker kept a session of this client. 3.1 has no such flag: always false.
+    pub session_present: bool,
+}
+
+/// The packet at the front of `input`, and its length; `None` if more bytes are needed.
+///
+/// # Errors
+/// The first rule that the bytes break; nothing behind them can be trusted then.
+pub fn decode(input: &[u8], level: Level) -> Result<Option<(Incoming, usize)>, Violation> {
+    let [first, rest @ ..] = input else {
+        return Ok(None);
+    };
+    let (packet_type, flags) = (first >> 4, first & 0x0f);
+    let expected_length = match packet_type {
+        CONNACK | PUBACK | PUBREC | PUBCOMP => 2,
+        PINGRESP => 0,
+        other => return Err(Violation::PacketType(other)),
+    };
+    // 3.1 calls these bits unused, not reserved.
+    if flags != 0 && level != Level::V3_1 {
+        return Err(Violation::FixedHeaderFlags { packet_type, flags });
+    }
+    let Some((length, body)) = remaining_length(rest)? else {
+        return Ok(None);
+    };
+    if length != expected_length {
+        return Err(Violation::RemainingLength {
+            packet_type,
+            length,
+        });
+    }
+    let header = input.len() - body.len();
+    if packet_type == PINGRESP {
+        return Ok(Some((Incoming::Pingresp, header)));
+    }
+    let [high, low, ..] = *body else {
+        return Ok(None);
+    };
+    let packet = match packet_type {
+        CONNACK => connack(high, low, level)?,
+        PUBACK => acknowledgement(Ack::Puback, high, low)?,
+        PUBREC => acknowledgement(Ack::Pubrec, high, low)?,
+        _ => acknowledgement(Ack::Pubcomp, high, low)?,
+    };
+    Ok(Some((packet, header + 2)))
+}
+
+fn acknowledgement(ack: Ack, high: u8, low: u8) -> Result<Incoming, Violation> {
+    match u16::from_be_bytes([high, low]) {
+        0 => Err(Violation::ZeroPacketIdentifier),
+        packet_id => Ok(Incoming::Ack { ack, packet_id }),
+    }
+}
+
+fn connack(flags: u8, code: u8, level: Level) -> Result<Incoming, Violation> {
+    let flags = if level == Level::V3_1 { 0 } else { flags };
+    if flags & !1 != 0 {
+        return Err(Violation::ConnackFlags(flags));
+    }
+    let session_present = flags == 1;
+    let refusal = match code {
+        0 => return Ok(Incoming::Connack(Ok(Accepted { session_present }))),
+        1 => Refusal::ProtocolLevel,
+        2 => Refusal::Identifier,
+        3 => Refusal::ServerUnavailable,
+        4 => Refusal::Credentials,
+        5 => Refusal::NotAuthorized,
+        reserved => return Err(Violation::ReturnCode(reserved)),
+    };
+    if session_present {
+        return Err(Violation::SessionPresentInRefusal);
+    }
+    Ok(Incoming::Connack(Err(refusal)))
+}
+
+/// Remaining Length, in up to four bytes (2.2.3), and what follows it.
+fn remaining_length(input: &[u8]) -> Result<Option<(u32, &[u8])>, Violation> {
+    let mut length = 0;
+    let mut rest = input;
+    for shift in [0, 7, 14, 21] {
+        let [byte, following @ ..] = rest else {
+            return Ok(None);
+        };
+        length |= u32::from(byte & 0x7f) << shift;
+        rest = following;
+        if byte & 0x80 == 0 {
+            return Ok(Some((length, rest)));
+        }
+    }
+    Err(Violation::EndlessLength)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V4: Level = Level::V3_1_1;
+
+    #[test]
+    fn each_packet_is_read_at_every_split_point() {
+        let accepted = |session_present| Incoming::Connack(Ok(Accepted { session_present }));
+        let ack = |ack, packet_id| Incoming::Ack { ack, packet_id };
+        for (bytes, packet) in [
+            (&b"\x20\x02\x00\x00"[..], accepted(false)),
+            (b"\x20\x02\x01\x00", accepted(true)),
+            (
+                b"\x20\x02\x00\x01",
+                Incoming::Connack(Err(Refusal::ProtocolLevel)),
+            ),
+            (
+                b"\x20\x02\x00\x02",
+                Incoming::Connack(Err(Refusal::Identifier)),
+            ),
+            (
+                b"\x20\x02\x00\x03",
+                Incoming::Connack(Err(Refusal::ServerUnavailable)),
+            ),
+            (
+                b"\x20\x02\x00\x04",
+                Incoming::Connack(Err(Refusal::Credentials)),
+            ),
+            (
+                b"\x20\x02\x00\x05",
+                Incoming::Connack(Err(Refusal::NotAuthorized)),
+            ),
+            (b"\x40\x02\x00\x07", ack(Ack::Puback, 7)),
+            (b"\x50\x02\x01\x00", ack(Ack::Pubrec, 256)),
+            (b"\x70\x02\xff\xff", ack(Ack::Pubcomp, 65535)),
+            (b"\xd0\x00", Incoming::Pingresp),
+            // A length in more bytes than it needs is not forbidden in 3.1.1.
+            (b"\xd0\x80\x00", Incoming::Pingresp),
+        ] {
+            for split in 0..bytes.len() {
+                assert_eq!(
+                    decode(&bytes[..split], V4),
+                    Ok(None),
+                    "{bytes:x?} cut at {split}"
+                );
+            }
+            assert_eq!(decode(bytes, V4), Ok(Some((packet, bytes.len()))));
+            let followed = [bytes, b"\xd0\x00"].concat();
+            assert_eq!(decode(&followed, V4), Ok(Some((packet, bytes.len()))));
+        }
+    }
+
+    #[test]
+    fn what_the_standard_forbids_is_refused() {
+        for (bytes, violation) in [
+            (&b"\x10"[..], Violation::PacketType(1)),
+            (b"\x30", Violation::PacketType(3)),
+            (b"\x00", Violation::PacketType(0)),
+            (b"\xf0", Violation::PacketType(15)),
+            (
+                b"\x41",
+                Violation::FixedHeaderFlags {
+                    packet_type: 4,
+                    flags: 1,
+                },
+            ),
+            (
+                b"\x40\x03",
+                Violation::RemainingLength {
+                    packet_type: 4,
+                    length: 3,
+                },
+            ),
+            (
+                b"\xd0\x01",
+                Violation::RemainingLength {
+                    packet_type: 13,
+                    length: 1,
+                },
+            ),
+            (b"\x20\x80\x80\x80\x80", Violation::EndlessLength),
+            (b"\x40\x02\x00\x00", Violation::ZeroPacketIdentifier),
+            (b"\x20\x02\x02\x00", Violation::ConnackFlags(2)),
+            (b"\x20\x02\x00\x06", Violation::ReturnCode(6)),
+            (b"\x20\x02\x01\x05", Violation::SessionPresentInRefusal),
+        ] {
+            assert_eq!(decode(bytes, V4), Err(violation), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn unused_bits_of_3_1_are_ignored() {
+        let accepted = Incoming::Connack(Ok(Accepted {
+            session_present: false,
+        }));
+        assert_eq!(
+            decode(b"\x20\x02\xff\x00", Level::V3_1),
+            Ok(Some((accepted, 4)))
+        );
+        let puback = Incoming::Ack {
+            ack: Ack::Puback,
+            packet_id: 7,
+        };
+        assert_eq!(
+            decode(b"\x4a\x02\x00\x07", Level::V3_1),
+            Ok(Some((puback, 4)))
+        );
+    }
+}

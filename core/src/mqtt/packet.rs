@@ -1,0 +1,200 @@
+//! A packet as the engineer sees it with `-m`: its name, and what it says. No password is in it.
+
+use core::fmt;
+
+use super::decode::Incoming;
+use super::encode::Connect;
+use super::qos::Ack;
+use super::{MAX_GENERATED, QoS};
+use crate::log::Text;
+
+/// A packet in either direction.
+#[derive(Debug, Clone, Copy)]
+pub enum Packet<'a> {
+    Connect(&'a Connect<'a>),
+    Publish(Publish<'a>),
+    Pubrel { packet_id: u16 },
+    Pingreq,
+    Disconnect,
+    Incoming(Incoming),
+}
+
+/// What a PUBLISH says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publish<'a> {
+    pub qos: QoS,
+    pub retain: bool,
+    pub dup: bool,
+    /// With QoS 1 and 2 only (2.3.1).
+    pub packet_id: Option<u16>,
+    pub topic: &'a [u8],
+    pub payload: &'a [u8],
+}
+
+impl<'a> Publish<'a> {
+    /// Reads a whole PUBLISH; `None` if the bytes are none.
+    #[must_use]
+    pub fn decode(packet: &'a [u8]) -> Option<Self> {
+        let (&first, rest) = packet.split_first()?;
+        let qos = match (first >> 4, first >> 1 & 3) {
+            (3, 0) => QoS::AtMostOnce,
+            (3, 1) => QoS::AtLeastOnce,
+            (3, 2) => QoS::ExactlyOnce,
+            _ => return None,
+        };
+        let length_bytes = rest.iter().position(|byte| byte & 0x80 == 0)? + 1;
+        let (topic_len, rest) = rest.get(length_bytes..)?.split_first_chunk()?;
+        let (topic, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*topic_len)))?;
+        let (packet_id, payload) = if qos == QoS::AtMostOnce {
+            (None, rest)
+        } else {
+            let (packet_id, payload) = rest.split_first_chunk()?;
+            (Some(u16::from_be_bytes(*packet_id)), payload)
+        };
+        Some(Publish {
+            qos,
+            retain: first & 1 != 0,
+            dup: first & 8 != 0,
+            packet_id,
+            topic,
+            payload,
+        })
+    }
+}
+
+impl Packet<'_> {
+    /// The packet's name in the standard.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Packet::Connect(_) => "CONNECT",
+            Packet::Publish(_) => "PUBLISH",
+            Packet::Pubrel { .. } => "PUBREL",
+            Packet::Pingreq => "PINGREQ",
+            Packet::Disconnect => "DISCONNECT",
+            Packet::Incoming(Incoming::Connack(_)) => "CONNACK",
+            Packet::Incoming(Incoming::Ack {
+                ack: Ack::Puback, ..
+            }) => "PUBACK",
+            Packet::Incoming(Incoming::Ack {
+                ack: Ack::Pubrec, ..
+            }) => "PUBREC",
+            Packet::Incoming(Incoming::Ack {
+                ack: Ack::Pubcomp, ..
+            }) => "PUBCOMP",
+            Packet::Incoming(Incoming::Pingresp) => "PINGRESP",
+        }
+    }
+}
+
+/// What follows the packet's name and the device's, each part with a space before it.
+impl fmt::Display for Packet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Packet::Connect(connect) => show_connect(connect, f),
+            Packet::Publish(publish) => show_publish(publish, f),
+            Packet::Pubrel { packet_id } | Packet::Incoming(Incoming::Ack { packet_id, .. }) => {
+                write!(f, " id={packet_id}")
+            }
+            Packet::Incoming(Incoming::Connack(Ok(accepted))) => {
+                write!(
+                    f,
+                    " accepted session_present={}",
+                    u8::from(accepted.session_present)
+                )
+            }
+            Packet::Incoming(Incoming::Connack(Err(refusal))) => write!(f, " refused: {refusal}"),
+            Packet::Pingreq | Packet::Disconnect | Packet::Incoming(Incoming::Pingresp) => Ok(()),
+        }
+    }
+}
+
+fn show_publish(publish: &Publish<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, " q{}", u8::from(publish.qos))?;
+    if let Some(packet_id) = publish.packet_id {
+        write!(f, " id={packet_id}")?;
+    }
+    if publish.dup {
+        f.write_str(" dup")?;
+    }
+    if publish.retain {
+        f.write_str(" retain")?;
+    }
+    match core::str::from_utf8(publish.topic) {
+        Ok(topic) => write!(f, " {topic}")?,
+        Err(_) => write!(f, " {}", Text(publish.topic))?,
+    }
+    write!(f, " {}", Text(publish.payload))
+}
+
+fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut buffer = [0; MAX_GENERATED];
+    let client_id = connect.client_id.text(connect.level, &mut buffer);
+    write!(
+        f,
+        " {} client_id={} clean_session={} keep_alive={}",
+        connect.level,
+        Text(client_id),
+        u8::from(connect.clean_session),
+        connect.keep_alive
+    )?;
+    if let Some(username) = connect.username {
+        write!(f, " username={}", Text(username.as_bytes()))?;
+    }
+    if connect.password.is_some() {
+        f.write_str(" password=***")?;
+    }
+    if let Some(will) = connect.will {
+        write!(f, " will=q{}", u8::from(will.qos))?;
+        if will.retain {
+            f.write_str(" retain")?;
+        }
+        write!(f, " {} {}", will.topic, Text(will.message.as_bytes()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_publish_is_shown_as_the_manual_of_the_debug_session_says() {
+        let publish = Publish::decode(b"\x32\x0f\x00\x05p/t/v\x00\x0712.5,1").expect("a PUBLISH");
+        assert_eq!(publish.packet_id, Some(7));
+        assert_eq!(
+            Packet::Publish(publish).to_string(),
+            " q1 id=7 p/t/v 12.5,1"
+        );
+        let retained = Publish {
+            qos: QoS::AtMostOnce,
+            retain: true,
+            packet_id: None,
+            ..publish
+        };
+        assert_eq!(
+            Packet::Publish(retained).to_string(),
+            " q0 retain p/t/v 12.5,1"
+        );
+        let again = Publish {
+            qos: QoS::ExactlyOnce,
+            dup: true,
+            ..publish
+        };
+        assert_eq!(
+            Packet::Publish(again).to_string(),
+            " q2 id=7 dup p/t/v 12.5,1"
+        );
+    }
+
+    #[test]
+    fn no_prefix_of_a_publish_and_no_other_packet_panics() {
+        let whole = b"\x32\x0f\x00\x05p/t/v\x00\x0712.5,1";
+        for end in 0..11 {
+            assert_eq!(Publish::decode(&whole[..end]), None, "cut at {end}");
+        }
+        assert_eq!(Publish::decode(b"\x36\x02\x00\x00"), None);
+        assert_eq!(Publish::decode(b"\x40\x02\x00\x07"), None);
+    }
+}

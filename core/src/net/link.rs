@@ -1,0 +1,510 @@
+//! One link: looks up a name, connects, carries bytes between a protocol and the network, and begins again after a while
+//! when that fails.
+
+use core::fmt::{self, Display, Write};
+use core::net::SocketAddr;
+
+use embedded_nal::{AddrType, TcpError, TcpErrorKind, nb};
+
+use super::backoff::{Backoff, HELD, LONGEST};
+use super::{Network, NetworkError};
+use crate::log::{Shown, debug, error, info, warning};
+use crate::time::{Instant, SECOND};
+
+/// Longest wait for a name and a connection, in milliseconds.
+const CONNECT_WITHIN: u64 = 20 * SECOND;
+
+/// Rounds of reading and writing in one turn, so that one busy link does not keep the others waiting.
+const ROUNDS: usize = 8;
+
+/// A sans-IO session, as a link drives it. After any of these calls, all of [`output`](Protocol::output) is drained before the
+/// link waits.
+pub trait Protocol {
+    /// Why the session wants a connection closed.
+    type Close: Display;
+
+    /// A connection is open.
+    ///
+    /// # Errors
+    /// Here and below: the reason to close it.
+    fn opened(&mut self, now: Instant) -> Result<(), Self::Close>;
+
+    /// Where received bytes go; empty while output must be drained first.
+    fn input(&mut self) -> &mut [u8];
+
+    /// `count` bytes were received into the input.
+    fn received(&mut self, count: usize, now: Instant) -> Result<(), Self::Close>;
+
+    /// What to write next; empty if there is nothing.
+    fn output(&mut self, now: Instant) -> Result<&[u8], Self::Close>;
+
+    /// The network took the first `count` bytes of the output.
+    fn sent(&mut self, count: usize, now: Instant);
+
+    /// When [`expire`](Protocol::expire) has something to do.
+    fn deadline(&self) -> Instant;
+
+    /// The deadline may have passed.
+    fn expire(&mut self, now: Instant) -> Result<(), Self::Close>;
+
+    /// The connection is gone. The answer tells when to try again.
+    fn closed(&mut self, by: &ClosedBy<Self::Close>, now: Instant) -> Retry;
+}
+
+/// Who ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosedBy<C> {
+    /// This side, for the reason given.
+    Us(C),
+    /// The peer, in good order or not.
+    Peer,
+    /// The network: nobody knows.
+    Network,
+}
+
+/// When to connect again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Without delay, and without counting as a failure.
+    AtOnce,
+    BackOff,
+    /// Only a change of the configuration, here or at the peer, will help.
+    Permanent,
+    /// Thrown out so often right after being let in that another client must have the same name.
+    Displaced,
+    /// All is said.
+    Never,
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'t> {
+    /// What the log calls it.
+    pub name: &'t str,
+    /// Address or domain name.
+    pub host: &'t str,
+    pub port: u16,
+}
+
+/// A link; `S` is the network's socket.
+pub struct Link<S> {
+    state: State<S>,
+    backoff: Backoff,
+    reported: Reported,
+}
+
+enum State<S> {
+    Waiting {
+        until: Instant,
+    },
+    Resolving {
+        give_up: Instant,
+    },
+    Connecting {
+        socket: S,
+        address: SocketAddr,
+        give_up: Instant,
+    },
+    Open {
+        socket: S,
+        since: Instant,
+    },
+    Ended,
+}
+
+/// Why an attempt or a connection failed.
+enum Failure<C> {
+    Protocol(C),
+    Network { by_peer: bool, permanent: bool },
+}
+
+/// Hash of the last reason that was reported, so that it is reported once.
+#[derive(Default)]
+struct Reported(Option<u32>);
+
+impl<S> Default for Link<S> {
+    fn default() -> Self {
+        Link {
+            state: State::Waiting {
+                until: Instant::default(),
+            },
+            backoff: Backoff::default(),
+            reported: Reported::default(),
+        }
+    }
+}
+
+impl<S> Link<S> {
+    /// Does all that can be done now, and tells when to come back, unless the network wakes the caller before: `now` itself if
+    /// there is more to do than one turn allows.
+    #[must_use]
+    pub fn poll<N, P>(
+        &mut self,
+        now: Instant,
+        net: &mut N,
+        target: Target<'_>,
+        protocol: &mut P,
+    ) -> Instant
+    where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        loop {
+            match &mut self.state {
+                State::Ended => return Instant::NEVER,
+                State::Waiting { until } if now < *until => return *until,
+                State::Waiting { .. } => {
+                    self.state = State::Resolving {
+                        give_up: now + CONNECT_WITHIN,
+                    }
+                }
+                State::Resolving { give_up } => {
+                    let give_up = *give_up;
+                    match net.get_host_by_name(target.host, AddrType::Either) {
+                        Ok(address) => match net.socket() {
+                            Ok(socket) => {
+                                let address = SocketAddr::new(address, target.port);
+                                self.state = State::Connecting {
+                                    socket,
+                                    address,
+                                    give_up,
+                                };
+                            }
+                            Err(error) => self.fail(
+                                now,
+                                net,
+                                target,
+                                protocol,
+                                network_failure(&error),
+                                &error,
+                            ),
+                        },
+                        Err(nb::Error::WouldBlock) if now < give_up => return give_up,
+                        Err(nb::Error::WouldBlock) => {
+                            self.time_out(now, net, target, protocol, "the name look-up")
+                        }
+                        Err(nb::Error::Other(error)) => {
+                            let failure = Failure::Network {
+                                by_peer: false,
+                                permanent: error.is_permanent(),
+                            };
+                            self.fail(now, net, target, protocol, failure, &error);
+                        }
+                    }
+                }
+                State::Connecting {
+                    socket,
+                    address,
+                    give_up,
+                } => {
+                    let give_up = *give_up;
+                    match net.connect(socket, *address) {
+                        Ok(()) => self.open(now, net, target, protocol),
+                        Err(nb::Error::WouldBlock) if now < give_up => return give_up,
+                        Err(nb::Error::WouldBlock) => {
+                            self.time_out(now, net, target, protocol, "connecting")
+                        }
+                        Err(nb::Error::Other(error)) => {
+                            self.fail(now, net, target, protocol, network_failure(&error), &error);
+                        }
+                    }
+                }
+                State::Open { socket, since } => {
+                    if now.since(*since) >= HELD {
+                        self.backoff.start_over();
+                        self.reported = Reported::default();
+                    }
+                    match exchange(now, net, socket, protocol) {
+                        Ok(wake_up) => return wake_up,
+                        Err(Broken::Network(error)) => {
+                            self.fail(now, net, target, protocol, network_failure(&error), &error);
+                        }
+                        Err(Broken::Protocol(close)) => {
+                            let reason = ReasonText::of(&close);
+                            self.fail(
+                                now,
+                                net,
+                                target,
+                                protocol,
+                                Failure::Protocol(close),
+                                &reason,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Closes the connection, if there is one, and makes no other.
+    pub fn end<N: Network<TcpSocket = S>>(&mut self, net: &mut N) {
+        if let State::Connecting { socket, .. } | State::Open { socket, .. } =
+            core::mem::replace(&mut self.state, State::Ended)
+        {
+            // Nothing can be done about an error of closing.
+            let _ = net.close(socket);
+        }
+    }
+
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Whether a connection is open, whatever the protocol makes of it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    fn open<N, P>(&mut self, now: Instant, net: &mut N, target: Target<'_>, protocol: &mut P)
+    where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        let Target { name, host, port } = target;
+        if let State::Connecting {
+            socket, address, ..
+        } = core::mem::replace(&mut self.state, State::Ended)
+        {
+            info!(
+                "{}: connected to {}:{} ({})",
+                name,
+                host,
+                port,
+                Shown(address.ip())
+            );
+            self.state = State::Open { socket, since: now };
+        }
+        if let Err(close) = protocol.opened(now) {
+            let reason = ReasonText::of(&close);
+            self.fail(
+                now,
+                net,
+                target,
+                protocol,
+                Failure::Protocol(close),
+                &reason,
+            );
+        }
+    }
+
+    fn time_out<N, P>(
+        &mut self,
+        now: Instant,
+        net: &mut N,
+        target: Target<'_>,
+        protocol: &mut P,
+        what: &str,
+    ) where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        let reason = TimedOut(what);
+        self.fail(
+            now,
+            net,
+            target,
+            protocol,
+            Failure::Network {
+                by_peer: false,
+                permanent: false,
+            },
+            &reason,
+        );
+    }
+
+    /// Closes what there is, reports why, and plans the next attempt.
+    fn fail<N, P>(
+        &mut self,
+        now: Instant,
+        net: &mut N,
+        target: Target<'_>,
+        protocol: &mut P,
+        failure: Failure<P::Close>,
+        reason: &dyn Display,
+    ) where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        self.end(net);
+        let (by, permanent) = match failure {
+            Failure::Protocol(close) => (ClosedBy::Us(close), false),
+            Failure::Network {
+                by_peer: true,
+                permanent,
+            } => (ClosedBy::Peer, permanent),
+            Failure::Network {
+                by_peer: false,
+                permanent,
+            } => (ClosedBy::Network, permanent),
+        };
+        let retry = match protocol.closed(&by, now) {
+            Retry::BackOff if permanent => Retry::Permanent,
+            retry => retry,
+        };
+        let delay = match retry {
+            Retry::Never => {
+                info!("{}: {}", target.name, Shown(reason));
+                return;
+            }
+            Retry::AtOnce => 0,
+            Retry::BackOff | Retry::Displaced => self.backoff.next_delay(),
+            Retry::Permanent => LONGEST,
+        };
+        self.report(target.name, retry, reason, delay);
+        self.state = State::Waiting { until: now + delay };
+    }
+
+    /// Once for each change of the reason at the level that it deserves, further times at a level for whoever looks closely.
+    fn report(&mut self, name: &str, retry: Retry, reason: &dyn Display, delay: u64) {
+        let seconds = delay / SECOND;
+        let news = self.reported.is_news(retry, reason);
+        match retry {
+            Retry::AtOnce | Retry::Never => info!("{}: {}; connecting again", name, Shown(reason)),
+            Retry::Displaced if news => error!(
+                "{}: another client uses this client_id: thrown out again right after CONNACK; next try in {} s",
+                name, seconds
+            ),
+            Retry::Permanent if news => {
+                error!("{}: {}; next try in {} s", name, Shown(reason), seconds)
+            }
+            Retry::BackOff if news => {
+                warning!("{}: {}; next try in {} s", name, Shown(reason), seconds)
+            }
+            Retry::Permanent => debug!(
+                "{}: still {}; next try in {} s",
+                name,
+                Shown(reason),
+                seconds
+            ),
+            Retry::Displaced | Retry::BackOff => info!(
+                "{}: still {}; next try in {} s",
+                name,
+                Shown(reason),
+                seconds
+            ),
+        }
+    }
+}
+
+/// What ended an exchange.
+enum Broken<E, C> {
+    Network(E),
+    Protocol(C),
+}
+
+/// Reads and writes until neither goes on, or the turn is over; when to come back.
+fn exchange<N: Network, P: Protocol>(
+    now: Instant,
+    net: &mut N,
+    socket: &mut N::TcpSocket,
+    protocol: &mut P,
+) -> Result<Instant, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+    protocol.expire(now).map_err(Broken::Protocol)?;
+    for _ in 0..ROUNDS {
+        let received = receive(now, net, socket, protocol)?;
+        let sent = send(now, net, socket, protocol)?;
+        if !(received || sent) {
+            return Ok(protocol.deadline());
+        }
+    }
+    Ok(now)
+}
+
+/// One read; whether it brought anything.
+fn receive<N: Network, P: Protocol>(
+    now: Instant,
+    net: &mut N,
+    socket: &mut N::TcpSocket,
+    protocol: &mut P,
+) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+    let room = protocol.input();
+    if room.is_empty() {
+        return Ok(false);
+    }
+    match net.receive(socket, room) {
+        Ok(0) | Err(nb::Error::WouldBlock) => Ok(false),
+        Ok(count) => protocol
+            .received(count, now)
+            .map(|()| true)
+            .map_err(Broken::Protocol),
+        Err(nb::Error::Other(error)) => Err(Broken::Network(error)),
+    }
+}
+
+/// Writes all of the output, or what the network takes; whether it took anything.
+fn send<N: Network, P: Protocol>(
+    now: Instant,
+    net: &mut N,
+    socket: &mut N::TcpSocket,
+    protocol: &mut P,
+) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+    let mut wrote = false;
+    loop {
+        let bytes = protocol.output(now).map_err(Broken::Protocol)?;
+        if bytes.is_empty() {
+            return Ok(wrote);
+        }
+        match net.send(socket, bytes) {
+            Ok(0) | Err(nb::Error::WouldBlock) => return Ok(wrote),
+            Ok(count) => {
+                protocol.sent(count, now);
+                wrote = true;
+            }
+            Err(nb::Error::Other(error)) => return Err(Broken::Network(error)),
+        }
+    }
+}
+
+fn network_failure<E: TcpError + NetworkError, C>(error: &E) -> Failure<C> {
+    Failure::Network {
+        by_peer: error.kind() == TcpErrorKind::PipeClosed,
+        permanent: error.is_permanent(),
+    }
+}
+
+struct TimedOut<'w>(&'w str);
+
+impl Display for TimedOut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} took over {} s", self.0, CONNECT_WITHIN / SECOND)
+    }
+}
+
+/// The text of a reason whose value has to be given away before it is shown.
+struct ReasonText(heapless::String<200>);
+
+impl ReasonText {
+    fn of(reason: &impl Display) -> Self {
+        let mut text = heapless::String::new();
+        // What does not fit is cut off: reasons are bounded far below.
+        let _ = write!(text, "{reason}");
+        ReasonText(text)
+    }
+}
+
+impl Display for ReasonText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Reported {
+    /// Whether this reason differs from the last one.
+    fn is_news(&mut self, retry: Retry, reason: &dyn Display) -> bool {
+        struct Hasher(u32);
+        impl Write for Hasher {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0 = text.bytes().fold(self.0, |hash, byte| {
+                    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+                });
+                Ok(())
+            }
+        }
+        let mut hasher = Hasher(0x811c_9dc5 ^ u32::from(retry == Retry::Displaced));
+        // The hasher takes all.
+        let _ = write!(hasher, "{reason}");
+        self.0.replace(hasher.0) != Some(hasher.0)
+    }
+}

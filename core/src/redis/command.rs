@@ -1,0 +1,222 @@
+//! Commands, written into a bounded buffer (RESP2: arrays of bulk strings).
+
+/// Commands that wait to be written to the server.
+pub struct Commands<'a> {
+    bytes: &'a mut [u8],
+    start: usize,
+    end: usize,
+}
+
+/// The command does not fit now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRoom;
+
+impl<'a> Commands<'a> {
+    pub fn new(bytes: &'a mut [u8]) -> Self {
+        Commands {
+            bytes,
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// Bytes that a command of these argument lengths takes.
+    #[must_use]
+    pub fn encoded_len(arguments: impl Iterator<Item = usize>) -> usize {
+        let (count, bytes) = arguments.fold((0, 0), |(count, bytes), len| {
+            (count + 1, bytes + bulk_len(len))
+        });
+        head_len(count) + bytes
+    }
+
+    /// Adds a command, whole or not at all. Each argument is given in pieces.
+    ///
+    /// # Errors
+    /// [`NoRoom`].
+    pub fn push<'p, P>(&mut self, arguments: impl Iterator<Item = P> + Clone) -> Result<(), NoRoom>
+    where
+        P: AsRef<[&'p [u8]]>,
+    {
+        let end = self.end;
+        let result = self.push_pieces(arguments);
+        if result.is_err() {
+            self.end = end;
+        }
+        result
+    }
+
+    /// Adds SUBSCRIBE of as many of the channels as fit; how many.
+    pub fn push_subscribe<'p, P>(&mut self, channels: impl Iterator<Item = P> + Clone) -> usize
+    where
+        P: AsRef<[&'p [u8]]>,
+    {
+        const NAME: &[u8] = b"SUBSCRIBE";
+        let room = self.bytes.len() - self.end;
+        let mut used = head_len(usize::MAX) + bulk_len(NAME.len());
+        let mut count = 0;
+        for channel in channels.clone() {
+            used += bulk_len(pieces_len(channel.as_ref()));
+            if used > room {
+                break;
+            }
+            count += 1;
+        }
+        if count == 0 || self.head(b'*', count + 1).is_err() || self.bulk(&[NAME]).is_err() {
+            return 0;
+        }
+        for channel in channels.take(count) {
+            // Counted above: it fits.
+            let _ = self.bulk(channel.as_ref());
+        }
+        count
+    }
+
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub fn written(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.start == self.end {
+            self.clear();
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    fn push_pieces<'p, P>(
+        &mut self,
+        arguments: impl Iterator<Item = P> + Clone,
+    ) -> Result<(), NoRoom>
+    where
+        P: AsRef<[&'p [u8]]>,
+    {
+        self.head(b'*', arguments.clone().count())?;
+        arguments
+            .into_iter()
+            .try_for_each(|argument| self.bulk(argument.as_ref()))
+    }
+
+    fn bulk(&mut self, pieces: &[&[u8]]) -> Result<(), NoRoom> {
+        self.head(b'$', pieces_len(pieces))?;
+        pieces.iter().try_for_each(|piece| self.put(piece))?;
+        self.put(b"\r\n")
+    }
+
+    fn head(&mut self, kind: u8, number: usize) -> Result<(), NoRoom> {
+        let mut text = [0; 20];
+        let mut rest = number;
+        let mut digits = 0;
+        for slot in text.iter_mut().rev() {
+            *slot = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            digits += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.put(&[kind])?;
+        self.put(text.get(text.len() - digits..).unwrap_or_default())?;
+        self.put(b"\r\n")
+    }
+
+    fn put(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
+        let end = self.end + piece.len();
+        self.bytes
+            .get_mut(self.end..end)
+            .ok_or(NoRoom)?
+            .copy_from_slice(piece);
+        self.end = end;
+        Ok(())
+    }
+}
+
+fn pieces_len(pieces: &[&[u8]]) -> usize {
+    pieces.iter().map(|piece| piece.len()).sum()
+}
+
+fn bulk_len(content: usize) -> usize {
+    head_len(content) + content + 2
+}
+
+/// `$`, the digits of `number`, and the line end.
+fn head_len(number: usize) -> usize {
+    let mut digits = 1;
+    let mut rest = number / 10;
+    while rest > 0 {
+        digits += 1;
+        rest /= 10;
+    }
+    digits + 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_command_is_an_array_of_bulk_strings_and_fits_whole_or_not_at_all() {
+        let arguments: [&[&[u8]]; 3] =
+            [&[b"AUTH"], &[b"us", b"er"], &[b"a secret of 24 bytes ..."]];
+        let expected = b"*3\r\n$4\r\nAUTH\r\n$4\r\nuser\r\n$24\r\na secret of 24 bytes ...\r\n";
+        let lens = arguments.iter().map(|argument| pieces_len(argument));
+        assert_eq!(Commands::encoded_len(lens), expected.len());
+        for room in 0..expected.len() {
+            let mut storage = std::vec![0; room];
+            let mut commands = Commands::new(&mut storage);
+            assert_eq!(commands.push(arguments.iter()), Err(NoRoom));
+            assert_eq!(commands.pending(), b"");
+        }
+        let mut storage = std::vec![0; expected.len()];
+        let mut commands = Commands::new(&mut storage);
+        assert_eq!(commands.push(arguments.iter()), Ok(()));
+        assert_eq!(commands.pending(), expected);
+        commands.written(4);
+        assert_eq!(commands.pending(), &expected[4..]);
+        commands.written(expected.len());
+        assert_eq!(commands.pending(), b"");
+        assert_eq!(commands.push(arguments.iter()), Ok(()));
+    }
+
+    #[test]
+    fn channels_are_subscribed_in_batches_that_fit() {
+        let names: Vec<Vec<u8>> = (0..25)
+            .map(|n| std::format!("tag/device/signal{n}/in").into_bytes())
+            .collect();
+        let mut storage = [0; 200];
+        let mut commands = Commands::new(&mut storage);
+        let mut sent = Vec::new();
+        let mut from = 0;
+        let mut batches = 0;
+        while from < names.len() {
+            let count = commands.push_subscribe(names[from..].iter().map(|name| [name.as_slice()]));
+            assert!(count > 0, "no progress at {from}");
+            let head = std::format!("*{}\r\n$9\r\nSUBSCRIBE\r\n", count + 1);
+            assert!(commands.pending().starts_with(head.as_bytes()));
+            sent.extend_from_slice(commands.pending());
+            commands.clear();
+            from += count;
+            batches += 1;
+        }
+        assert!(batches > 3, "{batches}");
+        for name in &names {
+            let text = [
+                std::format!("${}\r\n", name.len()).as_bytes(),
+                name,
+                b"\r\n",
+            ]
+            .concat();
+            assert_eq!(
+                sent.windows(text.len())
+                    .filter(|window| *window == text)
+                    .count(),
+                1
+            );
+        }
+    }
+}

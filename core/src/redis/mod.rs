@@ -1,0 +1,13 @@
+//! A Redis subscriber (RESP2).
+//!
+//! | module | question |
+//! |---|---|
+//! | [`resp`] | what do the server's bytes say? |
+//! | [`oversized`] | how is a frame that fits no buffer passed over? |
+//! | [`command`] | how is a command written? |
+//! | [`session`] | what is to be said when, and what if nothing comes back? |
+
+pub mod command;
+pub mod oversized;
+pub mod resp;
+pub mod session;

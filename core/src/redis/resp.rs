@@ -1,0 +1,229 @@
+//! RESP2 as a subscriber meets it: status and error lines, integers, and flat arrays of bulk strings.
+//!
+//! A frame is read in place, and only once it is whole.
+
+use nom::bytes::streaming::{tag, take};
+use nom::character::streaming::{crlf, i64, not_line_ending, u8 as small_number};
+use nom::{IResult, Parser};
+
+/// What a Redis server says to a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// `+OK`
+    Status(&'a [u8]),
+    /// `-WRONGPASS invalid username-password pair`, in the server's words.
+    Error(&'a [u8]),
+    /// Something was published.
+    Message {
+        channel: &'a [u8],
+        payload: &'a [u8],
+    },
+    /// SUBSCRIBE is confirmed, one channel at a time.
+    Subscribed { channel: &'a [u8] },
+    /// UNSUBSCRIBE likewise.
+    Unsubscribed,
+    /// The answer to PING, in either of its two forms.
+    Pong,
+}
+
+/// The bytes are not what a Redis server says to a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// Elements that an array may have here.
+const MAX_ELEMENTS: u8 = 3;
+
+/// The frame at the front of `input` and the number of its bytes; `None` if more are needed.
+///
+/// # Errors
+/// [`Malformed`]; nothing behind can be trusted then.
+pub fn frame(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Malformed> {
+    match any_frame(input) {
+        Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.len()))),
+        Err(nom::Err::Incomplete(_)) => Ok(None),
+        Err(nom::Err::Error(()) | nom::Err::Failure(())) => Err(Malformed),
+    }
+}
+
+/// The channel of the message that `input` begins with, though its payload may be missing.
+#[must_use]
+pub fn channel_of_beginning(input: &[u8]) -> Option<&[u8]> {
+    let (_, (_, kind, channel)) = (tag("*3\r\n"), bulk, bulk).parse(input).ok()?;
+    (kind == b"message").then_some(channel)
+}
+
+type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
+
+fn any_frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
+    let (rest, kind) = take(1usize).parse(input)?;
+    match kind {
+        b"*" => array(rest),
+        b"+" => {
+            let (rest, line) = line(rest)?;
+            Ok((
+                rest,
+                if line == b"PONG" {
+                    Frame::Pong
+                } else {
+                    Frame::Status(line)
+                },
+            ))
+        }
+        b"-" => line(rest).map(|(rest, line)| (rest, Frame::Error(line))),
+        _ => refuse(),
+    }
+}
+
+fn array(input: &[u8]) -> Parsed<'_, Frame<'_>> {
+    let (rest, (elements, _)) = (small_number, crlf).parse(input)?;
+    if !(2..=MAX_ELEMENTS).contains(&elements) {
+        return refuse();
+    }
+    let (rest, kind) = bulk(rest)?;
+    match (kind, elements) {
+        (b"message", 3) => {
+            let (rest, (channel, payload)) = (bulk, bulk).parse(rest)?;
+            Ok((rest, Frame::Message { channel, payload }))
+        }
+        (b"subscribe", 3) => {
+            let (rest, (channel, _)) = (bulk, integer).parse(rest)?;
+            Ok((rest, Frame::Subscribed { channel }))
+        }
+        (b"unsubscribe", 3) => {
+            let (rest, _) = (bulk, integer).parse(rest)?;
+            Ok((rest, Frame::Unsubscribed))
+        }
+        (b"pong", 2) => bulk(rest).map(|(rest, _)| (rest, Frame::Pong)),
+        _ => refuse(),
+    }
+}
+
+fn bulk(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (rest, len) = bulk_len(input)?;
+    let (rest, (content, _)) = (take(len), crlf).parse(rest)?;
+    Ok((rest, content))
+}
+
+/// `$5\r\n`: how many bytes follow.
+pub(super) fn bulk_len(input: &[u8]) -> Parsed<'_, usize> {
+    let (rest, (_, len, _)) = (tag("$"), i64, crlf).parse(input)?;
+    match usize::try_from(len) {
+        Ok(len) if len <= MAX_BULK => Ok((rest, len)),
+        _ => refuse(),
+    }
+}
+
+/// A server's limit (`proto-max-bulk-len`), and ours.
+const MAX_BULK: usize = 512 * 1024 * 1024;
+
+fn integer(input: &[u8]) -> Parsed<'_, i64> {
+    let (rest, (_, number, _)) = (tag(":"), i64, crlf).parse(input)?;
+    Ok((rest, number))
+}
+
+/// A line may be empty, which nom's own reading of one takes for "more is needed" only at the end of the input.
+fn line(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (rest, (line, _)) = (not_line_ending, crlf).parse(input)?;
+    Ok((rest, line))
+}
+
+fn refuse<'a, T>() -> Parsed<'a, T> {
+    Err(nom::Err::Error(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_frame_is_read_whole_and_at_no_split_point_before() {
+        for (bytes, expected) in [
+            (&b"+OK\r\n"[..], Frame::Status(b"OK")),
+            (b"+\r\n", Frame::Status(b"")),
+            (b"+PONG\r\n", Frame::Pong),
+            (
+                b"-NOAUTH Authentication required.\r\n",
+                Frame::Error(b"NOAUTH Authentication required."),
+            ),
+            (b"*2\r\n$4\r\npong\r\n$0\r\n\r\n", Frame::Pong),
+            (
+                b"*3\r\n$9\r\nsubscribe\r\n$11\r\ntag/a/b/in!\r\n:12\r\n",
+                Frame::Subscribed {
+                    channel: b"tag/a/b/in!",
+                },
+            ),
+            (
+                b"*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:0\r\n",
+                Frame::Unsubscribed,
+            ),
+            (
+                b"*3\r\n$7\r\nmessage\r\n$10\r\ntag/a/b/in\r\n$12\r\n1,2,\r\n+OK\r\n:\r\n",
+                Frame::Message {
+                    channel: b"tag/a/b/in",
+                    payload: b"1,2,\r\n+OK\r\n:",
+                },
+            ),
+            (
+                b"*3\r\n$7\r\nmessage\r\n$0\r\n\r\n$0\r\n\r\n",
+                Frame::Message {
+                    channel: b"",
+                    payload: b"",
+                },
+            ),
+        ] {
+            for split in 0..bytes.len() {
+                assert_eq!(
+                    frame(&bytes[..split]),
+                    Ok(None),
+                    "{:?} cut at {split}",
+                    bytes.escape_ascii()
+                );
+            }
+            assert_eq!(
+                frame(bytes),
+                Ok(Some((expected, bytes.len()))),
+                "{:?}",
+                bytes.escape_ascii()
+            );
+            let followed = [bytes, b"+OK\r\n"].concat();
+            assert_eq!(frame(&followed), Ok(Some((expected, bytes.len()))));
+        }
+    }
+
+    #[test]
+    fn what_no_subscriber_is_told_is_malformed() {
+        for bytes in [
+            &b"HTTP/1.1 400 Bad Request\r\n"[..],
+            b"OK\r\n",
+            b":1\r\n",
+            b"$3\r\nabc\r\n",
+            b"*0\r\n",
+            b"*-1\r\n",
+            b"*4\r\n",
+            b"*999999999999\r\n",
+            b"*3\r\n$-1\r\n",
+            b"*3\r\n$536870913\r\n",
+            b"*3\r\n$99999999999999999999\r\n",
+            b"*3\r\n:1\r\n",
+            b"*3\r\n*3\r\n",
+            b"*3\r\n$5\r\nhello\r\n",
+            b"*2\r\n$7\r\nmessage\r\n",
+            b"*3\r\n$7\r\nmessageXY",
+            b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n$1\r\nx\r\n",
+            b"+OK\rX",
+        ] {
+            assert_eq!(frame(bytes), Err(Malformed), "{:?}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_channel_of_an_unfinished_message_is_known() {
+        let whole = b"*3\r\n$7\r\nmessage\r\n$10\r\ntag/a/b/in\r\n$1000000\r\n1,2";
+        assert_eq!(channel_of_beginning(whole), Some(&b"tag/a/b/in"[..]));
+        assert_eq!(channel_of_beginning(&whole[..20]), None);
+        assert_eq!(
+            channel_of_beginning(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n"),
+            None
+        );
+    }
+}

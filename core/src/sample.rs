@@ -1,0 +1,308 @@
+//! A measurement: from Redis' `value,timestamp,flags` to MQTT's `value,timestamp,quality` (manual chapter 22, "MQTT data format").
+
+use core::fmt;
+
+use nom::branch::alt;
+use nom::bytes::complete::tag_no_case;
+use nom::character::complete::{char, digit0, digit1, one_of};
+use nom::combinator::{all_consuming, opt, recognize};
+use nom::{IResult, Parser};
+
+/// Longest message that is taken from Redis, in bytes.
+pub const MAX_MESSAGE: usize = 128;
+
+/// Longest payload that [`Sample::payload`] can make of one: a message without flags gains `,1`.
+pub const MAX_PAYLOAD: usize = MAX_MESSAGE + 2;
+
+/// A well-formed measurement. The texts are the producer's own bytes, without the spaces around them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// An integer, a float or `nan`, in ASCII.
+    pub value: &'a [u8],
+    /// Unix time in milliseconds, in ASCII digits.
+    pub timestamp: &'a [u8],
+    pub quality: Quality,
+}
+
+/// Whether a value may be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quality {
+    /// `0`: one of the flags IV (invalid), NT (non-topical) or OV (overflow) is set.
+    Bad,
+    /// `1`: none of them is.
+    Good,
+}
+
+/// Why a message is not forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Rejection {
+    TooLong,
+    ControlByte,
+    EmptyValue,
+    BadValue,
+    NoTimestamp,
+    BadTimestamp,
+}
+
+impl<'a> Sample<'a> {
+    /// Reads a Redis message.
+    ///
+    /// # Errors
+    /// The first rule that the message breaks.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Rejection> {
+        if message.len() > MAX_MESSAGE {
+            return Err(Rejection::TooLong);
+        }
+        if message.iter().any(u8::is_ascii_control) {
+            return Err(Rejection::ControlByte);
+        }
+        let (value, rest) = split_field(message);
+        let (timestamp, flags) = split_field(rest.unwrap_or_default());
+        if value.is_empty() {
+            return Err(Rejection::EmptyValue);
+        }
+        if all_consuming(number).parse_complete(value).is_err() {
+            return Err(Rejection::BadValue);
+        }
+        if timestamp.is_empty() {
+            return Err(Rejection::NoTimestamp);
+        }
+        if !is_unix_millis(timestamp) {
+            return Err(Rejection::BadTimestamp);
+        }
+        Ok(Sample {
+            value,
+            timestamp,
+            quality: Quality::from_flags(flags.unwrap_or_default()),
+        })
+    }
+
+    /// The pieces that make up the MQTT payload, in order.
+    #[must_use]
+    pub fn payload(&self) -> [&'a [u8]; 4] {
+        let quality: &[u8] = match self.quality {
+            Quality::Bad => b",0",
+            Quality::Good => b",1",
+        };
+        [self.value, b",", self.timestamp, quality]
+    }
+}
+
+impl Quality {
+    /// Tokens are matched in any letter case, and separated by anything that is not a letter, a digit or `_`.
+    fn from_flags(flags: &[u8]) -> Self {
+        let bad = flags
+            .split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
+            .any(|token| {
+                [b"IV", b"NT", b"OV"]
+                    .iter()
+                    .any(|flag| token.eq_ignore_ascii_case(*flag))
+            });
+        if bad { Quality::Bad } else { Quality::Good }
+    }
+}
+
+/// The field before the first comma, without spaces around it, and what follows the comma.
+fn split_field(input: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut parts = input.splitn(2, |byte| *byte == b',');
+    (trim_spaces(parts.next().unwrap_or_default()), parts.next())
+}
+
+fn trim_spaces(mut field: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = field {
+        field = rest;
+    }
+    field
+}
+
+/// `nan`, or digits with an optional point and exponent; an optional sign before either.
+fn number(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+    let point = |rest| recognize((char('.'), digit0)).parse_complete(rest);
+    let mantissa = alt((
+        recognize((digit1, opt(point))),
+        recognize((char('.'), digit1)),
+    ));
+    let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
+    recognize((
+        opt(one_of("+-")),
+        alt((tag_no_case("nan"), recognize((mantissa, opt(exponent))))),
+    ))
+    .parse_complete(input)
+}
+
+/// Digits only, and no more than 64 bits hold.
+fn is_unix_millis(text: &[u8]) -> bool {
+    text.iter()
+        .try_fold(0u64, |millis, byte| match byte {
+            b'0'..=b'9' => millis.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+            _ => None,
+        })
+        .is_some()
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rejection::TooLong => "over 128 bytes",
+            Rejection::ControlByte => "holds a control byte",
+            Rejection::EmptyValue => "the value is empty",
+            Rejection::BadValue => "the value is not an integer, a float or nan",
+            Rejection::NoTimestamp => "the timestamp is missing",
+            Rejection::BadTimestamp => "the timestamp is not an unsigned number of milliseconds",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+
+    /// The MQTT payload that a Redis message becomes.
+    fn forwarded(message: &str) -> Result<String, Rejection> {
+        let sample = Sample::parse(message.as_bytes())?;
+        Ok(String::from_utf8(sample.payload().concat()).expect("a payload is ASCII"))
+    }
+
+    #[test]
+    fn value_and_timestamp_pass_byte_for_byte() {
+        for value in [
+            "0",
+            "-0",
+            "+7",
+            "12",
+            "12.5",
+            "-12.50",
+            ".5",
+            "12.",
+            "1e5",
+            "1E+05",
+            "-1.7976931348623157e+308",
+            "0.10000000000000001",
+            "nan",
+            "NaN",
+            "-nan",
+            "+NAN",
+            "00012",
+        ] {
+            let message = std::format!("{value},1708000203824,");
+            assert_eq!(
+                forwarded(&message).as_deref(),
+                Ok(std::format!("{value},1708000203824,1").as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn quality_is_bad_for_iv_nt_and_ov_in_any_case_among_any_tokens() {
+        for (flags, quality) in [
+            ("", 1),
+            ("IV", 0),
+            ("iv", 0),
+            ("Nt", 0),
+            ("OV", 0),
+            ("SB", 1),
+            ("BL,SB", 1),
+            ("SB,IV", 0),
+            ("SB|nt|BL", 0),
+            ("cot=3", 1),
+            ("cot=3 iv", 0),
+            ("cot=IV", 0),
+            ("IVX", 1),
+            ("XIV", 1),
+            ("IV_", 1),
+            ("_IV", 1),
+            ("IV1", 1),
+            ("I V", 1),
+            ("[OV]", 0),
+            ("\u{e4}IV\u{e4}", 0),
+            (" IV ", 0),
+        ] {
+            assert_eq!(
+                forwarded(&std::format!("1,2,{flags}")),
+                Ok(std::format!("1,2,{quality}")),
+                "flags {flags:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_may_be_left_out_and_spaces_around_fields_are_dropped() {
+        for message in [
+            "12.5,1708000203824",
+            "12.5,1708000203824,",
+            " 12.5 , 1708000203824 , ",
+            "  12.5,1708000203824  ",
+        ] {
+            assert_eq!(
+                forwarded(message).as_deref(),
+                Ok("12.5,1708000203824,1"),
+                "{message:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn anything_else_is_rejected_with_its_reason() {
+        let long_value = "1".repeat(126);
+        for (message, reason) in [
+            ("", Rejection::EmptyValue),
+            (",1708000203824,", Rejection::EmptyValue),
+            ("  ,1708000203824,", Rejection::EmptyValue),
+            ("inf,1,", Rejection::BadValue),
+            ("-inf,1,", Rejection::BadValue),
+            ("on,1,", Rejection::BadValue),
+            ("1 2,1,", Rejection::BadValue),
+            ("--1,1,", Rejection::BadValue),
+            ("1e,1,", Rejection::BadValue),
+            ("e5,1,", Rejection::BadValue),
+            (".,1,", Rejection::BadValue),
+            ("0x10,1,", Rejection::BadValue),
+            ("1.2.3,1,", Rejection::BadValue),
+            ("nane5,1,", Rejection::BadValue),
+            ("\u{663},1,", Rejection::BadValue),
+            ("1", Rejection::NoTimestamp),
+            ("1,", Rejection::NoTimestamp),
+            ("1,,IV", Rejection::NoTimestamp),
+            ("1,-5,", Rejection::BadTimestamp),
+            ("1,+5,", Rejection::BadTimestamp),
+            ("1,1.5,", Rejection::BadTimestamp),
+            ("1,now,", Rejection::BadTimestamp),
+            ("1,18446744073709551616,", Rejection::BadTimestamp),
+            ("1,2,\n", Rejection::ControlByte),
+            ("1\0,2,", Rejection::ControlByte),
+            ("1\t,2,", Rejection::ControlByte),
+            ("1,2,\x7f", Rejection::ControlByte),
+            (std::format!("{long_value},12").as_str(), Rejection::TooLong),
+        ] {
+            assert_eq!(forwarded(message), Err(reason), "{message:?}");
+        }
+        assert!(
+            forwarded(&std::format!("{long_value},1"))
+                .is_ok_and(|payload| payload.len() == MAX_PAYLOAD)
+        );
+        assert_eq!(
+            forwarded("1,18446744073709551615").as_deref(),
+            Ok("1,18446744073709551615,1")
+        );
+    }
+
+    #[test]
+    fn no_sequence_of_up_to_four_grammar_bytes_panics_and_every_accepted_value_is_a_number() {
+        const ALPHABET: &[u8] = b"1.eE+-nNa, \x00\xff";
+        let mut message = std::vec![0u8; 4];
+        for code in 0..ALPHABET.len().pow(4) {
+            let mut rest = code;
+            for byte in &mut message {
+                *byte = ALPHABET[rest % ALPHABET.len()];
+                rest /= ALPHABET.len();
+            }
+            let text = [message.as_slice(), b",7"].concat();
+            if let Ok(sample) = Sample::parse(&text) {
+                let value = core::str::from_utf8(sample.value).expect("accepted values are ASCII");
+                assert!(value.parse::<f64>().is_ok(), "{value:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The mapping table in memory: read from its file, checked by the core, kept in allocations of the right size.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use mqtt_client_core::config::{self, Config, Device, Severity, Signal};
+
+/// What this build can do with a device.
+const ABILITIES: config::Abilities = config::Abilities {
+    tls: false,
+    mqtt5: false,
+};
+
+/// Memory for one configuration; its strings lie in the file's text.
+pub struct Tables<'t> {
+    devices: Vec<Device<'t>>,
+    signals: Vec<Signal<'t>>,
+    index: Vec<u32>,
+    unescaped: Vec<u8>,
+}
+
+/// The configuration is not to be used. All reasons are on standard error.
+#[derive(Debug)]
+pub struct Unusable;
+
+/// Reads the file.
+///
+/// # Errors
+/// It cannot be read; the reason is on standard error.
+pub fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
+    fs::read(path).map_err(|error| {
+        complain(format_args!("{}: cannot be read: {error}", path.display()));
+        Unusable
+    })
+}
+
+impl<'t> Tables<'t> {
+    /// Memory for the configuration in `text`; none if that is no JSON, which [`Tables::parse`] then reports.
+    pub fn for_text(text: &[u8]) -> Self {
+        let (devices, signals, index, unescaped) = config::measure(text)
+            .map_or((0, 0, 0, 0), |sizes| {
+                (sizes.devices, sizes.signals, sizes.index, sizes.text)
+            });
+        Tables {
+            devices: vec![Device::EMPTY; devices],
+            signals: vec![Signal::EMPTY; signals],
+            index: vec![0; index],
+            unescaped: vec![0; unescaped],
+        }
+    }
+
+    /// Checks `text` and reports everything that is wrong with it: errors on standard error as they are, warnings through the log.
+    ///
+    /// # Errors
+    /// There was an error.
+    pub fn parse(&'t mut self, path: &Path, text: &'t [u8]) -> Result<Config<'t>, Unusable> {
+        let storage = config::Storage {
+            devices: &mut self.devices,
+            signals: &mut self.signals,
+            index: &mut self.index,
+            text: &mut self.unescaped,
+        };
+        let file = path.to_string_lossy();
+        config::parse(
+            text,
+            storage,
+            ABILITIES,
+            &mut |finding| match finding.severity {
+                Severity::Error => complain(format_args!("{}", finding.in_file(&file))),
+                Severity::Warning => log::warn!("{}", finding.in_file(&file)),
+            },
+        )
+        .map_err(|_| Unusable)
+    }
+}
+
+/// One line on standard error, at every debug level. Nobody is left to be told if that fails.
+pub fn complain(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

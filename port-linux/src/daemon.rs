@@ -1,0 +1,329 @@
+//! The daemon's life: what wakes the bridge, and what ends it.
+//!
+//! One configuration lives for one turn of the loop in [`Daemon::serve`]: everything that borrows from its text is made there. On SIGHUP
+//! the connections and buffers that go on are taken out, and the next turn puts them into the next bridge.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mqtt_client_core::bridge::{Bridge, Broker, Feed};
+use mqtt_client_core::config::{Config, Endpoint};
+use mqtt_client_core::index::Index;
+use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
+use mqtt_client_core::time::{Instant, SECOND};
+use polling::{Events, Poller};
+
+use crate::args::Options;
+use crate::configuration::{self, Tables, Unusable, complain};
+use crate::machine_id::machine_id;
+use crate::net::{Stack, Transport};
+use crate::reload::{
+    BrokerBuffers, Carried, CarriedBroker, FeedBuffers, Plan, SuspendedBroker, enabled, queue_again,
+};
+use crate::show::Show;
+use crate::signals::Signals;
+use crate::{EX_CONFIG, EX_OSERR, logger};
+
+/// Between two reports of the counters, at debug level 2 and above.
+const REPORT_EVERY: u64 = 60 * SECOND;
+
+/// Keys of the poller. Devices' keys count up from the last.
+const SIGNALS_KEY: usize = 0;
+const REDIS_KEY: usize = 1;
+const FIRST_DEVICE_KEY: usize = 2;
+
+/// Events taken from the poller at once.
+const EVENTS: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
+
+/// Runs until a signal ends it.
+pub fn run(options: &Options) -> ExitCode {
+    let daemon = logger::start(options.debug).and_then(|()| Daemon::new(options));
+    match daemon {
+        Ok(mut daemon) => daemon.serve(),
+        Err(error) => {
+            complain(format_args!("mqtt-client: {error}"));
+            ExitCode::from(EX_OSERR)
+        }
+    }
+}
+
+/// What outlives a configuration.
+struct Daemon<'o> {
+    path: &'o Path,
+    poller: Arc<Poller>,
+    signals: Signals,
+    show: Show,
+    /// Of generated client identifiers.
+    digits: u32,
+    started: std::time::Instant,
+    report_at: Instant,
+    /// The next device's key: never used twice, so that a late event finds nobody.
+    next_key: usize,
+}
+
+/// Why a bridge ended.
+enum Ended<P> {
+    Stopped,
+    /// There is a new configuration: its text, and how it follows from the old one.
+    Reloaded(Vec<u8>, P),
+    Failed(io::Error),
+}
+
+/// How a broker begins.
+enum Start {
+    /// With these samples of its device's earlier settings.
+    New(Vec<(u32, Vec<u8>)>),
+    Resume(SuspendedBroker),
+}
+
+impl<'o> Daemon<'o> {
+    fn new(options: &'o Options) -> io::Result<Self> {
+        let poller = Arc::new(Poller::new()?);
+        let signals = Signals::catch(poller.clone(), SIGNALS_KEY)?;
+        Ok(Daemon {
+            path: &options.config,
+            poller,
+            signals,
+            show: Show::new(options.show_redis, options.show_mqtt),
+            digits: machine_id(Path::new("/")),
+            started: std::time::Instant::now(),
+            report_at: Instant::from_millis(REPORT_EVERY),
+            next_key: FIRST_DEVICE_KEY,
+        })
+    }
+
+    fn serve(&mut self) -> ExitCode {
+        let Ok(mut text) = configuration::read(self.path) else {
+            return ExitCode::from(EX_CONFIG);
+        };
+        let mut carried = Carried::default();
+        loop {
+            let mut tables = Tables::for_text(&text);
+            let config = match tables.parse(self.path, &text) {
+                Ok(config) => config,
+                Err(Unusable) => return ExitCode::from(EX_CONFIG),
+            };
+            if !config.devices.iter().any(|device| device.enable) {
+                complain(format_args!(
+                    "{}: no MQTT device is enabled: nothing to do",
+                    self.path.display()
+                ));
+                return ExitCode::SUCCESS;
+            }
+            match self.serve_one(&config, &mut carried) {
+                Ended::Stopped => return ExitCode::SUCCESS,
+                Ended::Reloaded(new_text, _) => text = new_text,
+                Ended::Failed(error) => {
+                    complain(format_args!("mqtt-client: {error}"));
+                    return ExitCode::from(EX_OSERR);
+                }
+            }
+        }
+    }
+
+    /// One configuration's life.
+    fn serve_one(&mut self, config: &Config<'_>, carried: &mut Carried) -> Ended<()> {
+        let Carried {
+            feed,
+            brokers,
+            last,
+            numbers,
+        } = std::mem::take(carried);
+        let signals = config.signals.len();
+        let mut slots = vec![0; Index::slots_for(signals)];
+        let mut last = if last.is_empty() {
+            vec![LastSample::NOTHING; signals]
+        } else {
+            last
+        };
+        let (mut feed_buffers, suspended_feed) = match feed {
+            Some((buffers, suspended)) => (buffers, Some(suspended)),
+            None => (FeedBuffers::new(config), None),
+        };
+        let mut starts = Vec::new();
+        let mut buffers = Vec::new();
+        let mut brokers = brokers.into_iter();
+        for device in enabled(config) {
+            let (start, memory) = match brokers.next().unwrap_or_default() {
+                CarriedBroker::Nothing => (Start::New(Vec::new()), BrokerBuffers::new(device)),
+                CarriedBroker::Samples(samples) => {
+                    (Start::New(samples), BrokerBuffers::new(device))
+                }
+                CarriedBroker::Whole(memory, suspended) => (Start::Resume(suspended), memory),
+            };
+            starts.push(start);
+            buffers.push(memory);
+        }
+
+        let routes = match Routes::new(config, &mut slots, &mut last) {
+            Ok(routes) => routes,
+            Err(TooSmall) => {
+                return Ended::Failed(io::Error::other("more signals than can be numbered"));
+            }
+        };
+        let feed = match suspended_feed {
+            Some(suspended) => Feed::resume(config, feed_buffers.storage(), suspended),
+            None => Feed::new(config, feed_buffers.storage(), self.redis_stack(config)),
+        };
+        let numbered = (0..)
+            .zip(config.devices)
+            .filter(|(_, device)| device.enable)
+            .map(|(number, _)| number);
+        let mut brokers = Vec::new();
+        for ((number, start), memory) in numbered.zip(starts).zip(&mut buffers) {
+            brokers.extend(self.broker(config, number, start, memory, &numbers));
+        }
+        let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
+        let ended = self.watch(config, &mut bridge);
+        let (_, feed) = bridge.into_parts();
+        let (text, plan) = match ended {
+            Ended::Reloaded(text, plan) => (text, plan),
+            Ended::Stopped => {
+                report(&brokers);
+                return Ended::Stopped;
+            }
+            Ended::Failed(error) => return Ended::Failed(error),
+        };
+        let suspended_feed = feed.suspend();
+        for (number, broker) in brokers.iter_mut().enumerate() {
+            if !plan.keeps(number) {
+                broker.leave(self.now(), &mut self.show);
+            }
+        }
+        let suspended = brokers
+            .into_iter()
+            .map(|broker| Box::new(broker.suspend()))
+            .collect::<Vec<_>>();
+        let feed = suspended_feed.map(|suspended| (feed_buffers, suspended));
+        *carried = plan.carry(feed, buffers.into_iter().zip(suspended).collect(), &last);
+        Ended::Reloaded(text, ())
+    }
+
+    fn redis_stack(&self, config: &Config<'_>) -> Stack {
+        let transport = match config.redis.endpoint {
+            Endpoint::Tcp { .. } => Transport::Tcp,
+            Endpoint::Unix(path) => Transport::Unix(path.into()),
+        };
+        Stack::new(self.poller.clone(), REDIS_KEY, transport)
+    }
+
+    fn broker<'a>(
+        &mut self,
+        config: &'a Config<'a>,
+        number: u16,
+        start: Start,
+        memory: &'a mut BrokerBuffers,
+        numbers: &[Option<u32>],
+    ) -> Option<Broker<'a, Stack>> {
+        let storage = memory.storage();
+        match start {
+            Start::Resume(suspended) => {
+                let mut broker = Broker::resume(config, number, self.digits, storage, *suspended)?;
+                let renumber = |old: u32| numbers.get(old as usize).copied().flatten();
+                broker.session_mut().outbox_mut().renumber(renumber);
+                Some(broker)
+            }
+            Start::New(samples) => {
+                let stack = Stack::new(self.poller.clone(), self.next_key, Transport::Tcp);
+                self.next_key += 1;
+                let mut broker = Broker::new(config, number, self.digits, storage, stack)?;
+                queue_again(&mut broker, &samples, numbers);
+                Some(broker)
+            }
+        }
+    }
+
+    /// Polls the bridge whenever there is something to do, and sleeps between.
+    fn watch(&mut self, config: &Config<'_>, bridge: &mut Bridge<'_, '_, Stack>) -> Ended<Plan> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let now = self.now();
+            let mut wake_up = bridge.poll(now, &mut self.show);
+            self.show.flush();
+            if bridge.has_stopped() {
+                return Ended::Stopped;
+            }
+            if log::log_enabled!(log::Level::Info) {
+                wake_up = wake_up.min(self.report_in_time(now, bridge.brokers()));
+            }
+            events.clear();
+            let timeout =
+                (wake_up != Instant::NEVER).then(|| Duration::from_millis(wake_up.since(now)));
+            if let Err(error) = self.poller.wait(&mut events, timeout)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                return Ended::Failed(error);
+            }
+            for event in events.iter() {
+                self.signals.ready(event);
+                bridge.feed().net().ready(event);
+                bridge
+                    .brokers()
+                    .iter()
+                    .for_each(|broker| broker.net().ready(event));
+            }
+            if self.signals.take_report() {
+                report(bridge.brokers());
+            }
+            if self.signals.stop() {
+                bridge.stop(self.now());
+            } else if self.signals.take_reload()
+                && let Some((text, plan)) = self.reload(config, bridge.brokers())
+            {
+                return Ended::Reloaded(text, plan);
+            }
+        }
+    }
+
+    /// Reads the configuration again; `None` if it is not to be used.
+    fn reload(
+        &self,
+        config: &Config<'_>,
+        brokers: &[Broker<'_, Stack>],
+    ) -> Option<(Vec<u8>, Plan)> {
+        let text = configuration::read(self.path).ok();
+        let plan = text.as_ref().and_then(|text| {
+            let mut tables = Tables::for_text(text);
+            let new = tables.parse(self.path, text).ok()?;
+            Some(Plan::new(config, &new, brokers))
+        });
+        match plan {
+            Some(_) => log::info!("{}: read again", self.path.display()),
+            None => log::error!(
+                "{}: not usable, the old configuration stays in force",
+                self.path.display()
+            ),
+        }
+        text.zip(plan)
+    }
+
+    /// The counters once a minute; when they are due again.
+    fn report_in_time(&mut self, now: Instant, brokers: &[Broker<'_, Stack>]) -> Instant {
+        if now >= self.report_at {
+            for broker in brokers {
+                log::info!("{}: {}", broker.device().alias, broker.counters());
+            }
+            self.report_at = now + REPORT_EVERY;
+        }
+        self.report_at
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_millis(self.started.elapsed().as_millis() as u64)
+    }
+}
+
+/// The counters, at every debug level.
+fn report(brokers: &[Broker<'_, Stack>]) {
+    for broker in brokers {
+        complain(format_args!(
+            "{}: {}",
+            broker.device().alias,
+            broker.counters()
+        ));
+    }
+}

@@ -1,0 +1,80 @@
+//! `mqtt-client`: forwards measurements from Redis to MQTT brokers.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`args`] | what did the user ask for? |
+//! | [`configuration`] | is the mapping table right, and where does it live? |
+//! | [`daemon`] | what wakes the bridge, and what ends it? |
+//! | [`reload`] | what goes on when the configuration changes? |
+//! | [`net`] | how are peers reached without ever waiting? |
+//! | [`logger`], [`show`], [`summary`] | what does a person see? |
+//! | [`signals`], [`machine_id`] | what comes from the system? |
+
+mod args;
+mod configuration;
+mod daemon;
+mod logger;
+mod machine_id;
+mod net;
+mod reload;
+mod show;
+mod signals;
+mod summary;
+#[cfg(test)]
+mod testing;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use args::Command;
+use configuration::{Tables, Unusable, complain};
+
+/// `sysexits.h`: the command line is wrong.
+const EX_USAGE: u8 = 64;
+/// The system denies what the daemon cannot do without.
+const EX_OSERR: u8 = 71;
+/// The configuration is wrong.
+const EX_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    match Command::from_env() {
+        Ok(Command::Help) => print(args::HELP),
+        Ok(Command::Version) => print(concat!(
+            "mqtt-client ",
+            env!("CARGO_PKG_VERSION"),
+            "\nMQTT 3.1, 3.1.1; built without TLS, without MQTT 5\n"
+        )),
+        Ok(Command::Check { config }) => check(&config),
+        Ok(Command::Run(options)) => daemon::run(&options),
+        Err(error) => {
+            complain(format_args!("mqtt-client: {error}"));
+            ExitCode::from(EX_USAGE)
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    // Whoever closed standard output does not want to know.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// `--check`: opens no connection.
+fn check(path: &Path) -> ExitCode {
+    let result = logger::start(1).map_err(|error| {
+        complain(format_args!("mqtt-client: {error}"));
+        Unusable
+    });
+    let text = match result.and_then(|()| configuration::read(path)) {
+        Ok(text) => text,
+        Err(Unusable) => return ExitCode::from(EX_CONFIG),
+    };
+    match Tables::for_text(&text).parse(path, &text) {
+        Ok(config) => {
+            summary::print(&config);
+            ExitCode::SUCCESS
+        }
+        Err(Unusable) => ExitCode::from(EX_CONFIG),
+    }
+}

@@ -1,0 +1,169 @@
+//! One non-blocking stream socket: what may be done with it without waiting?
+//!
+//! The socket is registered with the poller once, for edges: an event says that something has changed, and only
+//! once. [`Readiness`] keeps what the events said until the socket itself says the contrary, and until then no
+//! system call is made that could only say EAGAIN.
+//!
+//! - EAGAIN ends readiness in either direction; the kernel promises an event for what comes later.
+//! - A short write ends `writable` too: it means that the buffer is full, and that is followed by an event.
+//! - A short read does **not** end `readable`. It means that the data is used up, but the peer's FIN may stand
+//!   behind the data, and if it came before the last event, there is none to come: the end would never be seen.
+//!   (`EPOLLRDHUP` would tell, but `polling` does not pass it on.) The price is one recv(2) that says EAGAIN per
+//!   burst of input.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use polling::{Event, PollMode, Poller};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, connect, recv,
+    send, socket_with, sockopt,
+};
+
+/// What the poller has said about a socket and the socket has not yet denied.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    readable: Cell<bool>,
+    writable: Cell<bool>,
+}
+
+impl Readiness {
+    /// Adds what an event says. An event that was meant for an earlier socket does no harm: it costs a system call
+    /// that says EAGAIN.
+    pub fn add(&self, event: Event) {
+        self.readable.set(self.readable.get() | event.readable);
+        self.writable.set(self.writable.get() | event.writable);
+    }
+}
+
+/// A stream socket, connected or about to be. Dropped, it leaves the poller and is closed.
+#[derive(Debug)]
+pub struct Stream {
+    descriptor: OwnedFd,
+    poller: Arc<Poller>,
+    readiness: Rc<Readiness>,
+}
+
+/// How far a connection has come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    Connected,
+    /// An event will tell.
+    Pending,
+}
+
+impl Stream {
+    /// Makes a socket and begins to connect it. Its events will have `key`.
+    ///
+    /// Errors: connect(2)'s, if it fails at once. A Unix socket whose server is behind with accepting fails too
+    /// (EAGAIN): no event would tell of its recovery.
+    pub fn open(
+        poller: Arc<Poller>,
+        key: usize,
+        address: &SocketAddrAny,
+    ) -> io::Result<(Stream, Progress)> {
+        let family = address.address_family();
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let descriptor = socket_with(family, SocketType::STREAM, flags, None)?;
+        if family != AddressFamily::UNIX {
+            // A message is written whole; to wait for more to fill a segment would only delay it.
+            sockopt::set_tcp_nodelay(&descriptor, true)?;
+        }
+        let readiness = Rc::new(Readiness::default());
+        // Registered after connect(2): an unconnected socket is reported as hung up. No change in between is lost,
+        // since to register is also to be told the present state.
+        let progress = advance(&descriptor, &readiness, address)?;
+        // SAFETY: the poller must let go of the descriptor before it is closed: `drop` below sees to it.
+        unsafe { poller.add_with_mode(&descriptor, Event::all(key), PollMode::Edge)? };
+        let stream = Stream {
+            descriptor,
+            poller,
+            readiness,
+        };
+        Ok((stream, progress))
+    }
+
+    /// Where the poller's events for this socket go.
+    pub fn readiness(&self) -> &Rc<Readiness> {
+        &self.readiness
+    }
+
+    #[cfg(test)]
+    pub fn descriptor(&self) -> &OwnedFd {
+        &self.descriptor
+    }
+
+    /// How far the connection has come since [`Stream::open`]; without a system call, if no event has told.
+    ///
+    /// `address` is the same as before. (The kernel remembers its own, and looks at this one's form only.)
+    pub fn progress(&self, address: &SocketAddrAny) -> io::Result<Progress> {
+        if !self.readiness.writable.get() {
+            return Ok(Progress::Pending);
+        }
+        advance(&self.descriptor, &self.readiness, address)
+    }
+}
+
+impl io::Read for Stream {
+    /// `Ok(0)` is the peer's end of the connection, and stays so.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.readiness.readable.get() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        match retry_on_intr(|| recv(&self.descriptor, &mut *buffer, RecvFlags::empty())) {
+            Ok((length, _)) => Ok(length),
+            Err(error) => {
+                if error == Errno::AGAIN {
+                    self.readiness.readable.set(false);
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl io::Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.readiness.writable.get() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = retry_on_intr(|| send(&self.descriptor, bytes, SendFlags::NOSIGNAL));
+        if result == Err(Errno::AGAIN) || result.is_ok_and(|length| length < bytes.len()) {
+            self.readiness.writable.set(false);
+        }
+        Ok(result?)
+    }
+
+    /// Nothing is kept back.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // It cannot fail: the descriptor is open and registered.
+        let _ = self.poller.delete(&self.descriptor);
+    }
+}
+
+/// connect(2), the first time and every later time. On Linux a later call tells how the first has ended, better
+/// than `SO_ERROR` does: that one is also 0 while the connection is still being made, and an event that was meant
+/// for an earlier socket would pass for success.
+fn advance(
+    descriptor: &OwnedFd,
+    readiness: &Readiness,
+    address: &SocketAddrAny,
+) -> io::Result<Progress> {
+    let result = connect(descriptor, address);
+    readiness.writable.set(result.is_ok());
+    match result {
+        Ok(()) => Ok(Progress::Connected),
+        Err(Errno::INPROGRESS | Errno::ALREADY | Errno::INTR) => Ok(Progress::Pending),
+        Err(error) => Err(error.into()),
+    }
+}
