@@ -90,7 +90,8 @@ impl<'s> Index<'s> {
 }
 
 /// MurmurHash3 (x86, 32 bits, seed 0) of the pieces' bytes, one after the other: the same for any division into pieces,
-/// and on either byte order. It takes four bytes per step, which makes it three times as fast as FNV-1a on a channel's name.
+/// and on either byte order. It takes four bytes per step, where FNV-1a takes one: 17 ns against 22 ns for a channel's name of
+/// 29 bytes on a desktop computer, and fewer multiplications, which cost more on a small one.
 #[must_use]
 pub fn hash(pieces: &[&[u8]]) -> u32 {
     let mut state = 0;
@@ -187,6 +188,26 @@ mod tests {
             let stranger = hash(&[&ENTRIES.to_le_bytes()]);
             assert_eq!(index.lookup(stranger, |other| other == ENTRIES), None);
         }
+    }
+
+    #[test]
+    fn a_lookup_compares_few_names_however_many_there_are() {
+        const ENTRIES: u32 = 10_000;
+        let mut slots = std::vec![0; Index::slots_for(ENTRIES as usize)];
+        let mut index = Index::new(&mut slots);
+        let name = |entry: u32| hash(&[b"tag/cloud/signal_", &entry.to_le_bytes(), b"/in"]);
+        for entry in 0..ENTRIES {
+            assert_eq!(index.insert(name(entry), entry), Ok(()));
+        }
+        let mut compared = 0;
+        for entry in 0..ENTRIES {
+            let found = index.lookup(name(entry), |other| {
+                compared += 1;
+                other == entry
+            });
+            assert_eq!(found, Some(entry));
+        }
+        assert!(compared < 3 * ENTRIES, "{compared} comparisons");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) struct Check<'a, 'r> {
     /// Slots for the unknown keys of one object.
     slots: &'a mut [u32],
     /// The unknown keys that were named already. When it is full, further ones are named wherever they stand.
-    named: heapless::Vec<(Table, Raw<'a>), 32>,
+    named: heapless::Vec<(Table, Raw<'a>), 16>,
     pub abilities: Abilities,
 }
 

@@ -73,7 +73,9 @@ pub fn parse<'a>(
     abilities: Abilities,
     report: &mut dyn FnMut(&Finding<'_>),
 ) -> Result<Config<'a>, Invalid> {
-    let survey = match survey(text) {
+    // The only row there is: the file's outermost object first, then each row of the tables in turn.
+    let mut row = Row::empty();
+    let survey = match survey(text, &mut row) {
         Ok(survey) => survey,
         Err(finding) => {
             report(&finding);
@@ -107,7 +109,14 @@ pub fn parse<'a>(
         },
         redis: Redis::default(),
     };
-    if let Err(error) = tables.read(&mut check, text, &survey.top) {
+    let read = match survey.no_object {
+        None => tables.read(&mut check, text, &mut row),
+        Some(value) => {
+            check.wrong_type(Place::Table(Table::Top), value, Type::Object);
+            Ok(())
+        }
+    };
+    if let Err(error) = read {
         // The survey has read all of it before, so no file brings it here.
         let finding = no_json(survey.text.as_bytes(), error);
         check.error(finding.place, finding.problem);
@@ -169,38 +178,38 @@ struct SignalTable<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// Everything but the syntax of the outermost object.
+    /// Applies the rules to the outermost object, which is in `row`, and to all that is in it.
     fn read(
         &mut self,
         check: &mut Check<'a, '_>,
         text: Reader<'a>,
-        top: &Result<Row<'a>, Value<'a>>,
+        row: &mut Row<'a>,
     ) -> Result<(), SyntaxError> {
-        let top = match top {
-            Ok(row) => row,
-            Err(value) => {
-                check.wrong_type(Place::Table(Table::Top), *value, Type::Object);
-                return Ok(());
-            }
-        };
-        Fields::new(check, top, Table::Top, 0).keys()?;
-        match top.value(Key::Redis) {
+        Fields::new(check, row, Table::Top, 0).keys()?;
+        let [redis_block, devices, signals] =
+            [Key::Redis, Key::Devices, Key::Signals].map(|key| row.value(key));
+        match redis_block {
             Value::Absent | Value::Null => {}
             Value::Object { at } => {
                 let mut reader = text.value_at(at);
                 reader.next()?;
-                let row = Row::read(&mut reader, Table::Redis)?;
-                self.redis = redis(&mut Fields::new(check, &row, Table::Redis, 0))?;
+                row.fill(&mut reader, Table::Redis)?;
+                self.redis = redis(&mut Fields::new(check, row, Table::Redis, 0))?;
             }
             other => check.wrong_type(Place::Table(Table::Redis), other, Type::Object),
         }
-        let found = each_row(check, text, top, Table::Devices, |fields| {
-            self.devices.row(fields)
-        })?;
-        self.devices.complete &= found;
-        each_row(check, text, top, Table::Signals, |fields| {
-            self.signals.row(fields, &self.devices)
-        })?;
+        if let Some(rows) = array(check, text, devices, Table::Devices) {
+            each_row(check, rows, row, Table::Devices, |fields| {
+                self.devices.row(fields)
+            })?;
+        } else {
+            self.devices.complete = false;
+        }
+        if let Some(rows) = array(check, text, signals, Table::Signals) {
+            each_row(check, rows, row, Table::Signals, |fields| {
+                self.signals.row(fields, &self.devices)
+            })?;
+        }
         if check.errors == 0 {
             self.warn_of_shared_topics(check);
         }
@@ -242,46 +251,46 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// Calls `row` for each object of a tab, and reports the rows that are none. Tells whether the file has the tab.
-fn each_row<'a>(
+/// A reader of a tab's rows; reports a tab that is missing or no array.
+fn array<'a>(
     check: &mut Check<'a, '_>,
     text: Reader<'a>,
-    top: &Row<'a>,
+    value: Value<'a>,
     table: Table,
-    mut row: impl FnMut(&mut Fields<'_, 'a, '_>) -> Result<(), SyntaxError>,
-) -> Result<bool, SyntaxError> {
-    let key = if table == Table::Devices {
-        Key::Devices
-    } else {
-        Key::Signals
-    };
-    let at = match top.value(key) {
-        Value::Array { at, .. } => at,
+) -> Option<Reader<'a>> {
+    match value {
+        Value::Array { at, .. } => return Some(text.value_at(at)),
         Value::Absent | Value::Null => {
             check.error(Place::Table(table), Problem::Missing { because: None });
-            return Ok(false);
         }
-        other => {
-            check.wrong_type(Place::Table(table), other, Type::Array);
-            return Ok(false);
-        }
-    };
-    let mut reader = text.value_at(at);
-    reader.next()?;
+        other => check.wrong_type(Place::Table(table), other, Type::Array),
+    }
+    None
+}
+
+/// Calls `apply` for each object of a tab, and reports the rows that are none.
+fn each_row<'a>(
+    check: &mut Check<'a, '_>,
+    mut rows: Reader<'a>,
+    row: &mut Row<'a>,
+    table: Table,
+    mut apply: impl FnMut(&mut Fields<'_, 'a, '_>) -> Result<(), SyntaxError>,
+) -> Result<(), SyntaxError> {
+    rows.next()?;
     for number in 0.. {
-        match reader.next()? {
+        match rows.next()? {
             Token::Open { object: true, .. } => {
-                let values = Row::read(&mut reader, table)?;
-                row(&mut Fields::new(check, &values, table, number))?;
+                row.fill(&mut rows, table)?;
+                apply(&mut Fields::new(check, row, table, number))?;
             }
             Token::Close => break,
             token => {
-                let value = reader.rest_of(token)?;
+                let value = rows.rest_of(token)?;
                 check.wrong_type(Place::Row(table, number), value, Type::Object);
             }
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 impl<'a> DeviceTable<'a> {

@@ -5,7 +5,7 @@ use super::key::{Key, Table};
 use super::text::Raw;
 
 /// One object: a row of a tab, the `redis` block, or the whole file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Row<'a> {
     /// By [`Key`]; of a key that stands there twice, the first value.
     values: [Value<'a>; Key::COUNT],
@@ -28,22 +28,25 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The object whose opening brace `reader` has just read, to its end.
-    pub fn read(reader: &mut Reader<'a>, table: Table) -> Result<Self, SyntaxError> {
-        let mut row = Row::empty();
-        row.keys = *reader;
+    /// Becomes the object whose opening brace `reader` has just read, and reads that to its end. In place, since a row is
+    /// large for a small computer's stack.
+    pub fn fill(&mut self, reader: &mut Reader<'a>, table: Table) -> Result<(), SyntaxError> {
+        self.values.fill(Value::Absent);
+        self.repeated = 0;
+        self.unknown = 0;
+        self.keys = *reader;
         while let Some(name) = reader.key_or_close()? {
             let value = reader.value()?;
             let Some(key) = known(table, name) else {
-                row.unknown += 1;
+                self.unknown += 1;
                 continue;
             };
-            match row.values.get_mut(key as usize) {
+            match self.values.get_mut(key as usize) {
                 Some(first @ Value::Absent) => *first = value,
-                _ => row.repeated |= 1 << key as u32,
+                _ => self.repeated |= 1 << key as u32,
             }
         }
-        Ok(row)
+        Ok(())
     }
 
     pub fn value(&self, key: Key) -> Value<'a> {

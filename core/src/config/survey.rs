@@ -6,8 +6,8 @@ use super::key::{Key, Table};
 use super::row::Row;
 use crate::index::Index;
 
-/// How much [`Storage`](super::Storage) a file needs, in elements. Rows of other protocols count too, since only [`parse`](super::parse)
-/// tells them apart: `devices`, `signals` and `text` may be more than is used in the end.
+/// How much [`Storage`](super::Storage) a file needs, in elements. Rows of other protocols count too, since only
+/// [`parse`](super::parse) tells them apart: `devices`, `signals` and `text` may be more than is used in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     pub devices: usize,
@@ -18,25 +18,31 @@ pub struct Sizes {
     pub text: usize,
 }
 
-/// What the first pass found.
+/// What the first pass found, besides the outermost object's keys.
 pub(super) struct Survey<'a> {
     pub text: &'a str,
-    /// The outermost object, or what stands there instead.
-    pub top: Result<Row<'a>, Value<'a>>,
+    /// What stands there instead of an object.
+    pub no_object: Option<Value<'a>>,
     /// The most keys of one object.
     widest: usize,
     decoded: usize,
+    /// Rows of the tabs.
+    devices: usize,
+    signals: usize,
 }
 
 /// Tells how much storage [`parse`](super::parse) needs for this file, or why the file is no JSON. It reads the file once.
 pub fn measure(text: &[u8]) -> Result<Sizes, Finding<'static>> {
-    survey(text).map(|survey| survey.sizes())
+    survey(text, &mut Row::empty()).map(|survey| survey.sizes())
 }
 
-/// Reads the whole file, and checks all of its syntax.
-pub(super) fn survey(text: &[u8]) -> Result<Survey<'_>, Finding<'static>> {
+/// Reads the whole file, and checks all of its syntax. The outermost object goes to `top`.
+pub(super) fn survey<'a>(
+    text: &'a [u8],
+    top: &mut Row<'a>,
+) -> Result<Survey<'a>, Finding<'static>> {
     let text = utf8(text).map_err(|error| no_json(text, error))?;
-    read(text).map_err(|error| no_json(text.as_bytes(), error))
+    read(text, top).map_err(|error| no_json(text.as_bytes(), error))
 }
 
 /// The finding for a syntax error.
@@ -62,52 +68,48 @@ fn utf8(text: &[u8]) -> Result<&str, SyntaxError> {
     })
 }
 
-fn read(text: &str) -> Result<Survey<'_>, SyntaxError> {
+fn read<'a>(text: &'a str, top: &mut Row<'a>) -> Result<Survey<'a>, SyntaxError> {
     let mut reader = Reader::new(text, 0);
-    let top = match reader.next()? {
-        Token::Open { object: true, .. } => Ok(Row::read(&mut reader, Table::Top)?),
-        token => Err(reader.rest_of(token)?),
+    let no_object = match reader.next()? {
+        Token::Open { object: true, .. } => {
+            top.fill(&mut reader, Table::Top)?;
+            None
+        }
+        token => Some(reader.rest_of(token)?),
     };
     // Anything behind the value is an error here.
     reader.next()?;
+    let rows = |tab| match top.value(tab) {
+        Value::Array { length, .. } => length,
+        _ => 0,
+    };
     Ok(Survey {
         text,
-        top,
+        no_object,
         widest: reader.census.widest,
         decoded: reader.census.decoded,
+        devices: rows(Key::Devices),
+        signals: rows(Key::Signals),
     })
 }
 
 impl Survey<'_> {
-    /// How many rows a tab has.
-    pub fn rows(&self, table: Key) -> usize {
-        match &self.top {
-            Ok(row) => match row.value(table) {
-                Value::Array { length, .. } => length,
-                _ => 0,
-            },
-            Err(_) => 0,
-        }
-    }
-
-    /// The parts of [`Storage::index`](super::Storage::index): for each tab slots for its rows' names and one entry per row, and slots
-    /// for the keys of one object.
+    /// The parts of [`Storage::index`](super::Storage::index): for each tab slots for its rows' names and one entry per
+    /// row, and slots for the keys of one object.
     pub fn index_parts(&self) -> [usize; 5] {
-        let devices = self.rows(Key::Devices);
-        let signals = self.rows(Key::Signals);
         [
-            Index::slots_for(devices),
-            devices,
-            Index::slots_for(signals),
-            signals,
+            Index::slots_for(self.devices),
+            self.devices,
+            Index::slots_for(self.signals),
+            self.signals,
             Index::slots_for(self.widest),
         ]
     }
 
     pub fn sizes(&self) -> Sizes {
         Sizes {
-            devices: self.rows(Key::Devices),
-            signals: self.rows(Key::Signals),
+            devices: self.devices,
+            signals: self.signals,
             index: self
                 .index_parts()
                 .into_iter()
