@@ -2,9 +2,11 @@
 
 use crate::config::{Config, Device};
 use crate::counters::Counters;
-use crate::mqtt::session::{Close, Session, State, Storage};
+use crate::mqtt::close::Close;
+use crate::mqtt::session::{Session, State, Storage};
 use crate::net::Network;
-use crate::net::link::{ClosedBy, Link, Protocol, Retry, Target};
+use crate::net::link::{Link, Target};
+use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
 use crate::time::Instant;
 

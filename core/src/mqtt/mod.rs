@@ -4,12 +4,18 @@
 //! |---|---|
 //! | [`encode`], [`decode`] | how is a packet written, how is one read? |
 //! | [`qos`] | which acknowledgement may follow which? |
-//! | [`session`] | what is to be said when, and what if nothing comes back? |
+//! | [`session`] | what is to be said when? |
+//! | `attempt`, `liveness` | what to ask for when connecting; is the other end still there? |
+//! | `control` | where do short packets wait? |
+//! | [`close`] | why is a connection closed? |
 //! | [`violation`] | what may a broker not do, and which clause says so? |
 
+mod attempt;
+pub mod close;
 mod control;
 pub mod decode;
 pub mod encode;
+mod liveness;
 pub mod packet;
 pub mod qos;
 pub mod session;

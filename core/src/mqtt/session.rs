@@ -9,37 +9,26 @@
 //!
 //! An error from any of these is the reason to close the connection.
 
-use core::fmt;
-
+use super::attempt::{Attempts, Reached, Welcome};
+use super::close::Close;
 use super::control::{Control, Pending};
 use super::decode::{Accepted, Incoming, decode};
 use super::encode::{Connect, DISCONNECT, PINGREQ, pubrel};
+use super::liveness::{Awaiting, Due, Liveness};
 use super::packet::{Packet, Publish};
 use super::qos::Ack;
 use super::violation::Violation;
-use super::{ClientId, Level, QoS, Refusal};
-use crate::config::{Auth, Device, Version};
+use super::{ClientId, Level, QoS};
+use crate::config::{Auth, Device};
 use crate::counters::Counters;
 use crate::log::{Shown, Text, debug, info, trace, warning};
-use crate::net::link::{ClosedBy, Retry};
+use crate::net::protocol::{ClosedBy, Retry};
 use crate::observer::Observer;
 use crate::outbox::{self, Acknowledged, Message, Outbox};
-use crate::time::{Instant, SECOND};
+use crate::time::Instant;
 
 /// Smallest input buffer, in bytes: one packet of the longest kind that a broker may send.
 pub const MIN_INPUT: usize = 8;
-
-/// Longest wait for CONNACK; a shorter keep-alive shortens it.
-const CONNACK_WITHIN: u64 = 20 * SECOND;
-
-/// A connection that ends sooner after CONNACK than this was thrown out.
-const THROWN_OUT_WITHIN: u64 = 5 * SECOND;
-
-/// So many in a row, and it is no accident.
-const THROWN_OUT_TIMES: u8 = 3;
-
-/// Closes on CONNECT in a row that make `auto` try the other protocol level.
-const CLOSES_BEFORE_FALLBACK: u8 = 2;
 
 /// Storage for one session, all of it the caller's.
 pub struct Storage<'a> {
@@ -67,18 +56,11 @@ pub struct Session<'a> {
 #[derive(Debug, Clone)]
 pub struct State {
     phase: Phase,
-    level: Level,
-    past: Past,
+    attempts: Attempts,
     stopping: bool,
     /// Bytes at the front of the input that are not handled yet.
     filled: usize,
-    timers: Timers,
-    /// Closes by the broker before any CONNACK, in a row.
-    closes_on_connect: u8,
-    /// Closes by the broker soon after CONNACK, in a row.
-    throws_out: u8,
-    /// Level changes since the last accepted connection.
-    level_changes: u8,
+    liveness: Liveness,
     was_online: bool,
     /// Samples dropped since the outbox was empty.
     overflow: u64,
@@ -100,76 +82,15 @@ enum Phase {
     Leaving,
 }
 
-/// What the broker may remember of this client identifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Past {
-    /// Perhaps an earlier process's session, of which nothing is known here: its packet identifiers could be taken for ours,
-    /// and new samples for repetitions.
-    Unknown,
-    /// Such a session is there: this connection ends, and the next one wipes it out.
-    Found,
-    /// This connection only wipes it out, with a clean session.
-    Wiping,
-    /// Ours, or none.
-    Known,
-}
-
-/// The moments that deadlines are counted from.
-#[derive(Debug, Clone, Copy, Default)]
-struct Timers {
-    opened: Instant,
-    last_sent: Instant,
-    last_received: Instant,
-    /// When an unanswered PINGREQ was queued.
-    ping: Option<Instant>,
-    /// When the broker last acknowledged something, or there was nothing to acknowledge.
-    progress: Instant,
-}
-
-/// Why a connection is to be closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Close {
-    /// The peer broke the protocol.
-    Violation(Violation),
-    /// The peer does not want us.
-    Refused(Refusal),
-    /// No CONNACK in time, in milliseconds.
-    NoConnack(u64),
-    /// Nothing came in time after PINGREQ, in milliseconds.
-    NoPingresp(u64),
-    /// Nothing was acknowledged in that time, in milliseconds.
-    NoAcknowledgement(u64),
-    /// The session of an earlier process was wiped out; connect again.
-    Wiped,
-    /// All is said.
-    Finished,
-    /// Our buffer does not hold CONNECT; the bytes that it needs.
-    ControlTooSmall(usize),
-}
-
 impl<'a> Session<'a> {
     /// A session that has never been connected. `digits` are those of a generated client identifier.
     pub fn new(device: &'a Device<'a>, digits: u32, storage: Storage<'a>) -> Self {
-        let level = match device.version {
-            Version::V3_1 => Level::V3_1,
-            Version::Auto | Version::V3_1_1 | Version::V5 => Level::V3_1_1,
-        };
-        // 3.1 does not tell whether a session is present: it is wiped unseen.
-        let past = match (device.qos, level) {
-            (QoS::AtMostOnce, _) => Past::Known,
-            (_, Level::V3_1) => Past::Wiping,
-            (_, Level::V3_1_1) => Past::Unknown,
-        };
         let state = State {
             phase: Phase::Offline,
-            level,
-            past,
+            attempts: Attempts::new(device),
             stopping: false,
             filled: 0,
-            timers: Timers::default(),
-            closes_on_connect: 0,
-            throws_out: 0,
-            level_changes: 0,
+            liveness: Liveness::default(),
             was_online: false,
             overflow: 0,
             counters: Counters::default(),
@@ -198,7 +119,7 @@ impl<'a> Session<'a> {
                 storage.records,
                 device.qos,
                 device.retain,
-                state.outbox.clone(),
+                state.outbox,
             ),
             state,
         }
@@ -318,21 +239,23 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Close::ControlTooSmall`].
     pub fn opened(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), Close> {
-        let clean_session = self.device.qos == QoS::AtMostOnce || self.state.past == Past::Wiping;
-        let connect = connect(self.device, self.client_id, self.state.level, clean_session);
+        let Session {
+            device, client_id, ..
+        } = *self;
+        let attempts = &self.state.attempts;
+        let connect = connect(
+            device,
+            client_id,
+            attempts.level(),
+            attempts.clean_session(),
+        );
         if !self.control.begin_with(&connect) {
             return Err(Close::ControlTooSmall(connect.encoded_len()));
         }
         observer.packet_sent(self.device.alias, &Packet::Connect(&connect));
         self.state.phase = Phase::Greeting;
         self.state.filled = 0;
-        self.state.timers = Timers {
-            opened: now,
-            last_sent: now,
-            last_received: now,
-            ping: None,
-            progress: now,
-        };
+        self.state.liveness = Liveness::begin(self.device.keep_alive, now);
         Ok(())
     }
 
@@ -341,49 +264,21 @@ impl<'a> Session<'a> {
         let phase = core::mem::replace(&mut self.state.phase, Phase::Offline);
         self.control.clear();
         self.state.filled = 0;
-        match *by {
-            ClosedBy::Us(Close::Finished) => return Retry::Never,
-            ClosedBy::Us(Close::Wiped) => {
-                self.state.past = if self.state.past == Past::Found {
-                    Past::Wiping
-                } else {
-                    Past::Known
-                };
-                return Retry::AtOnce;
-            }
-            ClosedBy::Us(Close::Refused(Refusal::ProtocolLevel))
-                if self.device.version == Version::Auto =>
-            {
-                return self.change_level();
-            }
-            ClosedBy::Us(Close::Refused(refusal)) if refusal.is_permanent() => {
-                return Retry::Permanent;
-            }
-            ClosedBy::Us(Close::ControlTooSmall(_)) => return Retry::Permanent,
-            _ => {}
+        let reached = match phase {
+            Phase::Greeting => Reached::Greeting,
+            Phase::Online { since } => Reached::Online(now.since(since)),
+            Phase::Offline | Phase::Leaving => Reached::Nothing,
+        };
+        let level = self.state.attempts.level();
+        let retry = self.state.attempts.closed(by, reached);
+        if self.state.attempts.level() != level {
+            info!(
+                "{}: trying MQTT {} next",
+                self.device.alias,
+                Shown(self.state.attempts.level())
+            );
         }
-        match phase {
-            Phase::Greeting if *by == ClosedBy::Peer => {
-                self.state.closes_on_connect = self.state.closes_on_connect.saturating_add(1);
-                if self.state.closes_on_connect >= CLOSES_BEFORE_FALLBACK
-                    && self.device.version == Version::Auto
-                {
-                    self.state.closes_on_connect = 0;
-                    return self.change_level();
-                }
-            }
-            Phase::Online { since }
-                if *by == ClosedBy::Peer && now.since(since) < THROWN_OUT_WITHIN =>
-            {
-                self.state.throws_out = self.state.throws_out.saturating_add(1);
-                if self.state.throws_out >= THROWN_OUT_TIMES {
-                    return Retry::Displaced;
-                }
-            }
-            Phase::Online { .. } => self.state.throws_out = 0,
-            Phase::Offline | Phase::Greeting | Phase::Leaving => {}
-        }
-        Retry::BackOff
+        retry
     }
 
     /// Where received bytes go. Empty while acknowledgements wait to be written: then [`Session::output`] comes first.
@@ -403,7 +298,7 @@ impl<'a> Session<'a> {
     ) -> Result<(), Close> {
         let from = self.state.filled;
         self.state.filled = (from + count).min(self.input.len());
-        self.state.timers.last_received = now;
+        self.state.liveness.received(now);
         let new = self.input.get(from..self.state.filled).unwrap_or_default();
         trace!(
             "{}: {} bytes from the broker: {}",
@@ -436,10 +331,7 @@ impl<'a> Session<'a> {
             Source::Outbox => self.outbox.unsent(usize::from(self.device.max_inflight)),
         };
         if bytes.is_empty() && self.state.phase == Phase::Leaving {
-            return Err(match self.state.past {
-                Past::Found | Past::Wiping => Close::Wiped,
-                Past::Unknown | Past::Known => Close::Finished,
-            });
+            return Err(self.state.attempts.reason_to_leave());
         }
         // CONNECT may hold a password.
         if self.state.phase != Phase::Greeting {
@@ -450,13 +342,13 @@ impl<'a> Session<'a> {
 
     /// The network took the first `count` bytes of [`Session::output`].
     pub fn sent(&mut self, count: usize, now: Instant, observer: &mut dyn Observer) {
-        self.state.timers.last_sent = now;
+        self.state.liveness.sent(now);
         if self.source() == Source::Control {
             self.control.written(count);
             return;
         }
         if self.outbox.in_flight() == 0 {
-            self.state.timers.progress = now;
+            self.state.liveness.progressed(now);
         }
         let device = self.device.alias;
         let sees_packets = observer.sees_packets();
@@ -481,11 +373,9 @@ impl<'a> Session<'a> {
     /// When [`Session::expire`] has something to do, if nothing happens until then.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        let timers = &self.state.timers;
-        match self.state.phase {
-            Phase::Offline | Phase::Leaving => Instant::NEVER,
-            Phase::Greeting => timers.opened + CONNACK_WITHIN.min(self.keep_alive()),
-            Phase::Online { .. } => self.liveness_deadline().min(self.progress_deadline()),
+        match self.awaiting() {
+            Some(awaiting) => self.state.liveness.deadline(awaiting),
+            None => Instant::NEVER,
         }
     }
 
@@ -494,25 +384,33 @@ impl<'a> Session<'a> {
     /// # Errors
     /// The reason to close the connection.
     pub fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), Close> {
-        if now < self.deadline() {
+        let Some(awaiting) = self.awaiting() else {
             return Ok(());
+        };
+        match self.state.liveness.take_due(awaiting, now) {
+            None => Ok(()),
+            Some(Due::Close(close)) => Err(close),
+            Some(Due::Pingreq) => {
+                // With no room for it nothing has been written for long: it goes unanswered all the same.
+                if self.control.push(&PINGREQ) {
+                    observer.packet_sent(self.device.alias, &Packet::Pingreq);
+                }
+                Ok(())
+            }
         }
-        let timers = &self.state.timers;
-        if self.state.phase == Phase::Greeting {
-            return Err(Close::NoConnack(now.since(timers.opened)));
+    }
+
+    fn awaiting(&self) -> Option<Awaiting> {
+        match self.state.phase {
+            Phase::Offline | Phase::Leaving => None,
+            Phase::Greeting => Some(Awaiting::Connack),
+            Phase::Online { .. }
+                if self.device.qos == QoS::AtMostOnce || self.outbox.in_flight() == 0 =>
+            {
+                Some(Awaiting::Nothing)
+            }
+            Phase::Online { .. } => Some(Awaiting::Acknowledgement),
         }
-        if now >= self.progress_deadline() {
-            return Err(Close::NoAcknowledgement(now.since(timers.progress)));
-        }
-        if let Some(ping) = timers.ping {
-            return Err(Close::NoPingresp(now.since(ping)));
-        }
-        if self.control.push(&PINGREQ) {
-            observer.packet_sent(self.device.alias, &Packet::Pingreq);
-        }
-        // With no room for PINGREQ nothing has been written for long: the same deadline holds.
-        self.state.timers.ping = Some(now);
-        Ok(())
     }
 
     fn handle_input(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), Close> {
@@ -523,7 +421,7 @@ impl<'a> Session<'a> {
                 .input
                 .get(handled..self.state.filled)
                 .unwrap_or_default();
-            let Some((packet, len)) = decode(rest, self.state.level)? else {
+            let Some((packet, len)) = decode(rest, self.state.attempts.level())? else {
                 break;
             };
             handled += len;
@@ -553,10 +451,8 @@ impl<'a> Session<'a> {
             (_, Incoming::Ack { ack, packet_id }) => {
                 self.acknowledge(ack, packet_id, now, observer)
             }
-            (_, Incoming::Pingresp) => match self.state.timers.ping.take() {
-                Some(_) => Ok(()),
-                None => Err(Violation::UnaskedPingresp.into()),
-            },
+            (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => Ok(()),
+            (_, Incoming::Pingresp) => Err(Violation::UnaskedPingresp.into()),
         }
     }
 
@@ -566,42 +462,28 @@ impl<'a> Session<'a> {
         now: Instant,
         observer: &mut dyn Observer,
     ) -> Result<(), Close> {
-        let clean = self.device.qos == QoS::AtMostOnce || self.state.past == Past::Wiping;
-        if clean && accepted.session_present {
-            return Err(Violation::SessionPresentAfterClean.into());
-        }
+        let Accepted { session_present } = accepted;
+        let welcome = self.state.attempts.accepted(session_present)?;
         self.state.phase = Phase::Online { since: now };
-        self.state.closes_on_connect = 0;
-        self.state.level_changes = 0;
-        match self.state.past {
-            Past::Unknown if accepted.session_present => {
-                info!(
-                    "{}: the broker keeps a session that is not ours: wiping it out",
-                    self.device.alias
-                );
-                self.state.past = Past::Found;
-                self.leave(observer);
-            }
-            Past::Found | Past::Wiping => self.leave(observer),
-            Past::Unknown | Past::Known => {
-                self.state.past = Past::Known;
-                self.outbox.start_over();
-                self.state.counters.reconnects += u64::from(self.state.was_online);
-                self.state.was_online = true;
-                info!(
-                    "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
-                    self.device.alias,
-                    Shown(self.state.level),
-                    if accepted.session_present {
-                        "resumed"
-                    } else {
-                        "new"
-                    },
-                    self.outbox.in_flight(),
-                    self.outbox.queued()
-                );
-            }
+        if welcome == Welcome::Leave {
+            info!(
+                "{}: wiping out the session that an earlier process left",
+                self.device.alias
+            );
+            self.leave(observer);
+            return Ok(());
         }
+        self.outbox.start_over();
+        self.state.counters.reconnects += u64::from(self.state.was_online);
+        self.state.was_online = true;
+        info!(
+            "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
+            self.device.alias,
+            Shown(self.state.attempts.level()),
+            if session_present { "resumed" } else { "new" },
+            self.outbox.in_flight(),
+            self.outbox.queued()
+        );
         Ok(())
     }
 
@@ -612,7 +494,7 @@ impl<'a> Session<'a> {
         now: Instant,
         observer: &mut dyn Observer,
     ) -> Result<(), Close> {
-        self.state.timers.progress = now;
+        self.state.liveness.progressed(now);
         match self.outbox.acknowledge(ack, packet_id)? {
             Acknowledged::Complete => self.state.counters.acknowledged += 1,
             Acknowledged::SendPubrel => self.push_pubrel(packet_id, false, observer),
@@ -641,7 +523,7 @@ impl<'a> Session<'a> {
     fn push_pubrel(&mut self, packet_id: u16, repeated: bool, observer: &mut dyn Observer) {
         if self
             .control
-            .push(&pubrel(packet_id, self.state.level, repeated))
+            .push(&pubrel(packet_id, self.state.attempts.level(), repeated))
         {
             observer.packet_sent(self.device.alias, &Packet::Pubrel { packet_id });
         }
@@ -659,52 +541,6 @@ impl<'a> Session<'a> {
                 }
             }
             (Phase::Online { .. }, true) => Source::Outbox,
-        }
-    }
-
-    fn change_level(&mut self) -> Retry {
-        self.state.level = match self.state.level {
-            Level::V3_1 => Level::V3_1_1,
-            Level::V3_1_1 => Level::V3_1,
-        };
-        if self.state.level == Level::V3_1 && self.state.past == Past::Unknown {
-            self.state.past = Past::Wiping;
-        }
-        info!(
-            "{}: trying MQTT {}",
-            self.device.alias,
-            Shown(self.state.level)
-        );
-        self.state.level_changes = self.state.level_changes.saturating_add(1);
-        if self.state.level_changes == 1 {
-            Retry::AtOnce
-        } else {
-            Retry::BackOff
-        }
-    }
-
-    fn keep_alive(&self) -> u64 {
-        u64::from(self.device.keep_alive) * SECOND
-    }
-
-    /// PINGREQ is due three quarters of a keep-alive after either side was last heard, and must be answered within half of
-    /// one: a dead link is noticed within 1.25 keep-alives of its last sign of life. Any bytes that arrive count as an
-    /// answer: on a slow line PINGREQ may wait behind much else.
-    fn liveness_deadline(&self) -> Instant {
-        let timers = &self.state.timers;
-        match timers.ping {
-            Some(ping) => ping.max(timers.last_received) + self.keep_alive() / 2,
-            None => timers.last_sent.min(timers.last_received) + self.keep_alive() / 4 * 3,
-        }
-    }
-
-    /// A broker that answers PINGREQ but acknowledges nothing for 1.5 keep-alives has lost something: a new connection
-    /// makes both sides repeat.
-    fn progress_deadline(&self) -> Instant {
-        if self.device.qos == QoS::AtMostOnce || self.outbox.in_flight() == 0 {
-            Instant::NEVER
-        } else {
-            self.state.timers.progress + self.keep_alive() / 2 * 3
         }
     }
 }
@@ -737,32 +573,5 @@ fn connect<'a>(
         will: device.will,
         username: credentials.map(|credentials| credentials.username),
         password: credentials.and_then(|credentials| credentials.password),
-    }
-}
-
-impl From<Violation> for Close {
-    fn from(violation: Violation) -> Self {
-        Close::Violation(violation)
-    }
-}
-
-impl fmt::Display for Close {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |millis: u64| millis / SECOND;
-        match *self {
-            Close::Violation(violation) => write!(f, "the broker breaks the protocol: {violation}"),
-            Close::Refused(refusal) => refusal.fmt(f),
-            Close::NoConnack(waited) => write!(f, "no CONNACK within {} s", seconds(waited)),
-            Close::NoPingresp(waited) => write!(f, "no PINGRESP within {} s", seconds(waited)),
-            Close::NoAcknowledgement(waited) => {
-                write!(f, "no acknowledgement within {} s", seconds(waited))
-            }
-            Close::Wiped => f.write_str("an old session is being wiped out"),
-            Close::Finished => f.write_str("disconnected"),
-            Close::ControlTooSmall(needed) => write!(
-                f,
-                "our control buffer is too small: CONNECT needs {needed} bytes"
-            ),
-        }
     }
 }

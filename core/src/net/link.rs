@@ -1,80 +1,21 @@
 //! One link: looks up a name, connects, carries bytes between a protocol and the network, and begins again after a while
 //! when that fails.
 
-use core::fmt::{self, Display, Write};
+use core::fmt::Display;
 use core::net::SocketAddr;
 
 use embedded_nal::{AddrType, TcpError, TcpErrorKind, nb};
 
 use super::backoff::{Backoff, HELD, LONGEST};
+use super::exchange::{Broken, exchange};
+use super::protocol::{ClosedBy, Protocol, Retry};
+use super::reason::{ReasonText, Reported, TimedOut};
 use super::{Network, NetworkError};
 use crate::log::{Shown, debug, error, info, warning};
 use crate::time::{Instant, SECOND};
 
 /// Longest wait for a name and a connection, in milliseconds.
-const CONNECT_WITHIN: u64 = 20 * SECOND;
-
-/// Rounds of reading and writing in one turn, so that one busy link does not keep the others waiting.
-const ROUNDS: usize = 8;
-
-/// A sans-IO session, as a link drives it. After any of these calls, all of [`output`](Protocol::output) is drained before the
-/// link waits.
-pub trait Protocol {
-    /// Why the session wants a connection closed.
-    type Close: Display;
-
-    /// A connection is open.
-    ///
-    /// # Errors
-    /// Here and below: the reason to close it.
-    fn opened(&mut self, now: Instant) -> Result<(), Self::Close>;
-
-    /// Where received bytes go; empty while output must be drained first.
-    fn input(&mut self) -> &mut [u8];
-
-    /// `count` bytes were received into the input.
-    fn received(&mut self, count: usize, now: Instant) -> Result<(), Self::Close>;
-
-    /// What to write next; empty if there is nothing.
-    fn output(&mut self, now: Instant) -> Result<&[u8], Self::Close>;
-
-    /// The network took the first `count` bytes of the output.
-    fn sent(&mut self, count: usize, now: Instant);
-
-    /// When [`expire`](Protocol::expire) has something to do.
-    fn deadline(&self) -> Instant;
-
-    /// The deadline may have passed.
-    fn expire(&mut self, now: Instant) -> Result<(), Self::Close>;
-
-    /// The connection is gone. The answer tells when to try again.
-    fn closed(&mut self, by: &ClosedBy<Self::Close>, now: Instant) -> Retry;
-}
-
-/// Who ended a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClosedBy<C> {
-    /// This side, for the reason given.
-    Us(C),
-    /// The peer, in good order or not.
-    Peer,
-    /// The network: nobody knows.
-    Network,
-}
-
-/// When to connect again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// Without delay, and without counting as a failure.
-    AtOnce,
-    BackOff,
-    /// Only a change of the configuration, here or at the peer, will help.
-    Permanent,
-    /// Thrown out so often right after being let in that another client must have the same name.
-    Displaced,
-    /// All is said.
-    Never,
-}
+pub(super) const CONNECT_WITHIN: u64 = 20 * SECOND;
 
 /// Where a link leads.
 #[derive(Debug, Clone, Copy)]
@@ -117,10 +58,6 @@ enum Failure<C> {
     Protocol(C),
     Network { by_peer: bool, permanent: bool },
 }
-
-/// Hash of the last reason that was reported, so that it is reported once.
-#[derive(Default)]
-struct Reported(Option<u32>);
 
 impl<S> Default for Link<S> {
     fn default() -> Self {
@@ -388,123 +325,9 @@ impl<S> Link<S> {
     }
 }
 
-/// What ended an exchange.
-enum Broken<E, C> {
-    Network(E),
-    Protocol(C),
-}
-
-/// Reads and writes until neither goes on, or the turn is over; when to come back.
-fn exchange<N: Network, P: Protocol>(
-    now: Instant,
-    net: &mut N,
-    socket: &mut N::TcpSocket,
-    protocol: &mut P,
-) -> Result<Instant, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
-    protocol.expire(now).map_err(Broken::Protocol)?;
-    for _ in 0..ROUNDS {
-        let received = receive(now, net, socket, protocol)?;
-        let sent = send(now, net, socket, protocol)?;
-        if !(received || sent) {
-            return Ok(protocol.deadline());
-        }
-    }
-    Ok(now)
-}
-
-/// One read; whether it brought anything.
-fn receive<N: Network, P: Protocol>(
-    now: Instant,
-    net: &mut N,
-    socket: &mut N::TcpSocket,
-    protocol: &mut P,
-) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
-    let room = protocol.input();
-    if room.is_empty() {
-        return Ok(false);
-    }
-    match net.receive(socket, room) {
-        Ok(0) | Err(nb::Error::WouldBlock) => Ok(false),
-        Ok(count) => protocol
-            .received(count, now)
-            .map(|()| true)
-            .map_err(Broken::Protocol),
-        Err(nb::Error::Other(error)) => Err(Broken::Network(error)),
-    }
-}
-
-/// Writes all of the output, or what the network takes; whether it took anything.
-fn send<N: Network, P: Protocol>(
-    now: Instant,
-    net: &mut N,
-    socket: &mut N::TcpSocket,
-    protocol: &mut P,
-) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
-    let mut wrote = false;
-    loop {
-        let bytes = protocol.output(now).map_err(Broken::Protocol)?;
-        if bytes.is_empty() {
-            return Ok(wrote);
-        }
-        match net.send(socket, bytes) {
-            Ok(0) | Err(nb::Error::WouldBlock) => return Ok(wrote),
-            Ok(count) => {
-                protocol.sent(count, now);
-                wrote = true;
-            }
-            Err(nb::Error::Other(error)) => return Err(Broken::Network(error)),
-        }
-    }
-}
-
 fn network_failure<E: TcpError + NetworkError, C>(error: &E) -> Failure<C> {
     Failure::Network {
         by_peer: error.kind() == TcpErrorKind::PipeClosed,
         permanent: error.is_permanent(),
-    }
-}
-
-struct TimedOut<'w>(&'w str);
-
-impl Display for TimedOut<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} took over {} s", self.0, CONNECT_WITHIN / SECOND)
-    }
-}
-
-/// The text of a reason whose value has to be given away before it is shown.
-struct ReasonText(heapless::String<200>);
-
-impl ReasonText {
-    fn of(reason: &impl Display) -> Self {
-        let mut text = heapless::String::new();
-        // What does not fit is cut off: reasons are bounded far below.
-        let _ = write!(text, "{reason}");
-        ReasonText(text)
-    }
-}
-
-impl Display for ReasonText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Reported {
-    /// Whether this reason differs from the last one.
-    fn is_news(&mut self, retry: Retry, reason: &dyn Display) -> bool {
-        struct Hasher(u32);
-        impl Write for Hasher {
-            fn write_str(&mut self, text: &str) -> fmt::Result {
-                self.0 = text.bytes().fold(self.0, |hash, byte| {
-                    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-                });
-                Ok(())
-            }
-        }
-        let mut hasher = Hasher(0x811c_9dc5 ^ u32::from(retry == Retry::Displaced));
-        // The hasher takes all.
-        let _ = write!(hasher, "{reason}");
-        self.0.replace(hasher.0) != Some(hasher.0)
     }
 }

@@ -4,7 +4,10 @@
 //! its one TCP/IP stack. Nothing here blocks, and nothing here knows a protocol.
 
 pub mod backoff;
+mod exchange;
 pub mod link;
+pub mod protocol;
+mod reason;
 
 use core::fmt::Display;
 

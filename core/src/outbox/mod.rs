@@ -12,6 +12,7 @@
 //!
 //! Packet identifiers count up along the records, so an identifier is found by subtraction.
 
+mod records;
 mod ring;
 
 use crate::config::MAX_TOPIC;
@@ -20,6 +21,7 @@ use crate::mqtt::encode::{DUP, publish_first_byte, short_remaining_len};
 use crate::mqtt::qos::{self, Ack, Stage, Step};
 use crate::mqtt::violation::Violation;
 use crate::sample::MAX_PAYLOAD;
+use records::{Record, Records, Span};
 use ring::Ring;
 
 /// Longest packet in an outbox, in bytes: fixed header, topic with its length, packet identifier, payload.
@@ -30,36 +32,6 @@ const BATCH: usize = 32 * 1024;
 
 /// Stands for "no signal": its record outlived the configuration that it came from.
 pub const NO_SIGNAL: u32 = u32::MAX;
-
-/// One waiting or unacknowledged message. In the storage it is a number, so that a large store of zeros costs no memory
-/// until it is used.
-#[derive(Debug, Clone, Copy)]
-struct Record {
-    signal: u32,
-    /// Length of its packet in bytes.
-    len: u16,
-    stage: Stage,
-}
-
-impl Record {
-    fn pack(self) -> u64 {
-        u64::from(self.signal) << 32 | u64::from(self.len) << 16 | self.stage as u64
-    }
-
-    fn unpack(packed: u64) -> Self {
-        let stage = match packed & 0xff {
-            0 => Stage::Queued,
-            1 => Stage::Published,
-            2 => Stage::Released,
-            _ => Stage::Complete,
-        };
-        Record {
-            signal: (packed >> 32) as u32,
-            len: (packed >> 16) as u16,
-            stage,
-        }
-    }
-}
 
 /// How `buffer_size` bytes of RAM are best divided: bytes for packets, and records of eight bytes. Packets of 32 bytes use both up;
 /// longer ones, which is most, leave records over.
@@ -72,18 +44,22 @@ pub const fn divide(buffer_size: usize) -> (usize, usize) {
 /// The messages of one broker; see the module's page.
 pub struct Outbox<'a> {
     ring: Ring<'a>,
-    records: &'a mut [u64],
+    records: Records<'a>,
     qos: QoS,
     retain: bool,
-    state: State,
+    at: Place,
 }
 
 /// Where things lie in the storage. Together with the same storage it makes the same outbox again, see [`Outbox::resume`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct State {
-    /// Position of the oldest record, and how many there are.
-    first: usize,
-    count: usize,
+    records: Span,
+    at: Place,
+}
+
+/// Where the messages lie, and how far they have come.
+#[derive(Debug, Clone, Copy)]
+struct Place {
     /// Position of the oldest byte, and how many there are.
     start: usize,
     used: usize,
@@ -139,11 +115,9 @@ pub enum Acknowledged {
     Repeated,
 }
 
-impl Default for State {
+impl Default for Place {
     fn default() -> Self {
-        State {
-            first: 0,
-            count: 0,
+        Place {
             start: 0,
             used: 0,
             in_flight: 0,
@@ -170,34 +144,37 @@ impl<'a> Outbox<'a> {
     ) -> Self {
         Outbox {
             ring: Ring::new(bytes),
-            records,
+            records: Records::new(records, state.records),
             qos,
             retain,
-            state,
+            at: state.at,
         }
     }
 
     /// Ends the outbox, and keeps what is needed to go on.
     #[must_use]
     pub fn suspend(self) -> State {
-        self.state
+        State {
+            records: self.records.span,
+            at: self.at,
+        }
     }
 
     /// Messages of which no byte has been sent.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.state.count - self.state.in_flight
+        self.records.len() - self.at.in_flight
     }
 
     /// Messages that are sent in part or in whole, and not done with.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.state.in_flight
+        self.at.in_flight
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.state.count == 0
+        self.records.len() == 0
     }
 
     /// Queues a message. Where room is missing the oldest unsent messages make place, and `dropped` is called with the
@@ -220,14 +197,12 @@ impl<'a> Outbox<'a> {
         let (length, length_bytes) = short_remaining_len(remaining);
         let packet_len = 1 + length_bytes + remaining;
         if packet_len > MAX_PACKET
-            || self.state.flight_bytes + packet_len > self.ring.capacity()
-            || self.state.in_flight >= self.records.len()
+            || self.at.flight_bytes + packet_len > self.ring.capacity()
+            || self.at.in_flight >= self.records.capacity()
         {
             return Err(Full);
         }
-        while self.state.used + packet_len > self.ring.capacity()
-            || self.state.count >= self.records.len()
-        {
+        while self.at.used + packet_len > self.ring.capacity() || self.records.is_full() {
             match self.drop_oldest_unsent() {
                 Some(signal) => dropped(signal),
                 None => return Err(Full),
@@ -244,7 +219,7 @@ impl<'a> Outbox<'a> {
             &long_header
         };
         let no_id: &[u8] = if id_len == 0 { &[] } else { &[0, 0] };
-        let mut at = self.state.start + self.state.used;
+        let mut at = self.at.start + self.at.used;
         for piece in [
             header,
             message.topic,
@@ -261,24 +236,23 @@ impl<'a> Outbox<'a> {
             len: packet_len as u16,
             stage: Stage::Queued,
         };
-        self.set_record(self.state.count, record);
-        self.state.count += 1;
-        self.state.used += packet_len;
+        self.records.push(record);
+        self.at.used += packet_len;
         Ok(())
     }
 
     /// Begins a connection: what is unacknowledged goes again, in its original order, before anything new [MQTT-4.4.0-1].
     pub fn start_over(&mut self) {
-        self.state.cursor = Cursor::default();
+        self.at.cursor = Cursor::default();
         if self.qos == QoS::AtMostOnce {
             // Half of a packet is no packet to the broker: it has not been sent yet.
-            self.state.in_flight = 0;
-            self.state.flight_bytes = 0;
+            self.at.in_flight = 0;
+            self.at.flight_bytes = 0;
             return;
         }
-        let mut offset = self.state.start;
-        for index in 0..self.state.in_flight {
-            let record = self.record(index);
+        let mut offset = self.at.start;
+        for index in 0..self.at.in_flight {
+            let record = self.records.get(index);
             if record.stage == Stage::Published {
                 let first = self.ring.byte(offset);
                 self.ring.set(offset, first | DUP);
@@ -290,9 +264,9 @@ impl<'a> Outbox<'a> {
     /// The packet identifier whose PUBREL an earlier connection left to be repeated next; see [`Outbox::pubrel_repeated`].
     #[must_use]
     pub fn pubrel_to_repeat(&mut self) -> Option<u16> {
-        while !self.is_half_written() && self.state.cursor.record < self.state.in_flight {
-            let index = self.state.cursor.record;
-            let record = self.record(index);
+        while !self.is_half_written() && self.at.cursor.record < self.at.in_flight {
+            let index = self.at.cursor.record;
+            let record = self.records.get(index);
             match record.stage {
                 Stage::Released => return Some(self.packet_id(index)),
                 Stage::Complete => self.pass(record),
@@ -304,8 +278,8 @@ impl<'a> Outbox<'a> {
 
     /// The PUBREL of [`Outbox::pubrel_to_repeat`] is on its way.
     pub fn pubrel_repeated(&mut self) {
-        if self.state.cursor.record < self.state.in_flight {
-            self.pass(self.record(self.state.cursor.record));
+        if self.at.cursor.record < self.at.in_flight {
+            self.pass(self.records.get(self.at.cursor.record));
         }
     }
 
@@ -316,7 +290,7 @@ impl<'a> Outbox<'a> {
     #[must_use]
     pub fn unsent(&mut self, window: usize) -> &[u8] {
         let end = match self.qos {
-            QoS::AtMostOnce => self.state.used,
+            QoS::AtMostOnce => self.at.used,
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.end_of_run(window),
         };
         self.bytes_at_cursor(end)
@@ -325,7 +299,7 @@ impl<'a> Outbox<'a> {
     /// Whether the connection stands in the middle of a packet.
     #[must_use]
     pub fn is_half_written(&self) -> bool {
-        self.state.cursor.written > 0
+        self.at.cursor.written > 0
     }
 
     /// What is left of the packet that is half written.
@@ -335,11 +309,11 @@ impl<'a> Outbox<'a> {
             record,
             offset,
             written,
-        } = self.state.cursor;
+        } = self.at.cursor;
         if written == 0 {
             &[]
         } else {
-            self.bytes_at_cursor(offset + usize::from(self.record(record).len))
+            self.bytes_at_cursor(offset + usize::from(self.records.get(record).len))
         }
     }
 
@@ -347,23 +321,23 @@ impl<'a> Outbox<'a> {
     /// the first time; `seen` is called for each packet that is complete now, in order, before its room is freed.
     pub fn written(&mut self, count: usize, mut seen: Option<Seen<'_>>) -> usize {
         let mut first_time = 0;
-        self.state.cursor.written += count;
-        while self.state.cursor.written > 0 && self.state.cursor.record < self.state.count {
-            let index = self.state.cursor.record;
-            let record = self.record(index);
+        self.at.cursor.written += count;
+        while self.at.cursor.written > 0 && self.at.cursor.record < self.records.len() {
+            let index = self.at.cursor.record;
+            let record = self.records.get(index);
             let len = usize::from(record.len);
-            if index == self.state.in_flight {
-                self.set_record(
+            if index == self.at.in_flight {
+                self.records.set(
                     index,
                     Record {
                         stage: Stage::Published,
                         ..record
                     },
                 );
-                self.state.in_flight += 1;
-                self.state.flight_bytes += len;
+                self.at.in_flight += 1;
+                self.at.flight_bytes += len;
             }
-            if self.state.cursor.written < len {
+            if self.at.cursor.written < len {
                 break;
             }
             if let Some(seen) = &mut seen {
@@ -371,7 +345,7 @@ impl<'a> Outbox<'a> {
                 seen(self.copy_at_cursor(len, &mut packet));
             }
             first_time += usize::from(record.stage == Stage::Queued);
-            self.state.cursor.written -= len;
+            self.at.cursor.written -= len;
             if self.qos == QoS::AtMostOnce {
                 self.free_oldest(record);
             } else {
@@ -384,8 +358,8 @@ impl<'a> Outbox<'a> {
 
     /// The PUBREL that [`Next::Pubrel`] asked for is on its way.
     pub fn pubrel_taken(&mut self) {
-        if self.state.cursor.written == 0 && self.state.cursor.record < self.state.in_flight {
-            self.pass(self.record(self.state.cursor.record));
+        if self.at.cursor.written == 0 && self.at.cursor.record < self.at.in_flight {
+            self.pass(self.records.get(self.at.cursor.record));
         }
     }
 
@@ -396,17 +370,21 @@ impl<'a> Outbox<'a> {
     pub fn acknowledge(&mut self, ack: Ack, packet_id: u16) -> Result<Acknowledged, Violation> {
         let index = self
             .index_of(packet_id)
-            .filter(|index| *index < self.state.in_flight);
-        let step = qos::step(self.qos, index.map(|index| self.record(index).stage), ack)?;
+            .filter(|index| *index < self.at.in_flight);
+        let step = qos::step(
+            self.qos,
+            index.map(|index| self.records.get(index).stage),
+            ack,
+        )?;
         let stage = match step {
             Step::Reach(stage) => stage,
             Step::SendPubrel => Stage::Released,
             Step::Ignore => return Ok(Acknowledged::Repeated),
         };
         if let Some(index) = index {
-            let record = self.record(index);
+            let record = self.records.get(index);
             if record.stage != Stage::Complete {
-                self.set_record(index, Record { stage, ..record });
+                self.records.set(index, Record { stage, ..record });
             }
         }
         if step == Step::SendPubrel {
@@ -418,13 +396,13 @@ impl<'a> Outbox<'a> {
 
     /// Numbers the signals anew, when the configuration has changed; `None`: there is no such signal any more.
     pub fn renumber(&mut self, mut new_number: impl FnMut(u32) -> Option<u32>) {
-        for index in 0..self.state.count {
-            let record = self.record(index);
+        for index in 0..self.records.len() {
+            let record = self.records.get(index);
             let signal = match record.signal {
                 NO_SIGNAL => NO_SIGNAL,
                 signal => new_number(signal).unwrap_or(NO_SIGNAL),
             };
-            self.set_record(index, Record { signal, ..record });
+            self.records.set(index, Record { signal, ..record });
         }
     }
 
@@ -432,8 +410,8 @@ impl<'a> Outbox<'a> {
     /// of another size or QoS to take them over.
     pub fn for_each_unconfirmed(&self, mut each: impl FnMut(u32, &[u8])) {
         let mut offset = 0;
-        for index in 0..self.state.count {
-            let record = self.record(index);
+        for index in 0..self.records.len() {
+            let record = self.records.get(index);
             let len = usize::from(record.len);
             if matches!(record.stage, Stage::Queued | Stage::Published) {
                 let mut packet = [0; MAX_PACKET];
@@ -450,10 +428,10 @@ impl<'a> Outbox<'a> {
             record: from,
             offset,
             written,
-        } = self.state.cursor;
+        } = self.at.cursor;
         let mut end = offset;
-        for index in from..self.state.count {
-            let record = self.record(index);
+        for index in from..self.records.len() {
+            let record = self.records.get(index);
             let half_written = index == from && written > 0;
             let may_go = match record.stage {
                 Stage::Queued => index < window,
@@ -473,36 +451,34 @@ impl<'a> Outbox<'a> {
 
     /// From the cursor up to `end`, or to where the ring wraps.
     fn bytes_at_cursor(&self, end: usize) -> &[u8] {
-        let from = self.state.cursor.offset + self.state.cursor.written;
+        let from = self.at.cursor.offset + self.at.cursor.written;
         self.ring
-            .run(self.state.start + from, end.saturating_sub(from))
+            .run(self.at.start + from, end.saturating_sub(from))
     }
 
     fn copy_at_cursor<'p>(&self, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
-        self.copy(self.state.cursor.offset, len, packet)
+        self.copy(self.at.cursor.offset, len, packet)
     }
 
     fn copy<'p>(&self, offset: usize, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
         for (place, byte) in packet.iter_mut().take(len).enumerate() {
             *byte = self
                 .ring
-                .byte(self.ring.wrap(self.state.start + offset) + place);
+                .byte(self.ring.wrap(self.at.start + offset) + place);
         }
         packet.get(..len).unwrap_or_default()
     }
 
     /// Moves the cursor behind `record`, at which it stands.
     fn pass(&mut self, record: Record) {
-        self.state.cursor.record += 1;
-        self.state.cursor.offset += usize::from(record.len);
+        self.at.cursor.record += 1;
+        self.at.cursor.offset += usize::from(record.len);
     }
 
     /// Frees the messages at the old end that are done with. One that is half repeated stays until its packet is whole.
     fn free_complete(&mut self) {
-        while self.state.in_flight > 0
-            && !(self.state.cursor.record == 0 && self.state.cursor.written > 0)
-        {
-            let record = self.record(0);
+        while self.at.in_flight > 0 && !(self.at.cursor.record == 0 && self.at.cursor.written > 0) {
+            let record = self.records.get(0);
             if record.stage != Stage::Complete {
                 break;
             }
@@ -512,67 +488,50 @@ impl<'a> Outbox<'a> {
 
     fn free_oldest(&mut self, record: Record) {
         let len = usize::from(record.len);
-        let state = &mut self.state;
-        if state.cursor.record > 0 {
-            state.cursor.record -= 1;
-            state.cursor.offset -= len;
+        let at = &mut self.at;
+        if at.cursor.record > 0 {
+            at.cursor.record -= 1;
+            at.cursor.offset -= len;
         }
-        state.in_flight -= 1;
-        state.flight_bytes -= len;
-        state.oldest_id = following_id(state.oldest_id, 1);
-        self.remove_oldest(len);
+        at.in_flight -= 1;
+        at.flight_bytes -= len;
+        at.oldest_id = following_id(at.oldest_id, 1);
+        self.records.remove_oldest();
+        self.free_bytes(len);
     }
 
-    fn remove_oldest(&mut self, len: usize) {
-        let state = &mut self.state;
-        state.used -= len;
-        state.count -= 1;
-        if state.count == 0 {
-            // From the front again: a queue that empties often stays in few pages of memory.
-            state.start = 0;
-            state.first = 0;
+    /// Frees `len` bytes at the old end, whose record is gone already.
+    fn free_bytes(&mut self, len: usize) {
+        self.at.used -= len;
+        // From the front again when all is gone: a queue that empties often stays in few pages of memory.
+        self.at.start = if self.at.used == 0 {
+            0
         } else {
-            state.start = self.ring.wrap(state.start + len);
-            state.first = wrap_record(state.first + 1, self.records.len());
-        }
+            self.ring.wrap(self.at.start + len)
+        };
     }
 
     /// Drops the oldest message of which no byte has been sent; its signal.
     fn drop_oldest_unsent(&mut self) -> Option<u32> {
-        let index = self.state.in_flight;
-        if index >= self.state.count {
+        let index = self.at.in_flight;
+        if index >= self.records.len() {
             return None;
         }
-        let dropped = self.record(index);
+        let dropped = self.records.get(index);
         let len = usize::from(dropped.len);
         // What is in flight lies before it, and moves up into its place.
-        self.ring
-            .shift(self.state.start, self.state.flight_bytes, len);
-        for before in (0..index).rev() {
-            self.set_record(before + 1, self.record(before));
-        }
-        self.remove_oldest(len);
+        self.ring.shift(self.at.start, self.at.flight_bytes, len);
+        self.records.remove(index);
+        self.free_bytes(len);
         Some(dropped.signal)
     }
 
-    fn record(&self, index: usize) -> Record {
-        let position = wrap_record(self.state.first + index, self.records.len());
-        Record::unpack(self.records.get(position).copied().unwrap_or_default())
-    }
-
-    fn set_record(&mut self, index: usize, record: Record) {
-        let position = wrap_record(self.state.first + index, self.records.len());
-        if let Some(slot) = self.records.get_mut(position) {
-            *slot = record.pack();
-        }
-    }
-
     fn packet_id(&self, index: usize) -> u16 {
-        following_id(self.state.oldest_id, index)
+        following_id(self.at.oldest_id, index)
     }
 
     fn index_of(&self, packet_id: u16) -> Option<usize> {
-        let (id, oldest) = (usize::from(packet_id), usize::from(self.state.oldest_id));
+        let (id, oldest) = (usize::from(packet_id), usize::from(self.at.oldest_id));
         if id == 0 {
             None
         } else {
@@ -586,7 +545,7 @@ impl<'a> Outbox<'a> {
 
     /// Writes the identifier into the packet at `offset`, behind its topic (3.3.2).
     fn write_packet_id(&mut self, offset: usize, packet_id: u16) {
-        let at = self.ring.wrap(self.state.start + offset);
+        let at = self.ring.wrap(self.at.start + offset);
         let header = if self.ring.byte(at + 1) & 0x80 == 0 {
             2
         } else {
@@ -608,8 +567,4 @@ const MAX_IDS: usize = 65_535;
 fn following_id(id: u16, steps: usize) -> u16 {
     let id = usize::from(id) + steps;
     (if id > MAX_IDS { id - MAX_IDS } else { id }) as u16
-}
-
-fn wrap_record(position: usize, capacity: usize) -> usize {
-    position.checked_sub(capacity).unwrap_or(position)
 }

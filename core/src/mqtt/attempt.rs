@@ -1,0 +1,185 @@
+//! What to ask for when connecting, and how soon: protocol level, clean session, and what past failures teach.
+
+use super::close::Close;
+use super::violation::Violation;
+use super::{Level, QoS, Refusal};
+use crate::config::{Device, Version};
+use crate::net::protocol::{ClosedBy, Retry};
+use crate::time::SECOND;
+
+/// A connection that ends sooner after CONNACK than this, in milliseconds, was thrown out.
+const THROWN_OUT_WITHIN: u64 = 5 * SECOND;
+
+/// So many in a row, and it is no accident.
+const THROWN_OUT_TIMES: u8 = 3;
+
+/// Closes on CONNECT in a row that make `auto` try the other protocol level.
+const CLOSES_BEFORE_FALLBACK: u8 = 2;
+
+/// What is known about a broker from connecting to it.
+#[derive(Debug, Clone)]
+pub(super) struct Attempts {
+    qos: QoS,
+    /// `mqtt_version`=`auto`.
+    may_change_level: bool,
+    level: Level,
+    past: Past,
+    /// Closes by the broker before any CONNACK, in a row.
+    closes_on_connect: u8,
+    /// Closes by the broker soon after CONNACK, in a row.
+    throws_out: u8,
+    /// Level changes since the last accepted connection.
+    level_changes: u8,
+}
+
+/// What the broker may remember of this client identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    /// Perhaps an earlier process's session, of which nothing is known here: its packet identifiers could be taken for ours,
+    /// and new samples for repetitions.
+    Unknown,
+    /// Such a session is there: this connection ends, and the next one wipes it out.
+    Found,
+    /// This connection only wipes it out, with a clean session.
+    Wiping,
+    /// Ours, or none.
+    Known,
+}
+
+/// What to do with an accepted connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Welcome {
+    Begin,
+    /// Leave it at once: it is there because of an old session only.
+    Leave,
+}
+
+/// How far a connection had come when it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    Nothing,
+    /// CONNECT went out.
+    Greeting,
+    /// It was accepted, so many milliseconds ago.
+    Online(u64),
+}
+
+impl Attempts {
+    pub(super) fn new(device: &Device<'_>) -> Self {
+        let level = match device.version {
+            Version::V3_1 => Level::V3_1,
+            Version::Auto | Version::V3_1_1 | Version::V5 => Level::V3_1_1,
+        };
+        let past = match (device.qos, level) {
+            (QoS::AtMostOnce, _) => Past::Known,
+            // 3.1 does not tell whether a session is present: it is wiped unseen.
+            (_, Level::V3_1) => Past::Wiping,
+            (_, Level::V3_1_1) => Past::Unknown,
+        };
+        Attempts {
+            qos: device.qos,
+            may_change_level: device.version == Version::Auto,
+            level,
+            past,
+            closes_on_connect: 0,
+            throws_out: 0,
+            level_changes: 0,
+        }
+    }
+
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// At QoS 0 the broker has nothing to keep; else it keeps its state across connections.
+    pub(super) fn clean_session(&self) -> bool {
+        self.qos == QoS::AtMostOnce || self.past == Past::Wiping
+    }
+
+    /// CONNACK accepted.
+    pub(super) fn accepted(&mut self, session_present: bool) -> Result<Welcome, Violation> {
+        if self.clean_session() && session_present {
+            return Err(Violation::SessionPresentAfterClean);
+        }
+        self.closes_on_connect = 0;
+        self.level_changes = 0;
+        match self.past {
+            Past::Unknown if session_present => {
+                self.past = Past::Found;
+                Ok(Welcome::Leave)
+            }
+            Past::Found | Past::Wiping => Ok(Welcome::Leave),
+            Past::Unknown | Past::Known => {
+                self.past = Past::Known;
+                Ok(Welcome::Begin)
+            }
+        }
+    }
+
+    /// DISCONNECT is out: why.
+    pub(super) fn reason_to_leave(&self) -> Close {
+        match self.past {
+            Past::Found | Past::Wiping => Close::Wiped,
+            Past::Unknown | Past::Known => Close::Finished,
+        }
+    }
+
+    /// A connection ended. The answer tells when to try again.
+    pub(super) fn closed(&mut self, by: &ClosedBy<Close>, reached: Reached) -> Retry {
+        match (by, reached) {
+            (ClosedBy::Us(Close::Finished), _) => Retry::Never,
+            (ClosedBy::Us(Close::Wiped), _) => {
+                self.past = if self.past == Past::Found {
+                    Past::Wiping
+                } else {
+                    Past::Known
+                };
+                Retry::AtOnce
+            }
+            (ClosedBy::Us(Close::Refused(Refusal::ProtocolLevel)), _) if self.may_change_level => {
+                self.change_level()
+            }
+            (ClosedBy::Us(Close::Refused(refusal)), _) if refusal.is_permanent() => {
+                Retry::Permanent
+            }
+            (ClosedBy::Us(Close::ControlTooSmall(_)), _) => Retry::Permanent,
+            (ClosedBy::Peer, Reached::Greeting) => {
+                self.closes_on_connect = self.closes_on_connect.saturating_add(1);
+                if self.closes_on_connect < CLOSES_BEFORE_FALLBACK || !self.may_change_level {
+                    return Retry::BackOff;
+                }
+                self.closes_on_connect = 0;
+                self.change_level()
+            }
+            (ClosedBy::Peer, Reached::Online(millis)) if millis < THROWN_OUT_WITHIN => {
+                self.throws_out = self.throws_out.saturating_add(1);
+                if self.throws_out < THROWN_OUT_TIMES {
+                    Retry::BackOff
+                } else {
+                    Retry::Displaced
+                }
+            }
+            (_, Reached::Online(_)) => {
+                self.throws_out = 0;
+                Retry::BackOff
+            }
+            (_, Reached::Nothing | Reached::Greeting) => Retry::BackOff,
+        }
+    }
+
+    fn change_level(&mut self) -> Retry {
+        self.level = match self.level {
+            Level::V3_1 => Level::V3_1_1,
+            Level::V3_1_1 => Level::V3_1,
+        };
+        if self.level == Level::V3_1 && self.past == Past::Unknown {
+            self.past = Past::Wiping;
+        }
+        self.level_changes = self.level_changes.saturating_add(1);
+        if self.level_changes == 1 {
+            Retry::AtOnce
+        } else {
+            Retry::BackOff
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Is the other end still there? The times that one connection to a broker is measured by.
+//!
+//! With a keep-alive of K: CONNACK is due within K, or 20 s if that is less. PINGREQ is due 3/4 K after either side was last
+//! heard, and must be answered within 1/2 K, so that a dead link is noticed 1.25 K after its last sign of life (MQTT 3.1.1,
+//! 3.1.2.10, gives the broker 1.5 K).
+
+use super::close::Close;
+use crate::time::{Instant, SECOND};
+
+/// Longest wait for CONNACK in milliseconds; a shorter keep-alive shortens it.
+const CONNACK_WITHIN: u64 = 20 * SECOND;
+
+/// When things last happened on a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Liveness {
+    /// Milliseconds.
+    keep_alive: u64,
+    opened: Instant,
+    last_sent: Instant,
+    last_received: Instant,
+    /// When an unanswered PINGREQ was queued.
+    ping: Option<Instant>,
+    /// When the broker last acknowledged something, or there was nothing to acknowledge.
+    progress: Instant,
+}
+
+/// What has to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Pingreq,
+    Close(Close),
+}
+
+/// What a connection waits for, apart from its peer being alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaiting {
+    Connack,
+    Acknowledgement,
+    Nothing,
+}
+
+impl Liveness {
+    /// A connection was opened. `keep_alive` is in seconds.
+    pub(super) fn begin(keep_alive: u16, now: Instant) -> Self {
+        Liveness {
+            keep_alive: u64::from(keep_alive) * SECOND,
+            opened: now,
+            last_sent: now,
+            last_received: now,
+            ping: None,
+            progress: now,
+        }
+    }
+
+    pub(super) fn sent(&mut self, now: Instant) {
+        self.last_sent = now;
+    }
+
+    pub(super) fn received(&mut self, now: Instant) {
+        self.last_received = now;
+    }
+
+    /// The broker acknowledged something, or there is nothing that it could.
+    pub(super) fn progressed(&mut self, now: Instant) {
+        self.progress = now;
+    }
+
+    /// PINGRESP came; whether it was asked for.
+    pub(super) fn ping_answered(&mut self) -> bool {
+        self.ping.take().is_some()
+    }
+
+    /// When [`Liveness::take_due`] has something.
+    pub(super) fn deadline(&self, awaiting: Awaiting) -> Instant {
+        match awaiting {
+            Awaiting::Connack => self.opened + CONNACK_WITHIN.min(self.keep_alive),
+            Awaiting::Nothing => self.ping_deadline(),
+            Awaiting::Acknowledgement => self.ping_deadline().min(self.progress_deadline()),
+        }
+    }
+
+    /// What has to be done now, if anything. A PINGREQ counts as sent from here on.
+    pub(super) fn take_due(&mut self, awaiting: Awaiting, now: Instant) -> Option<Due> {
+        if now < self.deadline(awaiting) {
+            return None;
+        }
+        Some(match (awaiting, self.ping) {
+            (Awaiting::Connack, _) => Due::Close(Close::NoConnack(now.since(self.opened))),
+            (Awaiting::Acknowledgement, _) if now >= self.progress_deadline() => {
+                Due::Close(Close::NoAcknowledgement(now.since(self.progress)))
+            }
+            (_, Some(ping)) => Due::Close(Close::NoPingresp(now.since(ping))),
+            (_, None) => {
+                self.ping = Some(now);
+                Due::Pingreq
+            }
+        })
+    }
+
+    /// Any bytes that arrive count as an answer to PINGREQ: on a slow line it may wait behind much else.
+    fn ping_deadline(&self) -> Instant {
+        match self.ping {
+            Some(ping) => ping.max(self.last_received) + self.keep_alive / 2,
+            None => self.last_sent.min(self.last_received) + self.keep_alive / 4 * 3,
+        }
+    }
+
+    /// A broker that answers PINGREQ but acknowledges nothing for so long has lost something: a new connection makes both
+    /// sides repeat.
+    fn progress_deadline(&self) -> Instant {
+        self.progress + self.keep_alive / 2 * 3
+    }
+}

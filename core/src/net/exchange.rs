@@ -1,0 +1,79 @@
+//! Carrying bytes between an open connection and its session.
+
+use embedded_nal::nb;
+
+use super::Network;
+use super::protocol::Protocol;
+use crate::time::Instant;
+
+/// Rounds of reading and writing in one turn, so that one busy link does not keep the others waiting.
+const ROUNDS: usize = 8;
+
+/// What ended an exchange.
+pub(super) enum Broken<E, C> {
+    Network(E),
+    Protocol(C),
+}
+
+/// Reads and writes until neither goes on, or the turn is over; when to come back.
+pub(super) fn exchange<N: Network, P: Protocol>(
+    now: Instant,
+    net: &mut N,
+    socket: &mut N::TcpSocket,
+    protocol: &mut P,
+) -> Result<Instant, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+    protocol.expire(now).map_err(Broken::Protocol)?;
+    for _ in 0..ROUNDS {
+        let received = receive(now, net, socket, protocol)?;
+        let sent = send(now, net, socket, protocol)?;
+        if !(received || sent) {
+            return Ok(protocol.deadline());
+        }
+    }
+    Ok(now)
+}
+
+/// One read; whether it brought anything.
+fn receive<N: Network, P: Protocol>(
+    now: Instant,
+    net: &mut N,
+    socket: &mut N::TcpSocket,
+    protocol: &mut P,
+) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+    let room = protocol.input();
+    if room.is_empty() {
+        return Ok(false);
+    }
+    match net.receive(socket, room) {
+        Ok(0) | Err(nb::Error::WouldBlock) => Ok(false),
+        Ok(count) => protocol
+            .received(count, now)
+            .map(|()| true)
+            .map_err(Broken::Protocol),
+        Err(nb::Error::Other(error)) => Err(Broken::Network(error)),
+    }
+}
+
+/// Writes all of the output, or what the network takes; whether it took anything.
+fn send<N: Network, P: Protocol>(
+    now: Instant,
+    net: &mut N,
+    socket: &mut N::TcpSocket,
+    protocol: &mut P,
+) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+    let mut wrote = false;
+    loop {
+        let bytes = protocol.output(now).map_err(Broken::Protocol)?;
+        if bytes.is_empty() {
+            return Ok(wrote);
+        }
+        match net.send(socket, bytes) {
+            Ok(0) | Err(nb::Error::WouldBlock) => return Ok(wrote),
+            Ok(count) => {
+                protocol.sent(count, now);
+                wrote = true;
+            }
+            Err(nb::Error::Other(error)) => return Err(Broken::Network(error)),
+        }
+    }
+}

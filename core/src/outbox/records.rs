@@ -1,0 +1,109 @@
+//! One record for each message of an outbox, oldest first, in a ring of numbers.
+
+use crate::mqtt::qos::Stage;
+
+/// A waiting or unacknowledged message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record {
+    pub(super) signal: u32,
+    /// Length of its packet in bytes.
+    pub(super) len: u16,
+    pub(super) stage: Stage,
+}
+
+/// The ring. A record is stored as a number, so that a large store of zeros costs no memory until it is used.
+pub(super) struct Records<'a> {
+    slots: &'a mut [u64],
+    pub(super) span: Span,
+}
+
+/// Which part of the ring is in use.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    /// Position of the oldest record.
+    first: usize,
+    count: usize,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(slots: &'a mut [u64], span: Span) -> Self {
+        Records { slots, span }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.span.count
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.span.count >= self.slots.len()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The record `index` places after the oldest.
+    pub(super) fn get(&self, index: usize) -> Record {
+        Record::unpack(
+            self.slots
+                .get(self.position(index))
+                .copied()
+                .unwrap_or_default(),
+        )
+    }
+
+    pub(super) fn set(&mut self, index: usize, record: Record) {
+        let position = self.position(index);
+        if let Some(slot) = self.slots.get_mut(position) {
+            *slot = record.pack();
+        }
+    }
+
+    /// Adds the newest; there must be room.
+    pub(super) fn push(&mut self, record: Record) {
+        self.set(self.span.count, record);
+        self.span.count += 1;
+    }
+
+    pub(super) fn remove_oldest(&mut self) {
+        self.span.count = self.span.count.saturating_sub(1);
+        self.span.first = if self.span.count == 0 {
+            0
+        } else {
+            self.position(1)
+        };
+    }
+
+    /// Takes one out of the middle: those before it move up.
+    pub(super) fn remove(&mut self, index: usize) {
+        for before in (0..index).rev() {
+            self.set(before + 1, self.get(before));
+        }
+        self.remove_oldest();
+    }
+
+    fn position(&self, index: usize) -> usize {
+        let position = self.span.first + index;
+        position.checked_sub(self.slots.len()).unwrap_or(position)
+    }
+}
+
+impl Record {
+    fn pack(self) -> u64 {
+        u64::from(self.signal) << 32 | u64::from(self.len) << 16 | self.stage as u64
+    }
+
+    fn unpack(packed: u64) -> Self {
+        let stage = match packed & 0xff {
+            0 => Stage::Queued,
+            1 => Stage::Published,
+            2 => Stage::Released,
+            _ => Stage::Complete,
+        };
+        Record {
+            signal: (packed >> 32) as u32,
+            len: (packed >> 16) as u16,
+            stage,
+        }
+    }
+}
