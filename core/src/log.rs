@@ -1,7 +1,7 @@
 //! Logging: one set of macros, which end in `log` (feature `log`), in `defmt` (feature `defmt`), in both, or nowhere.
 //!
 //! The levels are the debug levels of the manual: 0 error, 1 warning, 2 connections and state, 3 messages, 4 bytes.
-//! An argument must be printable in both worlds; [`Shown`] makes it so for anything with a `Display`, and [`Text`] for
+//! An argument must be printable in both worlds; `Shown` makes it so for anything with a `Display`, and [`Text`] for
 //! bytes that came from outside.
 
 use core::fmt;

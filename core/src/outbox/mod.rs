@@ -356,13 +356,6 @@ impl<'a> Outbox<'a> {
         first_time
     }
 
-    /// The PUBREL that [`Next::Pubrel`] asked for is on its way.
-    pub fn pubrel_taken(&mut self) {
-        if self.at.cursor.written == 0 && self.at.cursor.record < self.at.in_flight {
-            self.pass(self.records.get(self.at.cursor.record));
-        }
-    }
-
     /// Takes an acknowledgement.
     ///
     /// # Errors
