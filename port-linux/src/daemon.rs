@@ -4,7 +4,6 @@
 //! the connections and buffers that go on are taken out, and the next turn puts them into the next bridge.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,12 +14,12 @@ use mqtt_client_core::config::{Config, Endpoint};
 use mqtt_client_core::index::Index;
 use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
 use mqtt_client_core::time::{Instant, SECOND};
-use polling::{Events, Poller};
 
 use crate::args::Options;
 use crate::configuration::{self, Tables, Unusable, complain};
 use crate::machine_id::machine_id;
 use crate::net::{Stack, Transport};
+use crate::poller::{Events, Poller};
 use crate::reload::{
     BrokerBuffers, Carried, CarriedBroker, FeedBuffers, Plan, SuspendedBroker, enabled, queue_again,
 };
@@ -32,12 +31,9 @@ use crate::{EX_CONFIG, EX_OSERR, logger};
 const REPORT_EVERY: u64 = 60 * SECOND;
 
 /// Keys of the poller. Devices' keys count up from the last.
-const SIGNALS_KEY: usize = 0;
-const REDIS_KEY: usize = 1;
-const FIRST_DEVICE_KEY: usize = 2;
-
-/// Events taken from the poller at once.
-const EVENTS: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
+const SIGNALS_KEY: u32 = 0;
+const REDIS_KEY: u32 = 1;
+const FIRST_DEVICE_KEY: u32 = 2;
 
 /// Runs until a signal ends it.
 pub fn run(options: &Options) -> ExitCode {
@@ -62,7 +58,7 @@ struct Daemon<'o> {
     started: std::time::Instant,
     report_at: Instant,
     /// The next device's key: never used twice, so that a late event finds nobody.
-    next_key: usize,
+    next_key: u32,
 }
 
 /// Why a bridge ended.
@@ -239,7 +235,7 @@ impl<'o> Daemon<'o> {
 
     /// Polls the bridge whenever there is something to do, and sleeps between.
     fn watch(&mut self, config: &Config<'_>, bridge: &mut Bridge<'_, '_, Stack>) -> Ended<Plan> {
-        let mut events = Events::with_capacity(EVENTS);
+        let mut events = Events::new();
         loop {
             let now = self.now();
             let mut wake_up = bridge.poll(now, &mut self.show);
@@ -250,7 +246,6 @@ impl<'o> Daemon<'o> {
             if log::log_enabled!(log::Level::Info) {
                 wake_up = wake_up.min(self.report_in_time(now, bridge.brokers()));
             }
-            events.clear();
             let timeout =
                 (wake_up != Instant::NEVER).then(|| Duration::from_millis(wake_up.since(now)));
             if let Err(error) = self.poller.wait(&mut events, timeout)

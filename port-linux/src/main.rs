@@ -6,9 +6,11 @@
 //! | [`configuration`] | is the mapping table right, and where does it live? |
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
 //! | [`reload`] | what goes on when the configuration changes? |
-//! | [`net`] | how are peers reached without ever waiting? |
+//! | [`net`], [`poller`] | how are peers reached without ever waiting, and what does the one wait wait for? |
 //! | [`logger`], [`show`], [`summary`] | what does a person see? |
 //! | [`signals`], [`machine_id`] | what comes from the system? |
+
+#![forbid(unsafe_code)]
 
 mod args;
 mod configuration;
@@ -16,6 +18,7 @@ mod daemon;
 mod logger;
 mod machine_id;
 mod net;
+mod poller;
 mod reload;
 mod show;
 mod signals;

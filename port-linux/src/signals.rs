@@ -5,9 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use polling::{Event, PollMode, Poller};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::{flag, low_level::pipe};
+
+use crate::poller::{Event, Interest, Poller};
 
 /// The signals of one process, caught. Each wakes the event loop, which then asks with [`Signals::stop`],
 /// [`Signals::take_reload`] and [`Signals::take_report`]; these cost no system call.
@@ -15,7 +16,7 @@ use signal_hook::{flag, low_level::pipe};
 /// SIGPIPE needs nothing: Rust's runtime ignores it.
 pub struct Signals {
     poller: Arc<Poller>,
-    key: usize,
+    key: u32,
     wake: UnixStream,
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
@@ -30,7 +31,7 @@ impl Signals {
     /// 128 + signal, as a shell reports it.
     ///
     /// Errors: no file descriptor is left.
-    pub fn catch(poller: Arc<Poller>, key: usize) -> io::Result<Signals> {
+    pub fn catch(poller: Arc<Poller>, key: u32) -> io::Result<Signals> {
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let signals = Signals {
@@ -41,14 +42,7 @@ impl Signals {
             reload: Arc::default(),
             report: Arc::default(),
         };
-        // SAFETY: the poller must let go of the descriptor before it is closed: `drop` below sees to it, and
-        // nothing else closes it.
-        unsafe {
-            let edge = PollMode::Edge;
-            signals
-                .poller
-                .add_with_mode(&signals.wake, Event::readable(key), edge)?;
-        }
+        signals.poller.add(&signals.wake, key, Interest::Read)?;
         // A signal's actions run in the order of their registration: so the second SIGTERM finds the flag that the
         // first has set, and the loop wakes only after the flag is set.
         for signal in [SIGTERM, SIGINT] {
@@ -92,7 +86,7 @@ impl Signals {
 impl Drop for Signals {
     fn drop(&mut self) {
         // It cannot fail: the descriptor is open and registered.
-        let _ = self.poller.delete(&self.wake);
+        let _ = self.poller.remove(&self.wake);
     }
 }
 
@@ -101,17 +95,17 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
 
-    use polling::Events;
     use signal_hook::low_level::raise;
 
     use super::*;
+    use crate::poller::Events;
     use crate::testing::{LIMIT, alone};
 
     /// What the signals ask for after the loop has woken: stop, reload, report.
     fn after_waking(signals: &Signals) -> (bool, bool, bool) {
         let mut events = Events::new();
         signals.poller.wait(&mut events, Some(LIMIT)).unwrap();
-        assert!(!events.is_empty(), "the loop does not wake");
+        assert_ne!(events.iter().count(), 0, "the loop does not wake");
         events.iter().for_each(|event| signals.ready(event));
         (signals.stop(), signals.take_reload(), signals.take_report())
     }
@@ -153,7 +147,7 @@ mod tests {
                     .poller
                     .wait(&mut events, Some(Duration::ZERO))
                     .unwrap();
-                assert!(events.is_empty(), "it wakes without a signal");
+                assert_eq!(events.iter().count(), 0, "it wakes without a signal");
             },
         );
         assert!(status.success(), "{status}");

@@ -12,12 +12,22 @@ const ALONE: &str = "TEST_RUNS_ALONE";
 /// Runs `body` in a process where nothing else runs, for what belongs to a whole process: its signals, its file
 /// descriptors. `test` is the path of the calling test. What `body` prints goes to the calling test's output; a panic
 /// in it shows as a status other than success.
+///
+/// `MQTT_CLIENT_RUNNER` names the emulator, where these tests run under one.
 pub fn alone(test: &str, body: impl FnOnce()) -> ExitStatus {
     if std::env::var_os(ALONE).is_some() {
         body();
         std::process::exit(0);
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let program = std::env::current_exe().unwrap();
+    let mut command = match std::env::var_os("MQTT_CLIENT_RUNNER") {
+        Some(runner) => Command::new(runner),
+        None => Command::new(&program),
+    };
+    if command.get_program() != program {
+        command.arg(&program);
+    }
+    let output = command
         .args(["--exact", test, "--test-threads=1", "--nocapture"])
         .env(ALONE, "1")
         .output()

@@ -5,15 +5,18 @@
 
 mod line;
 
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
-use rustix::io::{Errno, retry_on_intr, write};
+use rustix::event::{Timespec, epoll};
+use rustix::fs::OFlags;
+use rustix::io::{retry_on_intr, write};
 
 use line::Line;
 
@@ -36,9 +39,9 @@ pub fn start(debug: u8) -> io::Result<()> {
 }
 
 struct Logger {
-    output: OwnedFd,
-    /// A write to `output` may wait, so its readiness is asked first.
-    blocking: bool,
+    output: File,
+    /// Tells whether `output` has room, if a write to it could wait: an epoll instance.
+    room: Option<OwnedFd>,
     with_time: bool,
     /// Lines that were not written since the last one that was.
     lost: AtomicU32,
@@ -46,19 +49,22 @@ struct Logger {
 
 impl Logger {
     fn new(file: BorrowedFd<'_>) -> io::Result<Logger> {
-        let kind = FileType::from_raw_mode(fstat(file)?.st_mode);
+        let output = File::from(file.try_clone_to_owned()?);
+        let kind = output.metadata()?.file_type();
         // O_NONBLOCK belongs to the open file, which is shared: set on the terminal that we were given, it would
         // break the shell that gave it. Opened anew, the same terminal or pipe has flags of its own. That fails
-        // without /proc, or if it belongs to another user; then poll(2) is asked before each write, which suffices
-        // for pipes. A regular file never waits for a reader, and opened anew it would lose its offset.
-        let own = match kind {
-            FileType::Fifo | FileType::CharacterDevice => open_anew(file).ok(),
-            _ => None,
-        };
+        // without /proc, or if it belongs to another user; then epoll is asked before each write, which suffices for
+        // pipes and sockets. A regular file never waits for a reader, and opened anew it would lose its offset.
+        let own = (kind.is_fifo() || kind.is_char_device())
+            .then(|| open_anew(file).ok())
+            .flatten();
         Ok(Logger {
-            blocking: own.is_none(),
-            output: own.map_or_else(|| file.try_clone_to_owned(), Ok)?,
-            with_time: !matches!(kind, FileType::Fifo | FileType::Socket),
+            room: match own {
+                None if !kind.is_file() => Some(watch(&output)?),
+                _ => None,
+            },
+            output: own.unwrap_or(output),
+            with_time: !kind.is_fifo() && !kind.is_socket(),
             lost: AtomicU32::new(0),
         })
     }
@@ -78,14 +84,24 @@ impl Logger {
     /// Whether the whole line was written. Why not (full, closed, a device's error) makes no difference: there is
     /// nobody to tell.
     fn write(&self, mut line: Line) -> bool {
-        if self.blocking {
-            let mut output = [PollFd::new(&self.output, PollFlags::OUT)];
-            if poll(&mut output, Some(&Timespec::default())) != Ok(1) {
-                return false;
-            }
+        if !self.has_room() {
+            return false;
         }
         let bytes = line.finish();
         retry_on_intr(|| write(&self.output, bytes)) == Ok(bytes.len())
+    }
+
+    fn has_room(&self) -> bool {
+        self.room.as_ref().is_none_or(|epoll| {
+            // Not by poll(2), whose time limit `rustix` gets wrong on 32-bit MIPS with musl.
+            let events = epoll::wait(
+                epoll,
+                &mut [MaybeUninit::uninit()],
+                Some(&Timespec::default()),
+            )
+            .map(|(events, _)| events.len());
+            events == Ok(1)
+        })
     }
 }
 
@@ -127,19 +143,32 @@ fn letter(level: Level) -> char {
 }
 
 /// A second, independent opening of the same terminal or pipe, to write without waiting.
-fn open_anew(file: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    open(path, flags, Mode::empty())
+fn open_anew(file: BorrowedFd<'_>) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(flags.bits() as i32)
+        .open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// An epoll instance that tells whether there is room in `output`.
+fn watch(output: &File) -> io::Result<OwnedFd> {
+    let room = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(
+        &room,
+        output,
+        epoll::EventData::new_u64(0),
+        epoll::EventFlags::OUT,
+    )?;
+    Ok(room)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{PipeReader, Read, pipe};
     use std::os::unix::net::UnixDatagram;
 
     use rustix::fs::fcntl_getfl;
-    use rustix::pipe::{PipeFlags, pipe, pipe_with};
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
     use super::*;
@@ -154,9 +183,9 @@ mod tests {
     }
 
     /// What is in the pipe now.
-    fn read_available(pipe: &OwnedFd) -> String {
+    fn read_available(mut pipe: &PipeReader) -> String {
         let mut text = vec![0; 1 << 20];
-        let length = rustix::io::read(pipe, &mut text).unwrap_or(0);
+        let length = pipe.read(&mut text).unwrap();
         text.truncate(length);
         String::from_utf8(text).unwrap()
     }
@@ -233,20 +262,24 @@ mod tests {
     fn a_full_pipe_loses_lines_instead_of_waiting_and_the_loss_is_told() {
         let (reader, writer) = pipe().unwrap();
         let logger = Logger::new(writer.as_fd()).unwrap();
-        assert!(!logger.blocking, "a pipe of our own can be opened anew");
-        fill_and_recover(&logger, reader);
+        assert!(
+            logger.room.is_none(),
+            "a pipe of our own can be opened anew"
+        );
+        fill_and_recover(&logger, reader.into());
     }
 
     #[test]
     fn a_full_pipe_that_cannot_be_opened_anew_does_not_wait_either() {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let (reader, writer) = pipe().unwrap();
+        let output = File::from(OwnedFd::from(writer));
         let logger = Logger {
-            output: writer,
-            blocking: true,
+            room: Some(watch(&output).unwrap()),
+            output,
             with_time: false,
             lost: AtomicU32::new(0),
         };
-        fill_and_recover(&logger, reader);
+        fill_and_recover(&logger, reader.into());
     }
 
     #[test]

@@ -9,11 +9,10 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Error;
+use crate::poller::Poller;
 use embedded_nal::AddrType;
 use embedded_nal::nb;
-use polling::Poller;
-
-use super::Error;
 
 /// Stack of the thread, bytes. Only pages that are touched cost memory. musl's getaddrinfo needs some 20 KiB (two
 /// answers of 4,800 bytes); glibc's loads modules, which need more.
@@ -127,7 +126,7 @@ impl Pending {
                 });
                 // In this order: the loop, woken, finds that the look-up has ended.
                 drop(answer);
-                let _ = poller.notify();
+                poller.notify();
             })?;
         Ok(pending)
     }
@@ -171,9 +170,8 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    use polling::Events;
-
     use super::*;
+    use crate::poller::Events;
     use crate::testing::LIMIT;
 
     const FOUR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));

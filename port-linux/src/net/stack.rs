@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
-use polling::{Event, Poller};
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use super::Error;
 use super::resolver::Resolver;
 use super::stream::{Progress, Readiness, Stream};
+use crate::poller::{Event, Poller};
 
 /// What carries a link's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Transport {
 /// The network of one link: Redis, or one broker. It holds one connection at a time.
 pub struct Stack {
     poller: Arc<Poller>,
-    key: usize,
+    key: u32,
     transport: Transport,
     resolver: Resolver,
     /// Of the connection, while there is one.
@@ -48,8 +48,8 @@ pub enum Socket {
 }
 
 impl Stack {
-    /// `key` is the poller's key for this link's events, and no other's; not `usize::MAX`.
-    pub fn new(poller: Arc<Poller>, key: usize, transport: Transport) -> Stack {
+    /// `key` is the poller's key for this link's events, and no other's.
+    pub fn new(poller: Arc<Poller>, key: u32, transport: Transport) -> Stack {
         Stack {
             resolver: Resolver::new(poller.clone()),
             poller,

@@ -6,10 +6,8 @@
 //!
 //! - EAGAIN ends readiness in either direction; the kernel promises an event for what comes later.
 //! - A short write ends `writable` too: it means that the buffer is full, and that is followed by an event.
-//! - A short read does **not** end `readable`. It means that the data is used up, but the peer's FIN may stand
-//!   behind the data, and if it came before the last event, there is none to come: the end would never be seen.
-//!   (`EPOLLRDHUP` would tell, but `polling` does not pass it on.) The price is one recv(2) that says EAGAIN per
-//!   burst of input.
+//! - A short read ends `readable` too, unless the peer's end has been told: the end may stand behind the data, and if
+//!   it came before the last event, there is none to come.
 
 use std::cell::Cell;
 use std::io;
@@ -17,18 +15,21 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use polling::{Event, PollMode, Poller};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, connect, recv,
     send, socket_with, sockopt,
 };
 
+use crate::poller::{Event, Interest, Poller};
+
 /// What the poller has said about a socket and the socket has not yet denied.
 #[derive(Debug, Default)]
 pub struct Readiness {
     readable: Cell<bool>,
     writable: Cell<bool>,
+    /// The end, or an error, is to be read after the data.
+    ended: Cell<bool>,
 }
 
 impl Readiness {
@@ -37,6 +38,7 @@ impl Readiness {
     pub fn add(&self, event: Event) {
         self.readable.set(self.readable.get() | event.readable);
         self.writable.set(self.writable.get() | event.writable);
+        self.ended.set(self.ended.get() | event.ended);
     }
 }
 
@@ -63,7 +65,7 @@ impl Stream {
     /// (EAGAIN): no event would tell of its recovery.
     pub fn open(
         poller: Arc<Poller>,
-        key: usize,
+        key: u32,
         address: &SocketAddrAny,
     ) -> io::Result<(Stream, Progress)> {
         let family = address.address_family();
@@ -77,8 +79,7 @@ impl Stream {
         // Registered after connect(2): an unconnected socket is reported as hung up. No change in between is lost,
         // since to register is also to be told the present state.
         let progress = advance(&descriptor, &readiness, address)?;
-        // SAFETY: the poller must let go of the descriptor before it is closed: `drop` below sees to it.
-        unsafe { poller.add_with_mode(&descriptor, Event::all(key), PollMode::Edge)? };
+        poller.add(&descriptor, key, Interest::ReadAndWrite)?;
         let stream = Stream {
             descriptor,
             poller,
@@ -114,15 +115,15 @@ impl io::Read for Stream {
         if !self.readiness.readable.get() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        match retry_on_intr(|| recv(&self.descriptor, &mut *buffer, RecvFlags::empty())) {
-            Ok((length, _)) => Ok(length),
-            Err(error) => {
-                if error == Errno::AGAIN {
-                    self.readiness.readable.set(false);
-                }
-                Err(error.into())
-            }
+        let result = retry_on_intr(|| recv(&self.descriptor, &mut *buffer, RecvFlags::empty()));
+        let is_used_up = match result {
+            Ok((length, _)) => length < buffer.len() && !self.readiness.ended.get(),
+            Err(error) => error == Errno::AGAIN,
+        };
+        if is_used_up {
+            self.readiness.readable.set(false);
         }
+        Ok(result?.0)
     }
 }
 
@@ -147,7 +148,7 @@ impl io::Write for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         // It cannot fail: the descriptor is open and registered.
-        let _ = self.poller.delete(&self.descriptor);
+        let _ = self.poller.remove(&self.descriptor);
     }
 }
 

@@ -8,14 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use embedded_nal::{TcpError, TcpErrorKind};
-use polling::Events;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::*;
+use crate::poller::Events;
 use crate::testing::{LIMIT, Random, alone};
 
-const KEY: usize = 3;
+const KEY: u32 = 3;
 
 /// One link and the event loop around it.
 struct Link {
@@ -74,13 +74,12 @@ impl Link {
 
     /// Waits for events and hands them to the stack; how many there were.
     fn wait(&mut self, limit: Duration) -> usize {
-        self.events.clear();
         self.stack
             .poller
             .wait(&mut self.events, Some(limit))
             .unwrap();
         self.events.iter().for_each(|event| self.stack.ready(event));
-        self.events.len()
+        self.events.iter().count()
     }
 
     /// Does as the event loop does: `operation`, and again after each event while it would block.
@@ -121,13 +120,22 @@ fn socket_path(name: &str) -> PathBuf {
 /// Waits until the kernel says that `condition` holds of the descriptor.
 fn await_condition(descriptor: impl AsFd, condition: PollFlags) {
     let mut descriptors = [PollFd::new(&descriptor, condition)];
-    let limit = Timespec::try_from(LIMIT).unwrap();
-    assert_eq!(poll(&mut descriptors, Some(&limit)), Ok(1));
+    assert_eq!(poll(&mut descriptors, None), Ok(1));
     assert!(
         descriptors[0].revents().contains(condition),
         "{:?}",
         descriptors[0].revents()
     );
+}
+
+/// An event that says that everything is possible.
+fn every(key: u32) -> Event {
+    Event {
+        key,
+        readable: true,
+        writable: true,
+        ended: false,
+    }
 }
 
 fn would_block<T>(result: nb::Result<T, Error>) -> bool {
@@ -213,7 +221,7 @@ fn a_missing_or_deserted_unix_socket_says_so() {
     let mut link = Link::new(Transport::Unix("x".repeat(200).into()), unused());
     let error = link.until_connected().unwrap_err();
     assert!(
-        error.to_string().starts_with("File name too long"),
+        matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::InvalidFilename),
         "{error}"
     );
 }
@@ -243,7 +251,7 @@ fn a_connection_in_progress_stays_so_whatever_events_say_and_completes_later() {
     for _ in 0..3 {
         assert!(would_block(link.connect()));
         // As if an earlier socket's event had come late.
-        link.stack.ready(Event::all(KEY));
+        link.stack.ready(every(KEY));
     }
     let error = link.send(b"early").unwrap_err();
     assert!(
@@ -458,7 +466,7 @@ fn events_of_other_links_pass_by() {
     assert!(would_block(link.receive(&mut [0; 10])));
     peer.write_all(b"abc").unwrap();
     await_condition(link.descriptor(), PollFlags::IN);
-    link.stack.ready(Event::all(KEY + 1));
+    link.stack.ready(every(KEY + 1));
     assert!(would_block(link.receive(&mut [0; 10])));
 }
 
