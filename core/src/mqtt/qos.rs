@@ -6,7 +6,7 @@ use super::violation::Violation;
 /// How far the delivery of one message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// No byte of it has been handed to the network yet.
+    /// It has not been handed to the network whole yet.
     Queued,
     /// PUBLISH went out: PUBACK (QoS 1) or PUBREC (QoS 2) is awaited. QoS 0 messages end here.
     Published,

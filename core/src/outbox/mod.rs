@@ -160,10 +160,10 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    /// Messages of which no byte has been sent.
+    /// Messages that have not been sent whole; one of them may be half written.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.records.len() - self.at.in_flight
+        self.records.len() - self.at.in_flight + usize::from(self.half_sent().is_some())
     }
 
     /// Messages that are sent in part or in whole, and not done with.
@@ -244,11 +244,10 @@ impl<'a> Outbox<'a> {
     /// Begins a connection: what is unacknowledged goes again, in its original order, before anything new [MQTT-4.4.0-1].
     pub fn start_over(&mut self) {
         self.at.cursor = Cursor::default();
-        if self.qos == QoS::AtMostOnce {
+        if let Some(record) = self.half_sent() {
             // Half of a packet is no packet to the broker: it has not been sent yet.
-            self.at.in_flight = 0;
-            self.at.flight_bytes = 0;
-            return;
+            self.at.in_flight -= 1;
+            self.at.flight_bytes -= usize::from(record.len);
         }
         let mut offset = self.at.start;
         for index in 0..self.at.in_flight {
@@ -327,13 +326,6 @@ impl<'a> Outbox<'a> {
             let record = self.records.get(index);
             let len = usize::from(record.len);
             if index == self.at.in_flight {
-                self.records.set(
-                    index,
-                    Record {
-                        stage: Stage::Published,
-                        ..record
-                    },
-                );
                 self.at.in_flight += 1;
                 self.at.flight_bytes += len;
             }
@@ -344,7 +336,11 @@ impl<'a> Outbox<'a> {
                 let mut packet = [0; MAX_PACKET];
                 seen(self.copy_at_cursor(len, &mut packet));
             }
-            first_time += usize::from(record.stage == Stage::Queued);
+            if record.stage == Stage::Queued {
+                first_time += 1;
+                let stage = Stage::Published;
+                self.records.set(index, Record { stage, ..record });
+            }
             self.at.cursor.written -= len;
             if self.qos == QoS::AtMostOnce {
                 self.free_oldest(record);
@@ -429,9 +425,9 @@ impl<'a> Outbox<'a> {
             let may_go = match record.stage {
                 Stage::Queued => index < window,
                 Stage::Published => true,
-                Stage::Released | Stage::Complete => half_written,
+                Stage::Released | Stage::Complete => false,
             };
-            if !may_go || end - offset >= BATCH {
+            if !(may_go || half_written) || end - offset >= BATCH {
                 break;
             }
             if record.stage == Stage::Queued {
@@ -517,6 +513,12 @@ impl<'a> Outbox<'a> {
         self.records.remove(index);
         self.free_bytes(len);
         Some(dropped.signal)
+    }
+
+    /// The newest message in flight, if it has never been written whole.
+    fn half_sent(&self) -> Option<Record> {
+        let record = self.records.get(self.at.in_flight.checked_sub(1)?);
+        (record.stage == Stage::Queued).then_some(record)
     }
 
     fn packet_id(&self, index: usize) -> u16 {
