@@ -1,0 +1,144 @@
+//! How the core is built for the small targets, with whichever compiler of this machine can.
+//!
+//! A target needs its `core`: prebuilt (rustup has it for the Cortex-M), or built from the standard library's source, which is the only way
+//! for MIPS. rustup has the source as the component `rust-src`, Debian in a package beside a compiler of the same version.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mqtt_client_tests::install::{self, Tool};
+use mqtt_client_tests::program;
+
+use crate::run::{self, Outcome, cargo};
+
+const TARGETS: [&str; 3] = [
+    "thumbv7m-none-eabi",
+    "mips-unknown-linux-musl",
+    "mipsel-unknown-linux-musl",
+];
+
+const DEBIAN: [Tool; 3] = [
+    Tool {
+        program: "/usr/bin/rustc",
+        package: "rustc-web",
+    },
+    Tool {
+        program: "/usr/bin/cargo",
+        package: "cargo-web",
+    },
+    Tool {
+        program: "/usr/lib/rustlib/src/rust/library/core/Cargo.toml",
+        package: "rust-web-src",
+    },
+];
+
+/// A compiler that can build for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compiler {
+    /// The workspace's own, whose `core` is there already.
+    OwnPrebuilt,
+    /// The workspace's own, with the source.
+    OwnSource,
+    /// rustup's nightly, with the source.
+    Nightly,
+    /// Debian's, with Debian's source.
+    Debian,
+}
+
+/// Builds the core for all of [`TARGETS`].
+pub fn build_core(verbose: bool) -> Outcome {
+    let mut commands = Vec::new();
+    for target in TARGETS {
+        let compiler = compiler_for(target);
+        if compiler == Compiler::Debian {
+            install::ensure(&DEBIAN)?;
+        }
+        commands.push(command(compiler, target));
+    }
+    run::all(commands, verbose)
+}
+
+fn compiler_for(target: &str) -> Compiler {
+    let has_core = sysroot("rustc", &[]).is_some_and(|sysroot| {
+        let libraries = sysroot.join("lib/rustlib").join(target).join("lib");
+        libraries.is_dir()
+    });
+    let has_source = |sysroot: Option<PathBuf>| {
+        sysroot.is_some_and(|path| path.join("lib/rustlib/src/rust/library/core").is_dir())
+    };
+    if has_core {
+        Compiler::OwnPrebuilt
+    } else if has_source(sysroot("rustc", &[])) {
+        Compiler::OwnSource
+    } else if has_source(sysroot("rustup", &["run", "nightly", "rustc"])) {
+        Compiler::Nightly
+    } else {
+        Compiler::Debian
+    }
+}
+
+fn sysroot(program: &str, before: &[&str]) -> Option<PathBuf> {
+    let output = Command::new(program)
+        .current_dir(program::workspace())
+        .args(before)
+        .args(["--print", "sysroot"])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output
+        .status
+        .success()
+        .then(|| PathBuf::from(text.trim_end()))
+}
+
+fn command(compiler: Compiler, target: &str) -> Command {
+    let mut command = match compiler {
+        Compiler::OwnPrebuilt | Compiler::OwnSource => cargo(&[]),
+        Compiler::Nightly => {
+            let mut command = Command::new("rustup");
+            command.args(["run", "nightly", "cargo"]);
+            command
+        }
+        Compiler::Debian => {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let folders = std::env::split_paths(&path);
+            let path =
+                std::env::join_paths([Path::new("/usr/bin").into()].into_iter().chain(folders));
+            let mut command = Command::new("/usr/bin/cargo");
+            command
+                .env("PATH", path.expect("folders that came from PATH"))
+                .env("RUSTC", "/usr/bin/rustc")
+                // `cargo run` has put the libraries of its own compiler there.
+                .env_remove("LD_LIBRARY_PATH");
+            command
+        }
+    };
+    command.args(["build", "--release", "--lib", "-p", "mqtt-client-core"]);
+    // Another compiler in the same folder would make both build everything again and again.
+    command.args(["--target", target, "--target-dir", "target/cross"]);
+    if compiler != Compiler::OwnPrebuilt {
+        command.arg("-Zbuild-std=core");
+        // Lets a stable compiler build its own library; a nightly one does not need it.
+        command.env("RUSTC_BOOTSTRAP", "1");
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_built_from_source_only_where_it_is_not_there_already() {
+        for (compiler, from_source) in [
+            (Compiler::OwnPrebuilt, false),
+            (Compiler::OwnSource, true),
+            (Compiler::Nightly, true),
+            (Compiler::Debian, true),
+        ] {
+            let command = command(compiler, "mips-unknown-linux-musl");
+            let builds_std = command.get_args().any(|word| word == "-Zbuild-std=core");
+            assert_eq!(builds_std, from_source, "{compiler:?}");
+        }
+    }
+}

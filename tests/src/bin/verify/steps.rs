@@ -1,0 +1,105 @@
+//! What is verified, in order.
+
+use mqtt_client_tests::install;
+
+use crate::cross;
+use crate::run::{self, Outcome, cargo};
+
+/// One thing to verify.
+pub struct Step {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What holds when it succeeds.
+    pub purpose: &'static str,
+    /// Runs it; the argument says whether to show the output as it comes.
+    pub run: fn(bool) -> Outcome,
+}
+
+/// All steps, the quick ones first.
+#[must_use]
+pub fn all() -> Vec<Step> {
+    vec![
+        Step {
+            name: "install",
+            purpose: "the servers that the tests start are installed",
+            run: |_| {
+                let tools = [
+                    install::REDIS_SERVER,
+                    install::MOSQUITTO,
+                    install::MOSQUITTO_PASSWD,
+                ];
+                install::ensure(&tools).map(|()| String::new())
+            },
+        },
+        Step {
+            name: "fmt",
+            purpose: "the code is formatted",
+            run: |verbose| run::all([cargo(&["fmt", "--all", "--check"])], verbose),
+        },
+        Step {
+            name: "clippy",
+            purpose: "clippy has nothing to say about any target",
+            run: |verbose| run::all([clippy(&["--workspace"])], verbose),
+        },
+        Step {
+            name: "features",
+            purpose: "nor about the core with no features, with each, and with all",
+            run: |verbose| {
+                let core = |more: &[&str]| clippy(&[&["-p", "mqtt-client-core"], more].concat());
+                let commands = [
+                    core(&["--no-default-features"]),
+                    core(&["--no-default-features", "--features", "log"]),
+                    core(&["--no-default-features", "--features", "defmt"]),
+                    core(&["--all-features"]),
+                ];
+                run::all(commands, verbose)
+            },
+        },
+        Step {
+            name: "unit",
+            purpose: "every part's own tests pass, examples in the documentation included",
+            run: |verbose| {
+                let others = [
+                    "test",
+                    "--workspace",
+                    "--exclude",
+                    "mqtt-client-tests",
+                    "--no-fail-fast",
+                ];
+                run::all([cargo(&others)], verbose)
+            },
+        },
+        Step {
+            name: "e2e",
+            purpose: "the daemon does what it should, between real servers",
+            run: |verbose| {
+                let build = cargo(&["build", "--release", "-p", "mqtt-client"]);
+                let test = cargo(&["test", "-p", "mqtt-client-tests", "--no-fail-fast"]);
+                run::all([build, test], verbose)
+            },
+        },
+        Step {
+            name: "doc",
+            purpose: "the documentation builds, and its links lead somewhere",
+            run: |verbose| {
+                let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
+                doc.env("RUSTDOCFLAGS", "-D warnings");
+                run::all([doc], verbose)
+            },
+        },
+        Step {
+            name: "cross",
+            purpose: "the core builds for a Cortex-M and for MIPS of both byte orders",
+            run: cross::build_core,
+        },
+    ]
+}
+
+fn clippy(packages: &[&str]) -> std::process::Command {
+    let words = [
+        &["clippy"],
+        packages,
+        &["--all-targets", "--", "-D", "warnings"],
+    ];
+    cargo(&words.concat())
+}

@@ -1,0 +1,104 @@
+//! The line of counters that the daemon writes per device, read back.
+
+/// What the daemon counted for one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages from Redis.
+    pub received: u64,
+    /// Those of them that could not be read.
+    pub rejected: u64,
+    /// Those that repeated the last value and quality.
+    pub suppressed: u64,
+    /// Messages that wait to be sent for the first time.
+    pub queued: u64,
+    /// Messages that were sent, each counted once.
+    pub sent: u64,
+    /// Messages at QoS 1 or 2 that the broker has taken over.
+    pub acknowledged: u64,
+    /// Messages that a full buffer lost.
+    pub dropped: u64,
+    /// Connections after the first.
+    pub reconnects: u64,
+}
+
+/// The words that a line of counters holds, beside the device's alias.
+pub const NAMES: [&str; 8] = [
+    "received",
+    "rejected",
+    "suppressed",
+    "queued",
+    "sent",
+    "acknowledged",
+    "dropped",
+    "reconnects",
+];
+
+impl Counters {
+    /// Reads a line that has every name with its number: `sent=3`, `sent: 3`, `sent 3` or `3 sent`.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        let [
+            received,
+            rejected,
+            suppressed,
+            queued,
+            sent,
+            acknowledged,
+            dropped,
+            reconnects,
+        ] = NAMES.map(|name| number_of(line, name));
+        Some(Self {
+            received: received?,
+            rejected: rejected?,
+            suppressed: suppressed?,
+            queued: queued?,
+            sent: sent?,
+            acknowledged: acknowledged?,
+            dropped: dropped?,
+            reconnects: reconnects?,
+        })
+    }
+}
+
+fn number_of(line: &str, name: &str) -> Option<u64> {
+    let start = line.find(name)?;
+    let after = line[start + name.len()..].trim_start_matches(['=', ':', ' ', '"']);
+    let digits = after.find(|c: char| !c.is_ascii_digit());
+    if let Ok(number) = after[..digits.unwrap_or(after.len())].parse() {
+        return Some(number);
+    }
+    let before = line[..start].trim_end();
+    let text = before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    before[text..].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_after_or_before_their_names() {
+        let expected = Counters {
+            received: 12,
+            rejected: 1,
+            suppressed: 2,
+            queued: 0,
+            sent: 9,
+            acknowledged: 8,
+            dropped: 7,
+            reconnects: 3,
+        };
+        for line in [
+            "I cloud: received 12, rejected 1, suppressed 2, queued 0, sent 9, acknowledged 8, dropped 7, reconnects 3",
+            "cloud received=12 rejected=1 suppressed=2 queued=0 sent=9 acknowledged=8 dropped=7 reconnects=3",
+            "cloud: 12 received, 1 rejected, 2 suppressed, 0 queued, 9 sent, 8 acknowledged, 7 dropped, 3 reconnects",
+        ] {
+            assert_eq!(Counters::parse(line), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_one_of_them_is_not_a_line_of_counters() {
+        assert_eq!(Counters::parse("cloud: received 12, sent 12"), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Which daemon is tested: the one that is named in the environment, else this workspace's own, built once.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `MQTT_CLIENT_BIN` | the daemon's path; a relative one counts from the workspace's folder |
+//! | `MQTT_CLIENT_RUNNER` | a program, with arguments, to run it with: `qemu-mips-static` |
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// How the daemon is started.
+pub struct Program {
+    /// What to execute.
+    pub path: PathBuf,
+    /// The arguments that come before the daemon's own.
+    pub arguments: Vec<String>,
+}
+
+/// The workspace's folder.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("the folder above this package")
+}
+
+/// The daemon, built at the first call if it has to be.
+///
+/// # Panics
+///
+/// If it cannot be built, or the environment names something that is not there.
+#[must_use]
+pub fn daemon() -> &'static Program {
+    // A failure is remembered as well: a hundred tests would try a hundred times.
+    static PROGRAM: OnceLock<Result<Program, String>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(find);
+    program.as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn find() -> Result<Program, String> {
+    let daemon = match std::env::var_os("MQTT_CLIENT_BIN") {
+        Some(path) => workspace().join(path),
+        None => build()?,
+    };
+    if !daemon.is_file() {
+        return Err(format!("there is no {}", daemon.display()));
+    }
+    let runner = std::env::var("MQTT_CLIENT_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace().map(String::from);
+    Ok(match words.next() {
+        None => Program {
+            path: daemon,
+            arguments: Vec::new(),
+        },
+        Some(runner) => Program {
+            path: PathBuf::from(runner),
+            arguments: words.chain([daemon.display().to_string()]).collect(),
+        },
+    })
+}
+
+/// Builds the daemon as it is shipped, and asks cargo where it is.
+fn build() -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(workspace())
+        .args(["build", "--release", "-p", "mqtt-client"])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from("mqtt-client does not build"));
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let is_daemon = message["target"]["name"] == "mqtt-client";
+        let path = message["executable"].as_str().filter(|_| is_daemon)?;
+        Some(PathBuf::from(path))
+    });
+    let last = executables.next_back();
+    last.ok_or_else(|| String::from("cargo names no binary mqtt-client"))
+}

@@ -1,0 +1,118 @@
+//! Several brokers in one table: each has its own session and buffer, and none waits for another.
+
+use mqtt_client_tests::servers::{Mosquitto, Redis};
+use mqtt_client_tests::{Config, Daemon, Proxy};
+
+const COUNT: usize = 500;
+
+fn publish_to(redis: &Redis, device: &str) {
+    let messages = (0..COUNT).map(|n| format!("{n},1000,"));
+    redis.publish_all(&format!("tag/{device}/p/in"), messages);
+}
+
+fn expected() -> Vec<String> {
+    (0..COUNT).map(|n| format!("{n},1000,1")).collect()
+}
+
+#[test]
+fn each_broker_gets_the_signals_of_its_own_device_at_its_own_quality_of_service() {
+    let (redis, one, two) = (Redis::start(), Mosquitto::start(), Mosquitto::start());
+    let config = Config::new()
+        .device("one")
+        .with("mqtt_qos", 1)
+        .at(one.port())
+        .signal("p")
+        .device("two")
+        .with("mqtt_qos", 2)
+        .at(two.port())
+        .signal("p")
+        .redis("port", redis.port());
+    let (at_one, at_two) = (one.subscribe(), two.subscribe());
+    let mut daemon = Daemon::start(&config);
+    redis.wait_for_subscriptions(&config.channels());
+    publish_to(&redis, "one");
+    publish_to(&redis, "two");
+    for (subscriber, device, qos) in [(&at_one, "one", 1), (&at_two, "two", 2)] {
+        let topic = format!("tag/{device}/p/in");
+        subscriber.wait_for(&topic, "499,1000,1");
+        let deliveries = subscriber.deliveries();
+        assert!(
+            deliveries
+                .iter()
+                .all(|delivery| delivery.topic == topic && delivery.qos == qos)
+        );
+        assert_eq!(subscriber.payloads(&topic), expected());
+        assert_eq!(daemon.counters(device).received, COUNT as u64);
+    }
+}
+
+#[test]
+fn a_broker_that_is_down_does_not_delay_another_and_gets_its_messages_later() {
+    let (redis, up) = (Redis::start(), Mosquitto::start());
+    let mut down = Mosquitto::start();
+    down.stop();
+    let config = Config::new()
+        .device("down")
+        .with("mqtt_retain", 1)
+        .at(down.port())
+        .signal("p")
+        .device("up")
+        .at(up.port())
+        .signal("p")
+        .redis("port", redis.port());
+    let at_up = up.subscribe();
+    let _daemon = Daemon::start(&config);
+    redis.wait_for_subscriptions(&config.channels());
+    publish_to(&redis, "down");
+    publish_to(&redis, "up");
+    at_up.wait_for("tag/up/p/in", "499,1000,1");
+    assert_eq!(at_up.payloads("tag/up/p/in"), expected());
+    down.start_again();
+    down.subscribe().wait_for("tag/down/p/in", "499,1000,1");
+}
+
+#[test]
+fn a_broker_that_hangs_does_not_delay_another() {
+    let (redis, up, hanging) = (Redis::start(), Mosquitto::start(), Mosquitto::start());
+    let proxy = Proxy::to(hanging.port());
+    let config = Config::new()
+        .device("hanging")
+        .with("mqtt_qos", 1)
+        .at(proxy.port())
+        .signal("p")
+        .device("up")
+        .with("mqtt_qos", 1)
+        .at(up.port())
+        .signal("p")
+        .redis("port", redis.port());
+    let at_up = up.subscribe();
+    let _daemon = Daemon::start(&config);
+    redis.wait_for_subscriptions(&config.channels());
+    hanging.wait_for_bridges(1);
+    proxy.stall();
+    publish_to(&redis, "hanging");
+    publish_to(&redis, "up");
+    at_up.wait_for("tag/up/p/in", "499,1000,1");
+    assert_eq!(at_up.payloads("tag/up/p/in"), expected());
+}
+
+#[test]
+fn a_name_that_cannot_be_found_does_not_delay_another_broker_and_is_reported() {
+    let (redis, up) = (Redis::start(), Mosquitto::start());
+    let config = Config::new()
+        .device("lost")
+        .with("ip", "no-such-host.invalid")
+        .signal("p")
+        .device("up")
+        .with("ip", "localhost")
+        .at(up.port())
+        .signal("p")
+        .redis("port", redis.port());
+    let at_up = up.subscribe();
+    let daemon = Daemon::start(&config);
+    redis.wait_for_subscriptions(&config.channels());
+    publish_to(&redis, "up");
+    at_up.wait_for("tag/up/p/in", "499,1000,1");
+    assert_eq!(at_up.payloads("tag/up/p/in"), expected());
+    daemon.stderr().wait_for(&["lost", "resolve"]);
+}
