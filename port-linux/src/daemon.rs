@@ -128,6 +128,7 @@ impl<'o> Daemon<'o> {
             brokers,
             last,
             numbers,
+            left,
         } = std::mem::take(carried);
         let signals = config.signals.len();
         let mut slots = vec![0; Index::slots_for(signals)];
@@ -162,7 +163,12 @@ impl<'o> Daemon<'o> {
             }
         };
         let feed = match suspended_feed {
-            Some(suspended) => Feed::resume(config, feed_buffers.storage(), suspended),
+            Some(suspended) => {
+                let mut feed = Feed::resume(config, feed_buffers.storage(), suspended);
+                left.iter()
+                    .for_each(|channel| feed.leave(channel.as_bytes()));
+                feed
+            }
             None => Feed::new(config, feed_buffers.storage(), self.redis_stack(config)),
         };
         let numbered = (0..)

@@ -52,6 +52,8 @@ pub struct Carried {
     pub last: Vec<LastSample>,
     /// Old number of a signal to new number.
     pub numbers: Vec<Option<u32>>,
+    /// Channels that are not configured any more.
+    pub left: Vec<String>,
 }
 
 /// What there is already for an enabled device of the new configuration.
@@ -72,6 +74,7 @@ pub struct Plan {
     numbers: Vec<Option<u32>>,
     /// Old numbers of signals that are the same in every respect.
     unchanged: Vec<bool>,
+    left: Vec<String>,
     signals: usize,
 }
 
@@ -137,11 +140,20 @@ impl Plan {
                     .is_some_and(|new_signal| is_unchanged(old, signal, new, new_signal))
             })
             .collect();
+        let left = (old.signals.iter().zip(&numbers))
+            .filter(|(signal, number)| {
+                let signal_now = number.and_then(|number| new.signals.get(number as usize));
+                is_subscribed(old, signal)
+                    && !signal_now.is_some_and(|signal| is_subscribed(new, signal))
+            })
+            .map(|(signal, _)| channel(old, signal).concat())
+            .collect();
         Plan {
             same_redis: old.redis == new.redis,
             devices,
             numbers,
             unchanged,
+            left,
             signals: new.signals.len(),
         }
     }
@@ -184,6 +196,7 @@ impl Plan {
             brokers,
             last: new_last,
             numbers: self.numbers,
+            left: self.left,
         }
     }
 }
@@ -277,6 +290,14 @@ fn channel<'a>(config: &Config<'a>, signal: &Signal<'a>) -> [&'a str; 5] {
         .get(usize::from(signal.device))
         .map_or("", |device| device.alias);
     signal.channel_pieces(alias)
+}
+
+fn is_subscribed(config: &Config<'_>, signal: &Signal<'_>) -> bool {
+    signal.enable
+        && config
+            .devices
+            .get(usize::from(signal.device))
+            .is_some_and(|device| device.enable)
 }
 
 /// Whether a sample of this signal goes the same way as before.

@@ -65,12 +65,6 @@ impl Daemon {
         self.process.stderr()
     }
 
-    /// Its process id.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Sends it a signal.
     pub fn signal(&mut self, signal: Signal) {
         self.process.signal(signal);

@@ -50,6 +50,11 @@ impl<'a, N: Network> Feed<'a, N> {
         }
     }
 
+    /// A channel is not configured any more. With no room to say so it is left when the next message arrives on it.
+    pub fn leave(&mut self, channel: &[u8]) {
+        self.session.unsubscribe(channel);
+    }
+
     /// Ends the feed here, and keeps what is needed to go on; `None` if a command is half written: then only a new
     /// connection helps.
     #[must_use]

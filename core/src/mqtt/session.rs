@@ -481,7 +481,7 @@ impl<'a> Session<'a> {
             self.device.alias,
             Shown(self.state.attempts.level()),
             if session_present { "resumed" } else { "new" },
-            self.outbox.in_flight(),
+            self.outbox.to_repeat(),
             self.outbox.queued()
         );
         Ok(())

@@ -1,7 +1,7 @@
 //! One link: looks up a name, connects, carries bytes between a protocol and the network, and begins again after a while
 //! when that fails.
 
-use core::fmt::Display;
+use core::fmt::{self, Display};
 use core::net::SocketAddr;
 
 use embedded_nal::{AddrType, TcpError, TcpErrorKind, nb};
@@ -199,16 +199,14 @@ impl<S> Link<S> {
         N: Network<TcpSocket = S>,
         P: Protocol,
     {
-        let Target { name, host, port } = target;
         if let State::Connecting {
             socket, address, ..
         } = core::mem::replace(&mut self.state, State::Ended)
         {
             info!(
-                "{}: connected to {}:{} ({})",
-                name,
-                host,
-                port,
+                "{}: connected to {} ({})",
+                target.name,
+                Shown(Place(target)),
                 Shown(address.ip())
             );
             self.state = State::Open { socket, since: now };
@@ -289,38 +287,51 @@ impl<S> Link<S> {
             Retry::BackOff | Retry::Displaced => self.backoff.next_delay(),
             Retry::Permanent => LONGEST,
         };
-        self.report(target.name, retry, reason, delay);
+        self.report(target, retry, reason, delay);
         self.state = State::Waiting { until: now + delay };
     }
 
     /// Once for each change of the reason at the level that it deserves, further times at a level for whoever looks closely.
-    fn report(&mut self, name: &str, retry: Retry, reason: &dyn Display, delay: u64) {
-        let seconds = delay / SECOND;
+    fn report(&mut self, target: Target<'_>, retry: Retry, reason: &dyn Display, delay: u64) {
         let news = self.reported.is_news(retry, reason);
+        let (name, place, reason) = (target.name, Shown(Place(target)), Shown(reason));
+        let seconds = delay / SECOND;
         match retry {
-            Retry::AtOnce | Retry::Never => info!("{}: {}; connecting again", name, Shown(reason)),
+            Retry::AtOnce | Retry::Never => {
+                info!("{}: {}: {}; connecting again", name, place, reason)
+            }
             Retry::Displaced if news => error!(
-                "{}: another client uses this client_id: thrown out again right after CONNACK; next try in {} s",
-                name, seconds
+                "{}: {}: another client uses this client_id: thrown out again right after CONNACK; next try in {} s",
+                name, place, seconds
             ),
             Retry::Permanent if news => {
-                error!("{}: {}; next try in {} s", name, Shown(reason), seconds)
+                error!("{}: {}: {}; next try in {} s", name, place, reason, seconds)
             }
             Retry::BackOff if news => {
-                warning!("{}: {}; next try in {} s", name, Shown(reason), seconds)
+                warning!("{}: {}: {}; next try in {} s", name, place, reason, seconds)
             }
             Retry::Permanent => debug!(
-                "{}: still {}; next try in {} s",
-                name,
-                Shown(reason),
-                seconds
+                "{}: {}: still {}; next try in {} s",
+                name, place, reason, seconds
             ),
-            Retry::Displaced | Retry::BackOff => info!(
-                "{}: still {}; next try in {} s",
-                name,
-                Shown(reason),
-                seconds
-            ),
+            Retry::Displaced | Retry::BackOff => {
+                info!(
+                    "{}: {}: still {}; next try in {} s",
+                    name, place, reason, seconds
+                );
+            }
+        }
+    }
+}
+
+/// Host and port; the path of a Unix socket has no port.
+struct Place<'t>(Target<'t>);
+
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Target { host, port: 0, .. } => f.write_str(host),
+            Target { host, port, .. } => write!(f, "{host}:{port}"),
         }
     }
 }

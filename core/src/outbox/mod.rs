@@ -172,6 +172,16 @@ impl<'a> Outbox<'a> {
         self.at.in_flight
     }
 
+    /// Messages that [`Outbox::start_over`] has sent again, or has their PUBREL sent again.
+    #[must_use]
+    pub fn to_repeat(&self) -> usize {
+        let in_flight = (0..self.at.in_flight).map(|index| self.records.get(index).stage);
+        in_flight
+            .filter(|stage| matches!(stage, Stage::Published | Stage::Released))
+            .count()
+    }
+
+    /// Whether there is no message at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.len() == 0

@@ -1,8 +1,8 @@
 //! SIGHUP: the configuration is read again, and what did not change goes on undisturbed.
 
-use mqtt_client_tests::Site;
 use mqtt_client_tests::config::{channel, cloud};
 use mqtt_client_tests::servers::{Mosquitto, Redis};
+use mqtt_client_tests::{Daemon, Site};
 
 #[test]
 fn a_signal_can_be_added_and_another_removed_without_disturbing_the_broker() {
@@ -13,9 +13,8 @@ fn a_signal_can_be_added_and_another_removed_without_disturbing_the_broker() {
     site.daemon.reload(&after);
     site.redis.publish_when_heard(&channel("new"), "1,1000,");
     site.expect("plant/new", "1,1000,1");
-    // A channel that is no longer wanted may be left only when something comes on it.
-    site.redis.publish(&channel("p"), "1,1000,");
     site.redis.wait_for_subscriptions(&after.channels());
+    site.redis.publish(&channel("p"), "1,1000,");
     site.publish("q", "1,1000,");
     site.expect("tag/cloud/q/in", "1,1000,1");
     assert_eq!(site.subscriber.payloads("tag/cloud/p/in"), [""; 0]);
@@ -85,7 +84,6 @@ fn a_device_can_be_added_and_another_removed() {
     let only_second = only_second.with_ports(redis_port, site.broker.port());
     site.daemon.reload(&only_second);
     site.broker.log().wait_for(&["cloud", "disconnected"]);
-    site.redis.publish(&channel("p"), "1,1000,");
     site.redis.wait_for_subscriptions(&only_second.channels());
     assert_eq!(second.bridges().len(), 1, "the second connection was kept");
 }
@@ -107,4 +105,44 @@ fn another_redis_can_be_chosen() {
         1,
         "the connection to the broker was kept"
     );
+}
+
+#[test]
+fn a_signal_remembers_its_last_value_across_a_reload() {
+    let mut site = Site::start(cloud().signal("p"));
+    site.publish("p", "1,1000,");
+    site.expect("tag/cloud/p/in", "1,1000,1");
+    let more = cloud().signal("new").signal("p");
+    let more = more.with_ports(site.redis.port(), site.broker.port());
+    site.daemon.reload(&more);
+    site.redis.wait_for_subscriptions(&more.channels());
+    site.publish("p", "1,2000,");
+    site.publish("p", "2,3000,");
+    site.expect("tag/cloud/p/in", "2,3000,1");
+}
+
+#[test]
+fn samples_that_wait_survive_a_change_of_their_devices_settings() {
+    for qos in [0, 1, 2] {
+        let redis = Redis::start();
+        let mut broker = Mosquitto::start();
+        let wrong = cloud().with("mqtt_retain", 1).signal("p").signal("q");
+        let wrong = wrong.with_ports(redis.port(), broker.port());
+        broker.stop();
+        let mut daemon = Daemon::start(&wrong);
+        redis.wait_for_subscriptions(&wrong.channels());
+        redis.publish(&channel("p"), "1,1000,");
+        redis.publish(&channel("q"), "2,1000,IV");
+        daemon.wait_for_counters("cloud", |now| now.queued == 2);
+
+        let right = cloud().with("mqtt_retain", 1).with("mqtt_qos", qos);
+        let right = right.signal("q").signal("p").with("topic", "plant/p");
+        let right = right.with_ports(redis.port(), broker.port());
+        daemon.reload(&right);
+        broker.start_again();
+        let subscriber = broker.subscribe();
+        // They keep the topics that they were accepted for.
+        subscriber.wait_for("tag/cloud/p/in", "1,1000,1");
+        subscriber.wait_for("tag/cloud/q/in", "2,1000,0");
+    }
 }

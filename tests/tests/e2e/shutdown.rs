@@ -26,7 +26,9 @@ fn the_bridge_disconnects_and_exits_with_0_when_it_is_asked_to_end() {
             "{:?}",
             finished.stderr
         );
-        site.broker.log().wait_for(&["Received DISCONNECT"]);
+        site.broker
+            .log()
+            .wait_for(&["Received DISCONNECT", "cloud"]);
         site.redis.wait_for_subscriptions(&[]);
     }
 }

@@ -34,7 +34,12 @@ pub fn all() -> Vec<Step> {
         Step {
             name: "fmt",
             purpose: "the code is formatted",
-            run: |verbose| run::all([cargo(&["fmt", "--all", "--check"])], verbose),
+            run: |verbose| {
+                run::all(
+                    [cargo(&["fmt", "--all", "--check", "--", "--color=never"])],
+                    verbose,
+                )
+            },
         },
         Step {
             name: "clippy",
