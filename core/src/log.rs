@@ -4,7 +4,7 @@
 //! An argument must be printable in both worlds; `Shown` makes it so for anything with a `Display`, and [`Text`] for
 //! bytes that came from outside.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 macro_rules! emit {
     ($level:ident, $($arg:tt)*) => {{
@@ -46,7 +46,8 @@ impl<T: fmt::Display> defmt::Format for Shown<T> {
     }
 }
 
-/// Bytes from outside, shown as text: what is not printable ASCII is escaped, and what is over 160 bytes is cut.
+/// Bytes from outside, shown as text: what is not printable ASCII is escaped, as is the backslash, and what is over 160 bytes
+/// is cut.
 pub struct Text<'a>(pub &'a [u8]);
 
 const SHOWN_BYTES: usize = 160;
@@ -57,7 +58,14 @@ impl fmt::Display for Text<'_> {
             Some(start) if self.0.len() > SHOWN_BYTES => (start, "..."),
             _ => (self.0, ""),
         };
-        write!(f, "{}{mark}", shown.escape_ascii())
+        for byte in shown {
+            match byte {
+                // `escape_ascii` has Rust's literals in mind.
+                b'"' | b'\'' => f.write_char(char::from(*byte))?,
+                _ => write!(f, "{}", byte.escape_ascii())?,
+            }
+        }
+        f.write_str(mark)
     }
 }
 
@@ -78,6 +86,10 @@ mod tests {
         assert_eq!(
             Text(b"WRONGPASS \x1b[31m\xff").to_string(),
             r"WRONGPASS \x1b[31m\xff"
+        );
+        assert_eq!(
+            Text(br#"{"it's": "a\b"}"#).to_string(),
+            r#"{"it's": "a\\b"}"#
         );
         assert_eq!(
             Text(&[b'a'; 161]).to_string(),

@@ -127,8 +127,12 @@ impl<'a, N: Network> Broker<'a, N> {
     /// Says DISCONNECT as far as the network takes it at once, and ends.
     pub fn leave(&mut self, now: Instant, observer: &mut dyn Observer) {
         self.session.leave(observer);
-        let _ = self.poll(now, observer);
-        self.link.end(&mut self.net);
+        let mut talk = Talk {
+            session: &mut self.session,
+            observer,
+        };
+        self.link.flush_and_end(now, &mut self.net, &mut talk);
+        self.session.closed(&ClosedBy::Us(Close::Finished), now);
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! With a keep-alive of K: CONNACK is due within K, or 20 s if that is less. PINGREQ is due 3/4 K after either side was last
 //! heard, and must be answered within 1/2 K, so that a dead link is noticed 1.25 K after its last sign of life (MQTT 3.1.1,
-//! 3.1.2.10, gives the broker 1.5 K).
+//! 3.1.2.10, gives the broker 1.5 K). DISCONNECT must have been taken by the network within K.
 
 use super::close::Close;
 use crate::time::{Instant, SECOND};
@@ -20,7 +20,7 @@ pub(super) struct Liveness {
     last_received: Instant,
     /// When an unanswered PINGREQ was queued.
     ping: Option<Instant>,
-    /// When the broker last acknowledged something, or there was nothing to acknowledge.
+    /// When the broker last let us in or acknowledged something, or there was nothing to acknowledge.
     progress: Instant,
 }
 
@@ -29,6 +29,8 @@ pub(super) struct Liveness {
 pub(super) enum Due {
     Pingreq,
     Close(Close),
+    /// The network does not take DISCONNECT: close without.
+    GiveUp,
 }
 
 /// What a connection waits for, apart from its peer being alive.
@@ -37,6 +39,8 @@ pub(super) enum Awaiting {
     Connack,
     Acknowledgement,
     Nothing,
+    /// The network to take DISCONNECT.
+    Disconnect,
 }
 
 impl Liveness {
@@ -60,7 +64,7 @@ impl Liveness {
         self.last_received = now;
     }
 
-    /// The broker acknowledged something, or there is nothing that it could.
+    /// The broker let us in or acknowledged something, or there is nothing that it could.
     pub(super) fn progressed(&mut self, now: Instant) {
         self.progress = now;
     }
@@ -74,6 +78,7 @@ impl Liveness {
     pub(super) fn deadline(&self, awaiting: Awaiting) -> Instant {
         match awaiting {
             Awaiting::Connack => self.opened + CONNACK_WITHIN.min(self.keep_alive),
+            Awaiting::Disconnect => self.last_sent.max(self.last_received) + self.keep_alive,
             Awaiting::Nothing => self.ping_deadline(),
             Awaiting::Acknowledgement => self.ping_deadline().min(self.progress_deadline()),
         }
@@ -86,6 +91,7 @@ impl Liveness {
         }
         Some(match (awaiting, self.ping) {
             (Awaiting::Connack, _) => Due::Close(Close::NoConnack(now.since(self.opened))),
+            (Awaiting::Disconnect, _) => Due::GiveUp,
             (Awaiting::Acknowledgement, _) if now >= self.progress_deadline() => {
                 Due::Close(Close::NoAcknowledgement(now.since(self.progress)))
             }

@@ -168,9 +168,11 @@ impl<'a> Session<'a> {
         self.state.stopping = true;
     }
 
-    /// Says DISCONNECT now, whatever is left.
+    /// Says DISCONNECT now, whatever is left, and without CONNACK if there was none: CONNECT alone, if the broker accepts
+    /// it, would make it send the Last Will (3.1.4 allows a client not to wait).
     pub fn leave(&mut self, observer: &mut dyn Observer) {
-        if matches!(self.state.phase, Phase::Online { .. }) && self.control.push(&DISCONNECT) {
+        let leaves = matches!(self.state.phase, Phase::Greeting | Phase::Online { .. });
+        if leaves && self.control.push(&DISCONNECT) {
             observer.packet_sent(self.device.alias, &Packet::Disconnect);
             self.state.phase = Phase::Leaving;
         }
@@ -253,6 +255,7 @@ impl<'a> Session<'a> {
             return Err(Close::ControlTooSmall(connect.encoded_len()));
         }
         observer.packet_sent(self.device.alias, &Packet::Connect(&connect));
+        self.outbox.start_over();
         self.state.phase = Phase::Greeting;
         self.state.filled = 0;
         self.state.liveness = Liveness::begin(self.device.keep_alive, now);
@@ -333,8 +336,8 @@ impl<'a> Session<'a> {
         if bytes.is_empty() && self.state.phase == Phase::Leaving {
             return Err(self.state.attempts.reason_to_leave());
         }
-        // CONNECT may hold a password.
-        if self.state.phase != Phase::Greeting {
+        // Before that it is CONNECT, which may hold a password.
+        if let Phase::Online { .. } = self.state.phase {
             trace!("{}: to the broker: {}", self.device.alias, Text(bytes));
         }
         Ok(bytes)
@@ -390,6 +393,7 @@ impl<'a> Session<'a> {
         match self.state.liveness.take_due(awaiting, now) {
             None => Ok(()),
             Some(Due::Close(close)) => Err(close),
+            Some(Due::GiveUp) => Err(self.state.attempts.reason_to_leave()),
             Some(Due::Pingreq) => {
                 // With no room for it nothing has been written for long: it goes unanswered all the same.
                 if self.control.push(&PINGREQ) {
@@ -402,7 +406,8 @@ impl<'a> Session<'a> {
 
     fn awaiting(&self) -> Option<Awaiting> {
         match self.state.phase {
-            Phase::Offline | Phase::Leaving => None,
+            Phase::Offline => None,
+            Phase::Leaving => Some(Awaiting::Disconnect),
             Phase::Greeting => Some(Awaiting::Connack),
             Phase::Online { .. }
                 if self.device.qos == QoS::AtMostOnce || self.outbox.in_flight() == 0 =>
@@ -447,6 +452,8 @@ impl<'a> Session<'a> {
             }
             (Phase::Greeting, Incoming::Connack(Err(refusal))) => Err(Close::Refused(refusal)),
             (Phase::Greeting, other) => Err(Violation::NoConnack(other.packet_type()).into()),
+            // DISCONNECT did not wait for it.
+            (Phase::Leaving, Incoming::Connack(_)) => Ok(()),
             (_, Incoming::Connack(_)) => Err(Violation::SecondConnack.into()),
             (_, Incoming::Ack { ack, packet_id }) => {
                 self.acknowledge(ack, packet_id, now, observer)
@@ -473,7 +480,7 @@ impl<'a> Session<'a> {
             self.leave(observer);
             return Ok(());
         }
-        self.outbox.start_over();
+        self.state.liveness.progressed(now);
         self.state.counters.reconnects += u64::from(self.state.was_online);
         self.state.was_online = true;
         info!(

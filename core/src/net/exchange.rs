@@ -22,9 +22,10 @@ pub(super) fn exchange<N: Network, P: Protocol>(
     socket: &mut N::TcpSocket,
     protocol: &mut P,
 ) -> Result<Instant, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
-    protocol.expire(now).map_err(Broken::Protocol)?;
     for _ in 0..ROUNDS {
+        // What has arrived counts before what is overdue: the caller may be late.
         let received = receive(now, net, socket, protocol)?;
+        protocol.expire(now).map_err(Broken::Protocol)?;
         let sent = send(now, net, socket, protocol)?;
         if !(received || sent) {
             return Ok(protocol.deadline());
@@ -55,7 +56,7 @@ fn receive<N: Network, P: Protocol>(
 }
 
 /// Writes all of the output, or what the network takes; whether it took anything.
-fn send<N: Network, P: Protocol>(
+pub(super) fn send<N: Network, P: Protocol>(
     now: Instant,
     net: &mut N,
     socket: &mut N::TcpSocket,

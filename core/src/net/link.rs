@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use embedded_nal::{AddrType, TcpError, TcpErrorKind, nb};
 
 use super::backoff::{Backoff, HELD, LONGEST};
-use super::exchange::{Broken, exchange};
+use super::exchange::{Broken, exchange, send};
 use super::protocol::{ClosedBy, Protocol, Retry};
 use super::reason::{ReasonText, Reported, TimedOut};
 use super::{Network, NetworkError};
@@ -183,6 +183,20 @@ impl<S> Link<S> {
         }
     }
 
+    /// Writes what the network takes at once, closes, and makes no other connection.
+    pub fn flush_and_end<N, P>(&mut self, now: Instant, net: &mut N, protocol: &mut P)
+    where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        if let State::Open { socket, .. } = &mut self.state {
+            // The connection ends in any case.
+            let _ = send(now, net, socket, protocol);
+        }
+        self.end(net);
+    }
+
+    /// Whether it makes no other connection.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended)

@@ -241,6 +241,9 @@ impl<'a> Session<'a> {
                     Self::handle(&mut self.state, &other)?;
                 }
                 None if bytes.len() >= self.input.len() => {
+                    if let [b'-', words @ ..] = bytes {
+                        return Err(Close::error_reply(words));
+                    }
                     self.state.oversized = Some(Oversized::NEW);
                     return Ok(Some(Incoming::Oversized {
                         channel: channel_of_beginning(bytes),
@@ -340,12 +343,7 @@ impl<'a> Session<'a> {
 
     fn handle(state: &mut State, frame: &Frame<'_>) -> Result<(), Close> {
         match frame {
-            Frame::Error(words) => {
-                let shown = words.get(..MAX_REASON).unwrap_or(words);
-                Err(Close::ErrorReply(
-                    heapless::Vec::from_slice(shown).unwrap_or_default(),
-                ))
-            }
+            Frame::Error(words) => Err(Close::error_reply(words)),
             Frame::Subscribed { .. } => {
                 state.unconfirmed = state
                     .unconfirmed
@@ -360,6 +358,11 @@ impl<'a> Session<'a> {
 }
 
 impl Close {
+    fn error_reply(words: &[u8]) -> Self {
+        let shown = words.get(..MAX_REASON).unwrap_or(words);
+        Close::ErrorReply(heapless::Vec::from_slice(shown).unwrap_or_default())
+    }
+
     /// Whether only a change of the configuration, here or at the server, can help.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
