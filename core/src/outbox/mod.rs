@@ -11,15 +11,17 @@
 //! ```
 //!
 //! Packet identifiers count up along the records, so an identifier is found by subtraction.
+//!
+//! This file queues and drops; what a connection is given, and what acknowledgements do, is in `flight`.
 
+mod flight;
 mod records;
 mod ring;
 
 use crate::config::MAX_TOPIC;
 use crate::mqtt::QoS;
-use crate::mqtt::encode::{DUP, publish_first_byte, short_remaining_len};
-use crate::mqtt::qos::{self, Ack, Stage, Step};
-use crate::mqtt::violation::Violation;
+use crate::mqtt::encode::{publish_first_byte, short_remaining_len};
+use crate::mqtt::qos::Stage;
 use crate::sample::MAX_PAYLOAD;
 use records::{Record, Records, Span};
 use ring::Ring;
@@ -251,148 +253,6 @@ impl<'a> Outbox<'a> {
         Ok(())
     }
 
-    /// Begins a connection: what is unacknowledged goes again, in its original order, before anything new [MQTT-4.4.0-1].
-    pub fn start_over(&mut self) {
-        self.at.cursor = Cursor::default();
-        if let Some(record) = self.half_sent() {
-            // Half of a packet is no packet to the broker: it has not been sent yet.
-            self.at.in_flight -= 1;
-            self.at.flight_bytes -= usize::from(record.len);
-        }
-        let mut offset = self.at.start;
-        for index in 0..self.at.in_flight {
-            let record = self.records.get(index);
-            if record.stage == Stage::Published {
-                let first = self.ring.byte(offset);
-                self.ring.set(offset, first | DUP);
-            }
-            offset = self.ring.wrap(offset + usize::from(record.len));
-        }
-    }
-
-    /// The packet identifier whose PUBREL an earlier connection left to be repeated next; see [`Outbox::pubrel_repeated`].
-    #[must_use]
-    pub fn pubrel_to_repeat(&mut self) -> Option<u16> {
-        while !self.is_half_written() && self.at.cursor.record < self.at.in_flight {
-            let index = self.at.cursor.record;
-            let record = self.records.get(index);
-            match record.stage {
-                Stage::Released => return Some(self.packet_id(index)),
-                Stage::Complete => self.pass(record),
-                Stage::Queued | Stage::Published => break,
-            }
-        }
-        None
-    }
-
-    /// The PUBREL of [`Outbox::pubrel_to_repeat`] is on its way.
-    pub fn pubrel_repeated(&mut self) {
-        if self.at.cursor.record < self.at.in_flight {
-            self.pass(self.records.get(self.at.cursor.record));
-        }
-    }
-
-    /// PUBLISH packets for this connection to send next, with at most `window` messages in flight; report with
-    /// [`Outbox::written`] how many of the bytes went. At QoS 2 [`Outbox::pubrel_to_repeat`] comes first.
-    ///
-    /// The answer changes with everything that takes `&mut self`.
-    #[must_use]
-    pub fn unsent(&mut self, window: usize) -> &[u8] {
-        let end = match self.qos {
-            QoS::AtMostOnce => self.at.used,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => self.end_of_run(window),
-        };
-        self.bytes_at_cursor(end)
-    }
-
-    /// Whether the connection stands in the middle of a packet.
-    #[must_use]
-    pub fn is_half_written(&self) -> bool {
-        self.at.cursor.written > 0
-    }
-
-    /// What is left of the packet that is half written.
-    #[must_use]
-    pub fn rest_of_packet(&self) -> &[u8] {
-        let Cursor {
-            record,
-            offset,
-            written,
-        } = self.at.cursor;
-        if written == 0 {
-            &[]
-        } else {
-            self.bytes_at_cursor(offset + usize::from(self.records.get(record).len))
-        }
-    }
-
-    /// The network has taken `count` bytes of what [`Outbox::unsent`] gave. Returns how many messages were written whole for
-    /// the first time; `seen` is called for each packet that is complete now, in order, before its room is freed.
-    pub fn written(&mut self, count: usize, mut seen: Option<Seen<'_>>) -> usize {
-        let mut first_time = 0;
-        self.at.cursor.written += count;
-        while self.at.cursor.written > 0 && self.at.cursor.record < self.records.len() {
-            let index = self.at.cursor.record;
-            let record = self.records.get(index);
-            let len = usize::from(record.len);
-            if index == self.at.in_flight {
-                self.at.in_flight += 1;
-                self.at.flight_bytes += len;
-            }
-            if self.at.cursor.written < len {
-                break;
-            }
-            if let Some(seen) = &mut seen {
-                let mut packet = [0; MAX_PACKET];
-                seen(self.copy_at_cursor(len, &mut packet));
-            }
-            if record.stage == Stage::Queued {
-                first_time += 1;
-                let stage = Stage::Published;
-                self.records.set(index, Record { stage, ..record });
-            }
-            self.at.cursor.written -= len;
-            if self.qos == QoS::AtMostOnce {
-                self.free_oldest(record);
-            } else {
-                self.pass(record);
-            }
-        }
-        self.free_complete();
-        first_time
-    }
-
-    /// Takes an acknowledgement.
-    ///
-    /// # Errors
-    /// The clause that it breaks.
-    pub fn acknowledge(&mut self, ack: Ack, packet_id: u16) -> Result<Acknowledged, Violation> {
-        let index = self
-            .index_of(packet_id)
-            .filter(|index| *index < self.at.in_flight);
-        let step = qos::step(
-            self.qos,
-            index.map(|index| self.records.get(index).stage),
-            ack,
-        )?;
-        let stage = match step {
-            Step::Reach(stage) => stage,
-            Step::SendPubrel => Stage::Released,
-            Step::Ignore => return Ok(Acknowledged::Repeated),
-        };
-        if let Some(index) = index {
-            let record = self.records.get(index);
-            if record.stage != Stage::Complete {
-                self.records.set(index, Record { stage, ..record });
-            }
-        }
-        if step == Step::SendPubrel {
-            return Ok(Acknowledged::SendPubrel);
-        }
-        self.free_complete();
-        Ok(Acknowledged::Complete)
-    }
-
     /// Numbers the signals anew, when the configuration has changed; `None`: there is no such signal any more.
     pub fn renumber(&mut self, mut new_number: impl FnMut(u32) -> Option<u32>) {
         for index in 0..self.records.len() {
@@ -420,45 +280,6 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    /// The end, from the oldest byte on, of the packets that may follow one another from the cursor on. New ones among
-    /// them get their packet identifiers.
-    fn end_of_run(&mut self, window: usize) -> usize {
-        let Cursor {
-            record: from,
-            offset,
-            written,
-        } = self.at.cursor;
-        let mut end = offset;
-        for index in from..self.records.len() {
-            let record = self.records.get(index);
-            let half_written = index == from && written > 0;
-            let may_go = match record.stage {
-                Stage::Queued => index < window,
-                Stage::Published => true,
-                Stage::Released | Stage::Complete => false,
-            };
-            if !(may_go || half_written) || end - offset >= BATCH {
-                break;
-            }
-            if record.stage == Stage::Queued {
-                self.write_packet_id(end, self.packet_id(index));
-            }
-            end += usize::from(record.len);
-        }
-        end
-    }
-
-    /// From the cursor up to `end`, or to where the ring wraps.
-    fn bytes_at_cursor(&self, end: usize) -> &[u8] {
-        let from = self.at.cursor.offset + self.at.cursor.written;
-        self.ring
-            .run(self.at.start + from, end.saturating_sub(from))
-    }
-
-    fn copy_at_cursor<'p>(&self, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
-        self.copy(self.at.cursor.offset, len, packet)
-    }
-
     fn copy<'p>(&self, offset: usize, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
         for (place, byte) in packet.iter_mut().take(len).enumerate() {
             *byte = self
@@ -466,37 +287,6 @@ impl<'a> Outbox<'a> {
                 .byte(self.ring.wrap(self.at.start + offset) + place);
         }
         packet.get(..len).unwrap_or_default()
-    }
-
-    /// Moves the cursor behind `record`, at which it stands.
-    fn pass(&mut self, record: Record) {
-        self.at.cursor.record += 1;
-        self.at.cursor.offset += usize::from(record.len);
-    }
-
-    /// Frees the messages at the old end that are done with. One that is half repeated stays until its packet is whole.
-    fn free_complete(&mut self) {
-        while self.at.in_flight > 0 && !(self.at.cursor.record == 0 && self.at.cursor.written > 0) {
-            let record = self.records.get(0);
-            if record.stage != Stage::Complete {
-                break;
-            }
-            self.free_oldest(record);
-        }
-    }
-
-    fn free_oldest(&mut self, record: Record) {
-        let len = usize::from(record.len);
-        let at = &mut self.at;
-        if at.cursor.record > 0 {
-            at.cursor.record -= 1;
-            at.cursor.offset -= len;
-        }
-        at.in_flight -= 1;
-        at.flight_bytes -= len;
-        at.oldest_id = following_id(at.oldest_id, 1);
-        self.records.remove_oldest();
-        self.free_bytes(len);
     }
 
     /// Frees `len` bytes at the old end, whose record is gone already.
@@ -530,46 +320,4 @@ impl<'a> Outbox<'a> {
         let record = self.records.get(self.at.in_flight.checked_sub(1)?);
         (record.stage == Stage::Queued).then_some(record)
     }
-
-    fn packet_id(&self, index: usize) -> u16 {
-        following_id(self.at.oldest_id, index)
-    }
-
-    fn index_of(&self, packet_id: u16) -> Option<usize> {
-        let (id, oldest) = (usize::from(packet_id), usize::from(self.at.oldest_id));
-        if id == 0 {
-            None
-        } else {
-            Some(if id >= oldest {
-                id - oldest
-            } else {
-                id + MAX_IDS - oldest
-            })
-        }
-    }
-
-    /// Writes the identifier into the packet at `offset`, behind its topic (3.3.2).
-    fn write_packet_id(&mut self, offset: usize, packet_id: u16) {
-        let at = self.ring.wrap(self.at.start + offset);
-        let header = if self.ring.byte(at + 1) & 0x80 == 0 {
-            2
-        } else {
-            3
-        };
-        let topic_len =
-            u16::from_be_bytes([self.ring.byte(at + header), self.ring.byte(at + header + 1)]);
-        let [high, low] = packet_id.to_be_bytes();
-        let at = at + header + 2 + usize::from(topic_len);
-        self.ring.set(at, high);
-        self.ring.set(at + 1, low);
-    }
-}
-
-/// Identifiers are 1 to 65535 [MQTT-2.3.1-1]. An in-flight window of that size uses each once.
-const MAX_IDS: usize = 65_535;
-
-/// The identifier `steps` after `id`, around the end; `steps` is at most [`MAX_IDS`].
-fn following_id(id: u16, steps: usize) -> u16 {
-    let id = usize::from(id) + steps;
-    (if id > MAX_IDS { id - MAX_IDS } else { id }) as u16
 }
