@@ -255,7 +255,7 @@ impl Outbox<'_> {
 }
 
 /// Identifiers are 1 to 65535 [MQTT-2.3.1-1]. An in-flight window of that size uses each once.
-const MAX_IDS: usize = 65_535;
+pub(super) const MAX_IDS: usize = 65_535;
 
 /// The identifier `steps` after `id`, around the end; `steps` is at most [`MAX_IDS`].
 fn following_id(id: u16, steps: usize) -> u16 {

@@ -321,3 +321,6 @@ impl<'a> Outbox<'a> {
         (record.stage == Stage::Queued).then_some(record)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,14 @@ pub(super) struct Span {
     count: usize,
 }
 
+#[cfg(test)]
+impl Span {
+    /// Of an empty ring whose next record goes to this position.
+    pub(super) fn beginning_at(first: usize) -> Self {
+        Span { first, count: 0 }
+    }
+}
+
 impl<'a> Records<'a> {
     pub(super) fn new(slots: &'a mut [u64], span: Span) -> Self {
         Records { slots, span }

@@ -179,3 +179,6 @@ fn is_joined(whole: &[u8], pieces: &[&[u8]]) -> bool {
     }
     rest.is_empty()
 }
+
+#[cfg(test)]
+mod tests;

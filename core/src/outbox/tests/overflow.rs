@@ -1,0 +1,139 @@
+//! What makes place when there is no room?
+
+use std::format;
+use std::string::ToString;
+use std::vec::Vec;
+
+use super::*;
+
+#[test]
+fn the_oldest_unsent_makes_place_and_what_is_in_flight_stays_whole() {
+    // In flight, queued, new; dropped; then sent on this connection, and on the next one.
+    for (flight, queue, new, dropped, sent_now, sent_next) in [
+        ("", "abc", "d", "a", "b1 c2 d3", "b1+ c2+ d3+"),
+        ("a", "bc", "d", "b", "c2 d3", "a1+ c2+ d3+"),
+        ("ab", "c", "d", "c", "d3", "a1+ b2+ d3+"),
+        ("a", "bc", "def", "bcd", "e2 f3", "a1+ e2+ f3+"),
+    ] {
+        for start in 0..3 * PACKET {
+            for first in 0..3 {
+                let mut store = Store::of(3 * PACKET, 3);
+                let mut outbox = store.outbox_at(AtLeastOnce, start, first, 1);
+                put(&mut outbox, flight).expect("room");
+                sent(&mut outbox, ALL);
+                put(&mut outbox, queue).expect("room");
+                assert_eq!(put(&mut outbox, new), Ok(dropped.to_string()));
+                assert_eq!(
+                    sent(&mut outbox, ALL),
+                    sent_now,
+                    "{flight}|{queue}|{new} from {start}, {first}"
+                );
+                outbox.start_over();
+                assert_eq!(
+                    sent(&mut outbox, ALL),
+                    sent_next,
+                    "{flight}|{queue}|{new} from {start}, {first}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_message_drops_as_many_as_it_needs() {
+    let mut store = Store::of(4 * PACKET, 4);
+    let mut outbox = store.outbox(AtLeastOnce);
+    put(&mut outbox, "a").expect("room");
+    sent(&mut outbox, ALL);
+    put(&mut outbox, "bcd").expect("room");
+    let long = Message {
+        signal: 0,
+        topic: b"a topic of 20 bytes.",
+        payload: [b"z", b",", b"1", b",1"],
+    };
+    let mut dropped = Vec::new();
+    assert_eq!(outbox.append(&long, |signal| dropped.push(signal)), Ok(()));
+    assert_eq!(dropped, [b'b', b'c', b'd'].map(u32::from));
+    assert_eq!(sent(&mut outbox, ALL), "z2");
+}
+
+#[test]
+fn full_is_said_when_dropping_would_not_help_and_changes_nothing() {
+    // Bytes, records; in flight; why there is no room for one more.
+    for (bytes, records, flight, why) in [
+        (2 * PACKET, 9, "ab", "bytes"),
+        (3 * PACKET - 1, 9, "ab", "one byte is missing"),
+        (99, 2, "ab", "records"),
+        (PACKET - 1, 9, "", "the storage is smaller than a packet"),
+        (99, 0, "", "no records"),
+        (0, 9, "", "no bytes"),
+    ] {
+        let mut store = Store::of(bytes, records);
+        let mut outbox = store.outbox(AtLeastOnce);
+        put(&mut outbox, flight).expect("room");
+        sent(&mut outbox, ALL);
+        assert_eq!(put(&mut outbox, "z"), Err(Full), "{why}");
+        assert_eq!(load(&outbox), (0, flight.len()), "{why}");
+        outbox.start_over();
+        let again = flight
+            .chars()
+            .zip(1..)
+            .map(|(letter, id)| format!("{letter}{id}+"));
+        assert_eq!(
+            sent(&mut outbox, ALL),
+            again.collect::<Vec<_>>().join(" "),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_message_over_the_longest_packet_is_refused() {
+    let mut store = Store::of(2 * MAX_PACKET, 4);
+    let mut outbox = store.outbox(AtLeastOnce);
+    let topic = [b'x'; MAX_TOPIC + 1];
+    let message = Message {
+        signal: 0,
+        topic: &topic,
+        payload: [&[b'1'; MAX_PAYLOAD - 4], b",", b"2", b",1"],
+    };
+    assert_eq!(outbox.append(&message, |_| ()), Err(Full));
+    assert!(outbox.is_empty());
+}
+
+#[test]
+fn a_half_written_message_is_never_dropped() {
+    for qos in [AtMostOnce, AtLeastOnce, ExactlyOnce] {
+        let packet = if qos == AtMostOnce {
+            PACKET - 2
+        } else {
+            PACKET
+        };
+        for start in 0..2 * packet {
+            for cut in 1..packet {
+                let mut store = Store::of(2 * packet, 2);
+                let mut outbox = store.outbox_at(qos, start, 0, 1);
+                put(&mut outbox, "ab").expect("room");
+                let mut bytes = Vec::new();
+                take(&mut outbox, cut, &mut bytes);
+                assert_eq!(put(&mut outbox, "c"), Ok("b".to_string()));
+                take(&mut outbox, 2 * packet - cut, &mut bytes);
+                let context = format!("{qos:?} from {start} cut at {cut}");
+                assert_eq!(tell(&bytes[..packet])[..1], *"a", "{context}");
+                assert_eq!(tell(&bytes[packet..])[..1], *"c", "{context}");
+            }
+        }
+    }
+}
+
+#[test]
+fn buffer_size_is_divided_without_a_rest() {
+    for size in [1024, 1_048_576, 65_537] {
+        let (bytes, records) = divide(size);
+        assert_eq!(bytes + records * 8, size);
+        assert!(
+            bytes / 32 >= records && bytes / 33 <= records,
+            "packets of 32 bytes use both up"
+        );
+    }
+}

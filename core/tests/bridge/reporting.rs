@@ -1,0 +1,119 @@
+//! What is logged, and how often?
+
+use super::common::broker::Greeting;
+use super::common::logbook;
+use super::common::network::Door;
+use super::common::rig::with_bridge;
+use super::one_device;
+
+/// Lines of warnings and errors that hold these words.
+fn warnings_with(words: &str) -> Vec<String> {
+    let loud = |line: &String| line.starts_with("WARN ") || line.starts_with("ERROR ");
+    logbook::lines()
+        .into_iter()
+        .filter(|line| loud(line) && line.contains(words))
+        .collect()
+}
+
+#[test]
+fn a_flood_of_rejected_messages_is_reported_ten_lines_at_a_time() {
+    logbook::open();
+    with_bridge(&one_device(""), |rig| {
+        rig.settle();
+        for value in 0..1000 {
+            rig.publish("tag/cloud/p/in", &format!("nonsense {value}"));
+        }
+        let lines = warnings_with("reject");
+        assert_eq!(lines.len(), 10, "{lines:?}");
+        assert_eq!(
+            lines[0],
+            "WARN cloud: rejected a message on tag/cloud/p/in: the value is not an integer, a float or nan"
+        );
+        rig.run_until(10_000);
+        rig.publish("tag/cloud/p/in", "nonsense");
+        let lines = warnings_with("reject");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!(lines[0], "WARN 990 more messages were rejected");
+    });
+}
+
+#[test]
+fn a_failure_is_reported_once_for_each_change_of_its_reason() {
+    logbook::open();
+    with_bridge(&one_device(""), |rig| {
+        rig.brokers[0].line.set_door(Door::Refused);
+        rig.run_until(200_000);
+        assert_eq!(
+            warnings_with("cloud"),
+            ["WARN cloud: connection refused; next try in 0 s"]
+        );
+        rig.brokers[0].line.set_door(Door::Open);
+        rig.brokers[0].server.greeting = Greeting::Refuse(4);
+        rig.run_until(400_000);
+        assert_eq!(
+            warnings_with("cloud"),
+            ["ERROR cloud: wrong user name or password (CONNACK 4); next try in 32 s"]
+        );
+    });
+}
+
+#[test]
+fn to_be_thrown_out_again_and_again_is_reported_as_another_client() {
+    logbook::open();
+    with_bridge(&one_device(""), |rig| {
+        rig.brokers[0].server.greeting = Greeting::ThrowOut;
+        rig.run_until(200_000);
+        let lines = warnings_with("another client uses this client_id");
+        assert_eq!(lines.len(), 1, "{lines:?}");
+    });
+}
+
+#[test]
+fn an_overflow_is_reported_when_it_begins_and_when_it_is_over() {
+    logbook::open();
+    with_bridge(&one_device(r#", "buffer_size": 1024"#), |rig| {
+        rig.brokers[0].line.set_door(Door::Refused);
+        rig.settle();
+        for value in 0..100 {
+            rig.publish("tag/cloud/p/in", &format!("{value},1"));
+        }
+        let dropped = rig.counters(0).dropped;
+        assert_eq!(
+            warnings_with("buffer"),
+            ["WARN cloud: the buffer is full, the oldest samples are being dropped"]
+        );
+        rig.brokers[0].line.set_door(Door::Open);
+        rig.run_until(60_000);
+        assert_eq!(
+            warnings_with("buffer"),
+            [format!(
+                "WARN cloud: {dropped} samples were dropped while the buffer was full"
+            )]
+        );
+    });
+}
+
+#[test]
+fn the_password_is_in_no_line_at_any_level() {
+    logbook::open();
+    let table = one_device("").replace(
+        r#""auth": "none""#,
+        r#""auth": "password", "username": "gw", "password": "hunter2""#,
+    );
+    let table = table.replacen('{', r#"{"redis": {"password": "hunter2"}, "#, 1);
+    with_bridge(&table, |rig| {
+        rig.redis.server.password = Some("hunter2".to_string());
+        rig.run_until(1000);
+        rig.publish("tag/cloud/p/in", "1,2");
+        assert_eq!(rig.delivered(0), ["1,2,1"]);
+        assert_eq!(
+            rig.brokers[0].server.connects[0].password.as_deref(),
+            Some("hunter2")
+        );
+        let lines = logbook::lines();
+        assert!(
+            lines.len() > 10 && lines.iter().all(|line| !line.contains("hunter2")),
+            "{lines:#?}"
+        );
+    });
+}
