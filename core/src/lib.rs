@@ -37,6 +37,76 @@
 //! - **A panic is a bug in this crate**, never the fault of input. Errors are sorted by blame: the configuration's, the peer's, ours
 //!   (a limit reached), the network's.
 //!
+//! # The loop
+//!
+//! The loop, with a network that never answers in place of a port's own:
+//!
+//! ```
+//! use core::net::{IpAddr, Ipv4Addr};
+//! use mqtt_client_core::bridge::{Bridge, Broker, Feed};
+//! use mqtt_client_core::config::{self, Abilities, Device, Signal};
+//! use mqtt_client_core::index::Index;
+//! use mqtt_client_core::routes::{LastSample, Routes};
+//! use mqtt_client_core::time::{Instant, SECOND};
+//! use mqtt_client_core::{mqtt, redis};
+//! # use embedded_nal::{AddrType, Dns, TcpClientStack, TcpError, TcpErrorKind, nb};
+//! # struct Network;
+//! # #[derive(Debug)]
+//! # struct Error;
+//! # impl TcpError for Error { fn kind(&self) -> TcpErrorKind { TcpErrorKind::Other } }
+//! # impl core::fmt::Display for Error {
+//! #     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result { f.write_str("no network") }
+//! # }
+//! # impl mqtt_client_core::net::NetworkError for Error {}
+//! # impl TcpClientStack for Network {
+//! #     type TcpSocket = ();
+//! #     type Error = Error;
+//! #     fn socket(&mut self) -> Result<(), Error> { Ok(()) }
+//! #     fn connect(&mut self, _: &mut (), _: core::net::SocketAddr) -> nb::Result<(), Error> { Err(nb::Error::WouldBlock) }
+//! #     fn send(&mut self, _: &mut (), _: &[u8]) -> nb::Result<usize, Error> { Err(nb::Error::WouldBlock) }
+//! #     fn receive(&mut self, _: &mut (), _: &mut [u8]) -> nb::Result<usize, Error> { Err(nb::Error::WouldBlock) }
+//! #     fn close(&mut self, _: ()) -> Result<(), Error> { Ok(()) }
+//! # }
+//! # impl Dns for Network {
+//! #     type Error = Error;
+//! #     fn get_host_by_name(&mut self, _: &str, _: AddrType) -> nb::Result<IpAddr, Error> { Ok(Ipv4Addr::LOCALHOST.into()) }
+//! #     fn get_host_by_address(&mut self, _: IpAddr, _: &mut [u8]) -> nb::Result<usize, Error> { Err(nb::Error::WouldBlock) }
+//! # }
+//!
+//! let table = br#"{
+//!     "devices": [{"name": "Cloud", "device_alias": "cloud", "enable": 1, "protocol": "MQTT",
+//!                  "ip": "broker.example.com", "auth": "none", "mqtt_qos": 1}],
+//!     "signals": [{"signal_name": "Power", "device_alias": "cloud", "signal_alias": "p",
+//!                  "source_device_alias": "INV1", "source_signal_alias": "P"}]
+//! }"#;
+//! // All memory is the caller's: arrays here, vectors on Linux, statics on a board.
+//! let memory = config::Storage {
+//!     devices: &mut [Device::EMPTY; 1], signals: &mut [Signal::EMPTY; 1], index: &mut [0; 32], text: &mut [],
+//! };
+//! let report = &mut |finding: &config::Finding<'_>| eprintln!("{}", finding.in_file("table.json"));
+//! let config = config::parse(table, memory, Abilities::ALL, report).expect("a valid table");
+//!
+//! let (mut slots, mut last) = ([0; Index::slots_for(1)], [LastSample::NOTHING; 1]);
+//! let routes = Routes::new(&config, &mut slots, &mut last).expect("room for one signal");
+//! let memory = redis::session::Storage { input: &mut [0; 1024], commands: &mut [0; 1024] };
+//! let feed = Feed::new(&config, memory, Network);
+//! let memory = mqtt::session::Storage {
+//!     input: &mut [0; 256], control: &mut [0; 512], outbox: &mut [0; 8192], records: &mut [0; 256],
+//! };
+//! let mut brokers = [Broker::new(&config, 0, 0x1234_5678, memory, Network).expect("device 0")];
+//! let mut bridge = Bridge::new(&config, routes, feed, &mut brokers);
+//!
+//! let mut now = Instant::from_millis(0);
+//! while !bridge.has_stopped() {
+//!     let wake_up = bridge.poll(now, &mut ());
+//!     // A port waits here until the network has something, or until `wake_up`, and reads its clock.
+//!     now = wake_up;
+//!     if now >= Instant::from_millis(60 * SECOND) {
+//!         bridge.stop(now);
+//!     }
+//! }
+//! ```
+//!
 //! # Features
 //!
 //! `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.

@@ -19,7 +19,6 @@ use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
-use super::flight::MAX_IDS;
 use super::*;
 use crate::mqtt::encode::DUP;
 use crate::mqtt::packet::Publish;
