@@ -54,7 +54,8 @@ impl<'a> Sample<'a> {
         if message.len() > MAX_MESSAGE {
             return Err(Rejection::TooLong);
         }
-        if message.iter().any(u8::is_ascii_control) {
+        // Looks at all bytes, though the first would do: without a way out the compiler takes many at a time.
+        if (message.iter()).fold(false, |found, byte| found | byte.is_ascii_control()) {
             return Err(Rejection::ControlByte);
         }
         let (value, rest) = split_field(message);
@@ -131,14 +132,10 @@ fn number(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
     .parse_complete(input)
 }
 
-/// Digits only, and no more than 64 bits hold.
+/// Digits only, and no more than 64 bits hold. Which any 19 digits are; to multiply 64 bits takes long where registers have 32.
 fn is_unix_millis(text: &[u8]) -> bool {
-    text.iter()
-        .try_fold(0u64, |millis, byte| match byte {
-            b'0'..=b'9' => millis.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
-            _ => None,
-        })
-        .is_some()
+    let fits = |text| core::str::from_utf8(text).is_ok_and(|text| text.parse::<u64>().is_ok());
+    text.iter().all(u8::is_ascii_digit) && (text.len() < 20 || fits(text))
 }
 
 impl fmt::Display for Rejection {

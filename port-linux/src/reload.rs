@@ -18,8 +18,8 @@ const DEFAULT_BUFFER: usize = 1024 * 1024;
 /// Bytes of a broker's input, and of its control output: 1,024 acknowledgements.
 const ACKNOWLEDGEMENTS: usize = 4 * 1024;
 
-/// Bytes of the input from Redis: what one read takes at most.
-const REDIS_INPUT: usize = 64 * 1024;
+/// Bytes of the input from Redis: what one read takes at most. Some 200 messages, among which the cost of a read is lost.
+const REDIS_INPUT: usize = 16 * 1024;
 
 /// Bytes of commands to Redis: some hundred channels in one SUBSCRIBE.
 const REDIS_COMMANDS: usize = 4 * 1024;

@@ -181,8 +181,17 @@ impl Config {
     ///
     /// If the path cannot be written to.
     pub fn write(&self, path: &Path) {
-        let text = serde_json::to_vec_pretty(&self.json).expect("a value that is JSON");
-        std::fs::write(path, text).expect("write the configuration");
+        std::fs::write(path, self.to_json()).expect("write the configuration");
+    }
+
+    /// The file's text.
+    ///
+    /// # Panics
+    ///
+    /// Never: the value is JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(&self.json).expect("a value that is JSON")
     }
 
     fn rows(&mut self, table: &str) -> &mut Vec<Value> {

@@ -23,6 +23,7 @@
 //! Nothing here uses a fixed port, a fixed pause or a service of the machine. Waiting is always for a condition
 //! ([`wait`]), and randomness always has a printed seed ([`seed`]).
 
+pub mod bench;
 pub mod config;
 pub mod counters;
 pub mod daemon;

@@ -62,6 +62,8 @@ pub struct State {
 /// Where the messages lie, and how far they have come.
 #[derive(Debug, Clone, Copy)]
 struct Place {
+    /// Bytes of the ring in use, from the first on.
+    ring_len: usize,
     /// Position of the oldest byte, and how many there are.
     start: usize,
     used: usize,
@@ -120,6 +122,7 @@ pub enum Acknowledged {
 impl Default for Place {
     fn default() -> Self {
         Place {
+            ring_len: 0,
             start: 0,
             used: 0,
             in_flight: 0,
@@ -145,7 +148,7 @@ impl<'a> Outbox<'a> {
         state: State,
     ) -> Self {
         Outbox {
-            ring: Ring::new(bytes),
+            ring: Ring::new(bytes, state.at.ring_len),
             records: Records::new(records, state.records),
             qos,
             retain,
@@ -158,7 +161,10 @@ impl<'a> Outbox<'a> {
     pub fn suspend(self) -> State {
         State {
             records: self.records.span,
-            at: self.at,
+            at: Place {
+                ring_len: self.ring.len(),
+                ..self.at
+            },
         }
     }
 
@@ -192,7 +198,8 @@ impl<'a> Outbox<'a> {
     /// Queues a message. Where room is missing the oldest unsent messages make place, and `dropped` is called with the
     /// signal of each.
     ///
-    /// Costs one copy of the message; with `n` messages in flight a drop moves their bytes as well.
+    /// Costs one copy of the message; a drop moves the bytes of what is in flight as well. Storage that no queue has ever been
+    /// long enough for is not touched; to take more of it into use moves what is there, a few times in all.
     ///
     /// # Errors
     /// [`Full`] if dropping would not help; nothing has changed then.
@@ -214,7 +221,10 @@ impl<'a> Outbox<'a> {
         {
             return Err(Full);
         }
-        while self.at.used + packet_len > self.ring.capacity() || self.records.is_full() {
+        while self.is_too_full_for(packet_len) {
+            if self.take_more_storage() {
+                continue;
+            }
             match self.drop_oldest_unsent() {
                 Some(signal) => dropped(signal),
                 None => return Err(Full),
@@ -298,6 +308,20 @@ impl<'a> Outbox<'a> {
         } else {
             self.ring.wrap(self.at.start + len)
         };
+    }
+
+    fn is_too_full_for(&self, packet_len: usize) -> bool {
+        self.at.used + packet_len > self.ring.len() || self.records.is_full()
+    }
+
+    /// Makes the ring longer that is too short for one more packet; `false` if that one is at its full length.
+    fn take_more_storage(&mut self) -> bool {
+        if self.records.is_full() {
+            return self.records.grow();
+        }
+        let len = self.ring.len();
+        self.at.start = self.ring.grow(self.at.start, self.at.used);
+        self.ring.len() > len
     }
 
     /// Drops the oldest message of which no byte has been sent; its signal.

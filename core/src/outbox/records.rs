@@ -1,6 +1,10 @@
 //! One record for each message of an outbox, oldest first, in a ring of numbers.
 
+use super::ring::{grown, spread};
 use crate::mqtt::qos::Stage;
+
+/// Slots that are in use from the first record on.
+const FIRST_RECORDS: usize = 256;
 
 /// A waiting or unacknowledged message.
 #[derive(Debug, Clone, Copy)]
@@ -20,16 +24,22 @@ pub(super) struct Records<'a> {
 /// Which part of the ring is in use.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Span {
-    /// Position of the oldest record.
+    /// Slots in use, from the first on; more are taken when they are all full.
+    in_use: usize,
+    /// Position of the oldest record, and how many there are.
     first: usize,
     count: usize,
 }
 
 #[cfg(test)]
 impl Span {
-    /// Of an empty ring whose next record goes to this position.
-    pub(super) fn beginning_at(first: usize) -> Self {
-        Span { first, count: 0 }
+    /// Of an empty ring of `in_use` slots whose next record goes to this position.
+    pub(super) fn beginning_at(first: usize, in_use: usize) -> Self {
+        Span {
+            in_use,
+            first,
+            count: 0,
+        }
     }
 }
 
@@ -43,7 +53,20 @@ impl<'a> Records<'a> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.span.count >= self.slots.len()
+        self.span.count >= self.span.in_use
+    }
+
+    /// Takes more slots into use, if there are any.
+    pub(super) fn grow(&mut self) -> bool {
+        let Span {
+            in_use,
+            first,
+            count,
+        } = self.span;
+        let grown = grown(in_use, FIRST_RECORDS, self.slots.len());
+        self.span.in_use = grown;
+        self.span.first = spread(self.slots, first, count, in_use, grown);
+        grown > in_use
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -92,7 +115,7 @@ impl<'a> Records<'a> {
 
     fn position(&self, index: usize) -> usize {
         let position = self.span.first + index;
-        position.checked_sub(self.slots.len()).unwrap_or(position)
+        position.checked_sub(self.span.in_use).unwrap_or(position)
     }
 }
 

@@ -1,22 +1,44 @@
 //! A byte slice used as a ring: positions wrap at its end, no access leaves it, none panics.
+//!
+//! A ring passes over all of its bytes, however few it holds, and each page that was once touched costs memory. So it
+//! begins with a small part of the slice, and takes more only when that is full.
 
-/// Positions are taken modulo the capacity, once: callers stay below twice the capacity.
+/// Positions are taken modulo the length, once: callers stay below twice the length.
 pub(super) struct Ring<'a> {
     bytes: &'a mut [u8],
+    /// Bytes in use, from the first on.
+    len: usize,
 }
 
+/// Bytes that a ring begins with.
+const FIRST_BYTES: usize = 16 * 1024;
+
 impl<'a> Ring<'a> {
-    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
-        Ring { bytes }
+    /// A ring that uses the first `len` bytes, for the time being.
+    pub(super) fn new(bytes: &'a mut [u8], len: usize) -> Self {
+        let len = len.min(bytes.len());
+        Ring { bytes, len }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The length that the ring can grow to.
     pub(super) fn capacity(&self) -> usize {
         self.bytes.len()
     }
 
+    /// Makes the ring longer, if it can be. Its contents, `used` bytes from `start` on, may move: where they begin now.
+    pub(super) fn grow(&mut self, start: usize, used: usize) -> usize {
+        let old = self.len;
+        self.len = grown(old, FIRST_BYTES, self.bytes.len());
+        spread(self.bytes, start, used, old, self.len)
+    }
+
     /// `position`, brought back into the ring.
     pub(super) fn wrap(&self, position: usize) -> usize {
-        position.checked_sub(self.bytes.len()).unwrap_or(position)
+        position.checked_sub(self.len).unwrap_or(position)
     }
 
     /// Copies `piece` in at `at`; the position behind it.
@@ -24,10 +46,9 @@ impl<'a> Ring<'a> {
     pub(super) fn write(&mut self, at: usize, piece: &[u8]) -> usize {
         let at = self.wrap(at);
         let end = at + piece.len();
-        if let Some(room) = self.bytes.get_mut(at..end) {
-            room.copy_from_slice(piece);
-        } else {
-            self.write_around(at, piece);
+        match self.bytes.get_mut(at..end) {
+            Some(room) if end <= self.len => room.copy_from_slice(piece),
+            _ => self.write_around(at, piece),
         }
         self.wrap(end)
     }
@@ -35,7 +56,7 @@ impl<'a> Ring<'a> {
     #[cold]
     fn write_around(&mut self, at: usize, piece: &[u8]) {
         let (tail, head) = piece
-            .split_at_checked(self.bytes.len() - at)
+            .split_at_checked(self.len - at)
             .unwrap_or((piece, &[]));
         for (position, part) in [(at, tail), (0, head)] {
             if let Some(room) = self.bytes.get_mut(position..position + part.len()) {
@@ -47,7 +68,7 @@ impl<'a> Ring<'a> {
     /// The bytes from `at`, `len` of them or as many as lie before the end of the slice.
     pub(super) fn run(&self, at: usize, len: usize) -> &[u8] {
         let at = self.wrap(at);
-        let end = (at + len).min(self.bytes.len());
+        let end = (at + len).min(self.len);
         self.bytes.get(at..end).unwrap_or_default()
     }
 
@@ -65,7 +86,7 @@ impl<'a> Ring<'a> {
     /// Moves `len` bytes at `from` towards the end by `by`, over whatever lies there.
     pub(super) fn shift(&mut self, from: usize, len: usize, by: usize) {
         let from = self.wrap(from);
-        if from + len + by <= self.bytes.len() {
+        if from + len + by <= self.len {
             self.bytes.copy_within(from..from + len, from + by);
             return;
         }
@@ -74,6 +95,28 @@ impl<'a> Ring<'a> {
             self.set(self.wrap(from + offset) + by, byte);
         }
     }
+}
+
+/// The next length of a ring of `len` elements.
+pub(super) fn grown(len: usize, first: usize, capacity: usize) -> usize {
+    len.saturating_mul(2).max(first).min(capacity)
+}
+
+/// Turns the ring in the first `old` elements of `storage` into one of `new`, which is not less: where its contents,
+/// `used` elements from `start` on, begin now. What lay before the old end moves to the new one, if they wrap around it.
+pub(super) fn spread<T: Copy>(
+    storage: &mut [T],
+    start: usize,
+    used: usize,
+    old: usize,
+    new: usize,
+) -> usize {
+    if start + used <= old || new > storage.len() {
+        return start;
+    }
+    let moved = new - (old - start);
+    storage.copy_within(start..old, moved);
+    moved
 }
 
 #[cfg(test)]
@@ -85,7 +128,7 @@ mod tests {
         let piece = b"abcdefg";
         for at in 0..10 {
             let mut storage = [0; 10];
-            let mut ring = Ring::new(&mut storage);
+            let mut ring = Ring::new(&mut storage, 10);
             let end = ring.write(at, piece);
             assert_eq!(end, (at + 7) % 10);
             let first = ring.run(at, 7).to_vec();
@@ -99,7 +142,7 @@ mod tests {
         for from in 0..10 {
             for by in 1..=3 {
                 let mut storage = [0; 10];
-                let mut ring = Ring::new(&mut storage);
+                let mut ring = Ring::new(&mut storage, 10);
                 ring.write(from, b"abcdefg");
                 ring.shift(from, 7, by);
                 let moved: std::vec::Vec<u8> = (0..7)
@@ -111,8 +154,37 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_that_grows_keeps_its_contents_wherever_they_lie() {
+        for capacity in 10..=25 {
+            for start in 0..10 {
+                for used in 0..=10 {
+                    let content = &b"abcdefghij"[..used];
+                    let mut storage = [0; 25];
+                    let mut ring = Ring::new(&mut storage[..capacity], 10);
+                    ring.write(start, content);
+                    let start = ring.grow(start, used);
+                    assert_eq!(ring.len(), capacity);
+                    let kept: std::vec::Vec<u8> =
+                        (0..used).map(|offset| ring.byte(start + offset)).collect();
+                    assert_eq!(kept, content, "{used} bytes at {start} of {capacity}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_ring_doubles_up_to_its_storage() {
+        let mut storage = [0; 100_000];
+        let mut ring = Ring::new(&mut storage, 0);
+        for len in [16_384, 32_768, 65_536, 100_000, 100_000] {
+            ring.grow(0, 0);
+            assert_eq!(ring.len(), len);
+        }
+    }
+
+    #[test]
     fn an_empty_ring_takes_nothing_and_does_not_panic() {
-        let mut ring = Ring::new(&mut []);
+        let mut ring = Ring::new(&mut [], 1);
         ring.write(0, b"abc");
         ring.set(0, 1);
         ring.shift(0, 0, 0);

@@ -52,8 +52,9 @@ impl Store {
     /// An outbox whose first byte and record lie at these positions, and whose first identifier is `id`.
     fn outbox_at(&mut self, qos: QoS, start: usize, first: usize, oldest_id: u16) -> Outbox<'_> {
         let state = State {
-            records: Span::beginning_at(first),
+            records: Span::beginning_at(first, self.records.len()),
             at: Place {
+                ring_len: self.bytes.len(),
                 start,
                 oldest_id,
                 ..Place::default()

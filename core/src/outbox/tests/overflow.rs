@@ -137,3 +137,50 @@ fn buffer_size_is_divided_without_a_rest() {
         );
     }
 }
+
+#[test]
+fn an_outbox_that_grows_into_its_storage_keeps_its_messages_in_order() {
+    for (bytes, records) in [(100_000, 3_000), (100_000, 1_500), (30_000, 3_000)] {
+        let mut store = Store::of(bytes, records);
+        let mut outbox = store.outbox(AtLeastOnce);
+        let (mut newest, mut oldest, mut next_id) = (0_u32, 0_u32, 1);
+        // Each round queues more than it delivers, so that the ring turns as it fills; the last ones overflow.
+        for round in 0..120 {
+            for _ in 0..40 {
+                let text = format!("{newest:07}");
+                let message = Message {
+                    signal: newest,
+                    topic: b"t",
+                    payload: [text.as_bytes(), b",", b"12", b",1"],
+                };
+                let in_order = |lost: u32| {
+                    assert_eq!(lost, oldest, "round {round}");
+                    oldest += 1;
+                };
+                assert_eq!(outbox.append(&message, in_order), Ok(()));
+                newest += 1;
+            }
+            // In two pieces where the ring turns.
+            for _ in 0..2 {
+                let len = outbox.unsent(10).len();
+                outbox.written(len, None);
+            }
+            while outbox.in_flight() > 0 {
+                assert_eq!(
+                    outbox.acknowledge(Ack::Puback, next_id),
+                    Ok(Acknowledged::Complete)
+                );
+                next_id += 1;
+                oldest += 1;
+            }
+            let mut expected = oldest..newest;
+            outbox.for_each_unconfirmed(|signal, packet| {
+                assert_eq!(Some(signal), expected.next(), "round {round}");
+                let publish = Publish::decode(packet).expect("a PUBLISH");
+                assert_eq!(publish.payload, format!("{signal:07},12,1").as_bytes());
+            });
+            assert_eq!(expected.next(), None, "round {round}");
+        }
+        assert!(oldest > 1_200, "nothing was dropped");
+    }
+}

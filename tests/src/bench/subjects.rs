@@ -1,0 +1,243 @@
+//! Which bridges are there, and how are they built? Ours, and peers that do the same job with well-known libraries.
+//!
+//! A peer is a program that is started with `REDIS_PORT BROKER_PORT QOS WINDOW CHANNEL...`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::workload::{SIGNALS, alias, channel};
+use crate::install::{self, Tool};
+use crate::process::Process;
+use crate::{config, program};
+
+/// A bridge to be measured.
+pub struct Subject {
+    /// Its name in the table.
+    pub name: String,
+    /// QoS 1 and 2 messages in flight.
+    pub window: u16,
+    /// The QoS levels that it knows.
+    pub qos: &'static [u8],
+    /// Messages of one run: a second's, more or less.
+    pub messages: u64,
+}
+
+/// Builds a bridge, and installs what that needs; or tells why that is not possible here.
+pub type Build = fn() -> Result<Program, String>;
+
+/// What is executed.
+pub enum Program {
+    /// Ours, with a configuration file.
+    Daemon(PathBuf),
+    /// A program and its first arguments.
+    Peer(PathBuf, Vec<String>),
+}
+
+/// A bridge at work. Dropping it kills it.
+pub struct Running {
+    pub process: Process,
+    _folder: Option<TempDir>,
+}
+
+/// The default of `max_inflight`, and that of the peers' libraries.
+const WINDOWS: [u16; 2] = [100, 20];
+
+/// All of them, in the order of the table.
+#[must_use]
+pub fn all() -> Vec<(Subject, Build)> {
+    let [ours, theirs] = WINDOWS;
+    vec![
+        (subject("mqtt-client", ours, 1_000_000), daemon as Build),
+        (subject("mqtt-client, window 20", theirs, 1_000_000), daemon),
+        (
+            subject("mqtt-client, static", ours, 1_000_000),
+            static_daemon,
+        ),
+        (subject("C: libmosquitto, hiredis", theirs, 200_000), c),
+        (subject("Rust: rumqttc, redis", theirs, 200_000), rust),
+        (
+            subject("Python: paho-mqtt, redis-py", theirs, 20_000),
+            python,
+        ),
+        (
+            Subject {
+                qos: &[0],
+                ..subject("bytes relayed unread", ours, 5_000_000)
+            },
+            relay,
+        ),
+    ]
+}
+
+/// Another build of the daemon.
+#[must_use]
+pub fn other_daemon(path: PathBuf) -> (Subject, Program) {
+    let subject = subject(&path.display().to_string(), WINDOWS[0], 1_000_000);
+    (subject, Program::Daemon(path))
+}
+
+fn subject(name: &str, window: u16, messages: u64) -> Subject {
+    Subject {
+        name: String::from(name),
+        window,
+        qos: &[0, 1, 2],
+        messages,
+    }
+}
+
+impl Program {
+    /// Starts the bridge between two ports of the loopback.
+    #[must_use]
+    pub fn start(&self, redis_port: u16, broker_port: u16, qos: u8, window: u16) -> Running {
+        match self {
+            Program::Daemon(path) => {
+                let folder = TempDir::new().expect("a temporary folder");
+                let file = folder.path().join("mqtt.json");
+                (0..SIGNALS)
+                    .fold(config::cloud(), |config, signal| {
+                        config.signal(&alias(signal))
+                    })
+                    .device_key("mqtt_qos", qos)
+                    .device_key("max_inflight", window)
+                    .with_ports(redis_port, broker_port)
+                    .write(&file);
+                let arguments = [String::from("-c"), file.display().to_string()];
+                Running {
+                    process: Process::start("mqtt-client", path, &arguments),
+                    _folder: Some(folder),
+                }
+            }
+            Program::Peer(path, first) => {
+                let numbers =
+                    [redis_port, broker_port, qos.into(), window].map(|number| number.to_string());
+                let arguments: Vec<_> = (first.iter().cloned())
+                    .chain(numbers)
+                    .chain((0..SIGNALS).map(channel))
+                    .collect();
+                Running {
+                    process: Process::start(path.display(), path, &arguments),
+                    _folder: None,
+                }
+            }
+        }
+    }
+}
+
+fn daemon() -> Result<Program, String> {
+    Ok(Program::Daemon(program::daemon().path.clone()))
+}
+
+/// With the C library inside, as on OpenWrt with musl: no page is the dynamic linker's.
+fn static_daemon() -> Result<Program, String> {
+    let version = output(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("rustc does not tell its host")?;
+    let target = target().join("static");
+    output(
+        Command::new("cargo")
+            .current_dir(program::workspace())
+            .env("RUSTFLAGS", "-C target-feature=+crt-static")
+            .args([
+                "build",
+                "--release",
+                "-p",
+                "mqtt-client",
+                "--target",
+                host,
+                "--target-dir",
+            ])
+            .arg(&target),
+    )?;
+    Ok(Program::Daemon(
+        target.join(host).join("release/mqtt-client"),
+    ))
+}
+
+fn c() -> Result<Program, String> {
+    let needed = [
+        ("/usr/bin/cc", "gcc"),
+        ("/usr/include/mosquitto.h", "libmosquitto-dev"),
+        ("/usr/include/hiredis/hiredis.h", "libhiredis-dev"),
+    ];
+    install::ensure(&needed.map(|(program, package)| Tool { program, package }))?;
+    let program = target().join("peer-c");
+    std::fs::create_dir_all(target()).map_err(|error| error.to_string())?;
+    output(
+        Command::new("cc")
+            .args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+            .arg(&program)
+            .arg(peers().join("c/bridge.c"))
+            .args(["-lmosquitto", "-lhiredis"]),
+    )?;
+    Ok(Program::Peer(program, Vec::new()))
+}
+
+fn rust() -> Result<Program, String> {
+    let target = target().join("rust");
+    output(
+        Command::new("cargo")
+            .args(["build", "--release", "--locked", "--manifest-path"])
+            .arg(peers().join("rust/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target),
+    )?;
+    Ok(Program::Peer(target.join("release/peer-rust"), Vec::new()))
+}
+
+fn python() -> Result<Program, String> {
+    let venv = target().join("python");
+    let interpreter = venv.join("bin/python");
+    if !interpreter.is_file() {
+        install::ensure(&[Tool {
+            program: "python3",
+            package: "python3-venv",
+        }])?;
+        output(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    let requirements = peers().join("python/requirements.txt");
+    output(
+        Command::new(&interpreter)
+            .args(["-m", "pip", "install", "--quiet", "-r"])
+            .arg(requirements),
+    )?;
+    let script = peers().join("python/bridge.py").display().to_string();
+    Ok(Program::Peer(interpreter, vec![script]))
+}
+
+fn relay() -> Result<Program, String> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(Program::Peer(this, vec![String::from("relay")]))
+}
+
+/// Where the peers' sources are.
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// Where what is built here goes.
+fn target() -> PathBuf {
+    program::workspace().join("target/compare")
+}
+
+/// Runs a command to its end; what it wrote.
+fn output(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().display().to_string();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let reason = errors
+        .lines()
+        .find(|line| line.contains("rror"))
+        .or(errors.lines().last());
+    Err(format!(
+        "{name}: {}",
+        reason.unwrap_or("it fails without a word")
+    ))
+}
