@@ -247,6 +247,7 @@ pub fn queue_again(
             topic: publish.topic,
             payload: [publish.payload, b"", b"", b""],
         };
+        broker.session_mut().counters_mut().received += 1;
         let mut dropped = 0;
         // A signal's memory was not carried over, so none has to be cleared.
         if broker

@@ -23,6 +23,8 @@ pub(super) struct Attempts {
     /// `mqtt_version`=`auto`.
     may_change_level: bool,
     level: Level,
+    /// A broker here has accepted this level: if one hangs up on CONNECT now, that is not why.
+    level_accepted: bool,
     past: Past,
     /// Closes by the broker before any CONNACK, in a row.
     closes_on_connect: u8,
@@ -80,6 +82,7 @@ impl Attempts {
             qos: device.qos,
             may_change_level: device.version == Version::Auto,
             level,
+            level_accepted: false,
             past,
             closes_on_connect: 0,
             throws_out: 0,
@@ -103,6 +106,7 @@ impl Attempts {
         }
         self.closes_on_connect = 0;
         self.level_changes = 0;
+        self.level_accepted = true;
         match self.past {
             Past::Unknown if session_present => {
                 self.past = Past::Found;
@@ -137,7 +141,7 @@ impl Attempts {
                 Retry::AtOnce
             }
             (ClosedBy::Us(Close::Refused(Refusal::ProtocolLevel)), _) if self.may_change_level => {
-                self.change_level()
+                self.change_level(Retry::Permanent)
             }
             (ClosedBy::Us(Close::Refused(refusal)), _) if refusal.is_permanent() => {
                 Retry::Permanent
@@ -145,11 +149,14 @@ impl Attempts {
             (ClosedBy::Us(Close::ControlTooSmall(_)), _) => Retry::Permanent,
             (ClosedBy::Peer, Reached::Greeting) => {
                 self.closes_on_connect = self.closes_on_connect.saturating_add(1);
-                if self.closes_on_connect < CLOSES_BEFORE_FALLBACK || !self.may_change_level {
+                if self.closes_on_connect < CLOSES_BEFORE_FALLBACK
+                    || !self.may_change_level
+                    || self.level_accepted
+                {
                     return Retry::BackOff;
                 }
                 self.closes_on_connect = 0;
-                self.change_level()
+                self.change_level(Retry::BackOff)
             }
             (ClosedBy::Peer, Reached::Online(millis)) if millis < THROWN_OUT_WITHIN => {
                 self.throws_out = self.throws_out.saturating_add(1);
@@ -167,7 +174,8 @@ impl Attempts {
         }
     }
 
-    fn change_level(&mut self) -> Retry {
+    /// When to try the other level: at once, but after it too was tried in vain, as `otherwise` says.
+    fn change_level(&mut self, otherwise: Retry) -> Retry {
         self.level = match self.level {
             Level::V3_1 => Level::V3_1_1,
             Level::V3_1_1 => Level::V3_1,
@@ -175,11 +183,12 @@ impl Attempts {
         if self.level == Level::V3_1 && self.past == Past::Unknown {
             self.past = Past::Wiping;
         }
+        self.level_accepted = false;
         self.level_changes = self.level_changes.saturating_add(1);
         if self.level_changes == 1 {
             Retry::AtOnce
         } else {
-            Retry::BackOff
+            otherwise
         }
     }
 }

@@ -45,14 +45,14 @@ fn a_failure_is_reported_once_for_each_change_of_its_reason() {
         rig.run_until(200_000);
         assert_eq!(
             warnings_with("cloud"),
-            ["WARN cloud: connection refused; next try in 0 s"]
+            ["WARN cloud: broker:1883: connection refused; next try in 0 s"]
         );
         rig.brokers[0].line.set_door(Door::Open);
         rig.brokers[0].server.greeting = Greeting::Refuse(4);
         rig.run_until(400_000);
         assert_eq!(
             warnings_with("cloud"),
-            ["ERROR cloud: wrong user name or password (CONNACK 4); next try in 32 s"]
+            ["ERROR cloud: broker:1883: wrong user name or password (CONNACK 4); next try in 32 s"]
         );
     });
 }

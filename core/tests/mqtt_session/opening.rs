@@ -150,15 +150,32 @@ fn a_broker_that_refuses_both_levels_is_not_tried_without_delay_for_ever() {
     let mut client = Client::new(&device, &mut memory);
     for (time, connect, retry) in [
         (0, "CONNECT 4 clean", Retry::AtOnce),
-        (1, "CONNECT 3 clean", Retry::BackOff),
-        (2, "CONNECT 4 clean", Retry::BackOff),
-        (3, "CONNECT 3 clean", Retry::BackOff),
+        (1, "CONNECT 3 clean", Retry::Permanent),
+        (32_001, "CONNECT 4 clean", Retry::Permanent),
+        (64_001, "CONNECT 3 clean", Retry::Permanent),
     ] {
         assert_eq!(client.opened(time), Ok(()));
         assert_eq!(client.says(time), [connect]);
         let close = Close::Refused(Refusal::ProtocolLevel);
         assert_eq!(client.hears(time, b"\x20\x02\x00\x01"), Err(close));
         assert_eq!(client.closed(time, ClosedBy::Us(close)), retry, "at {time}");
+    }
+}
+
+#[test]
+fn a_level_that_was_accepted_once_is_not_what_a_broker_hangs_up_about() {
+    let device = device(QoS::AtMostOnce);
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    assert_eq!(client.opened(0), Ok(()));
+    assert_eq!(client.says(0), ["CONNECT 4 clean"]);
+    assert_eq!(client.hears(10, WELCOME), Ok(()));
+    assert_eq!(client.closed(20, ClosedBy::Network), Retry::BackOff);
+    // A load balancer whose broker is restarting.
+    for time in [30, 40, 50, 60] {
+        assert_eq!(client.opened(time), Ok(()));
+        assert_eq!(client.says(time), ["CONNECT 4 clean"]);
+        assert_eq!(client.closed(time, ClosedBy::Peer), Retry::BackOff);
     }
 }
 

@@ -71,7 +71,17 @@ pub fn all() -> Vec<Step> {
                     "mqtt-client-tests",
                     "--no-fail-fast",
                 ];
-                run::all([cargo(&others)], verbose)
+                // What the core reports is tested where it goes to a log.
+                let log = [
+                    "test",
+                    "-p",
+                    "mqtt-client-core",
+                    "--features",
+                    "log",
+                    "--test",
+                    "bridge",
+                ];
+                run::all([cargo(&others), cargo(&log)], verbose)
             },
         },
         Step {
