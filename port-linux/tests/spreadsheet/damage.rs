@@ -77,29 +77,44 @@ fn no_single_wrong_byte_makes_it_panic() {
 }
 
 #[test]
-fn no_damage_inside_of_a_part_makes_it_panic() {
-    let whole = Book::plant().put("Devices!F2", 1883).bytes();
-    for part in [
-        "xl/workbook.xml",
-        "xl/_rels/workbook.xml.rels",
-        "xl/styles.xml",
-        "xl/sharedStrings.xml",
-        "xl/worksheets/sheet1.xml",
+fn no_damage_inside_of_a_part_makes_it_panic_or_go_on_for_ever() {
+    let xlsx = Book::plant().put("Devices!F2", 1883).bytes();
+    let ods = fs::read(fixture("odd.ods")).unwrap();
+    for (whole, part) in [
+        (&xlsx, "xl/workbook.xml"),
+        (&xlsx, "xl/_rels/workbook.xml.rels"),
+        (&xlsx, "xl/styles.xml"),
+        (&xlsx, "xl/sharedStrings.xml"),
+        (&xlsx, "xl/worksheets/sheet1.xml"),
+        (&ods, "content.xml"),
+        (&ods, "META-INF/manifest.xml"),
     ] {
-        for step in 0..60 {
-            for wrong in [b'<', b'"', b'9', b'/', 0xff] {
-                let bytes = with_part(&whole, part, |xml| {
-                    let at = step * xml.len() / 60;
+        for step in 0..25 {
+            for wrong in [b'<', b'9', 0xff] {
+                let bytes = with_part(whole, part, |xml| {
+                    let at = step * xml.len() / 25;
                     xml[at] = wrong;
                 });
                 let outcome = build_bytes("a.xlsx", &bytes);
-                assert_survived(&outcome, &format!("{part}, {wrong:#x} at {step}/60"));
+                assert_survived(&outcome, &format!("{part}, {wrong:#x} at {step}/25"));
             }
-            let bytes = with_part(&whole, part, |xml| xml.truncate(step * xml.len() / 60));
+            let bytes = with_part(whole, part, |xml| xml.truncate(step * xml.len() / 25));
             let outcome = build_bytes("a.xlsx", &bytes);
-            assert_survived(&outcome, &format!("{part} cut at {step}/60"));
+            assert_survived(&outcome, &format!("{part} cut at {step}/25"));
         }
     }
+}
+
+#[test]
+fn a_count_that_is_too_large_for_any_computer_is_refused() {
+    let whole = Book::plant().bytes();
+    let bytes = with_part(&whole, "xl/sharedStrings.xml", |xml| {
+        let text = String::from_utf8(xml.clone()).unwrap();
+        let wrong = text.replace("uniqueCount=\"", "uniqueCount=\"99999999");
+        assert_ne!(wrong, text);
+        *xml = wrong.into();
+    });
+    assert_refused(&build_bytes("a.xlsx", &bytes), "a wrong count");
 }
 
 #[test]

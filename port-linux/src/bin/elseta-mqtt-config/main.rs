@@ -15,6 +15,7 @@
 //! | [`parameters`] | what does the manual say of each parameter? |
 //! | [`template`], [`export`], [`tab`] | how does a workbook come about? |
 //! | [`output`], [`progress`] | how does a file appear whole, and what does a person see meanwhile? |
+//! | [`memory`] | what if a damaged file asks for more memory than there is? |
 //!
 //! The rules are the core's ([`mqtt_client_core::config`]); this program has none of its own, except about cells.
 
@@ -23,6 +24,7 @@ mod args;
 mod export;
 mod header;
 mod json;
+mod memory;
 mod output;
 mod parameters;
 mod progress;
@@ -43,6 +45,9 @@ use args::{Command, Output};
 use progress::Progress;
 use report::Severity;
 use verdict::Verdict;
+
+#[global_allocator]
+static ALLOCATOR: memory::Bounded = memory::Bounded;
 
 /// `sysexits.h`: the command line is wrong.
 const EX_USAGE: u8 = 64;

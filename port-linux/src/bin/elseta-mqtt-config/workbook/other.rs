@@ -37,8 +37,9 @@ pub fn read_ods(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String>
         OdsError::Password => PASSWORD.into(),
         error => damaged(&error),
     };
-    let mut book = Ods::new(Cursor::new(bytes)).map_err(explain)?;
+    // This comes first: calamine goes round for ever in a document whose elements do not end.
     let mut all = remarks::read_ods(bytes).map_err(|error| damaged(&error))?;
+    let mut book = Ods::new(Cursor::new(bytes)).map_err(explain)?;
     sheets(&mut book, progress, |_, name| {
         Ok(all.remove(name).unwrap_or_default())
     })

@@ -38,7 +38,7 @@ const COLUMNS: u32 = 16_384;
 /// The remarks by our tabs' names.
 ///
 /// # Errors
-/// The file is not what it pretends to be.
+/// The file is not what it pretends to be; in particular, its XML is not well-formed.
 pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     let mut content = String::new();
@@ -48,15 +48,22 @@ pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
     let mut reader = Reader::from_str(&content);
     reader.config_mut().expand_empty_elements = true;
     let mut all = HashMap::new();
+    let mut open = 0;
     loop {
         match reader.read_event()? {
-            Event::Start(start) if start.name().as_ref() == "table:table" => {
+            Event::Start(start) => {
+                open += 1;
+                let is_table = start.name().as_ref() == "table:table";
                 let name = attribute(&start, "table:name")?.unwrap_or_default();
-                if table(&name).is_some() {
+                if is_table && table(&name).is_some() {
                     all.insert(name, read_table(&mut reader)?);
+                    open -= 1;
                 }
             }
-            Event::Eof => return Ok(all),
+            // The reader has checked that it is the end of what was opened last.
+            Event::End(_) => open -= 1,
+            Event::Eof if open == 0 => return Ok(all),
+            Event::Eof => return Err("the document has no end".into()),
             _ => {}
         }
     }
