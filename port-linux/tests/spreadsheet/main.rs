@@ -118,6 +118,15 @@ impl Book {
     }
 }
 
+/// One of a workbook's XML parts.
+fn part(workbook: &[u8], name: &str) -> String {
+    let mut archive = ZipArchive::new(Cursor::new(workbook)).unwrap();
+    let mut text = String::new();
+    let mut file = archive.by_name(name).unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
+}
+
 /// A workbook with one of its XML parts changed.
 fn with_part(workbook: &[u8], part: &str, change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     let mut archive = ZipArchive::new(Cursor::new(workbook)).unwrap();

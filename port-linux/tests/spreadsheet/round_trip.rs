@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{Book, run, signal};
+use crate::{Book, part, run, signal};
 
 /// Runs a command that must say nothing on standard error.
 #[track_caller]
@@ -43,6 +43,39 @@ fn the_template_builds_without_a_warning_and_survives_the_way_back() {
         table["signals"][0]["device_alias"],
         table["devices"][0]["device_alias"]
     );
+}
+
+#[test]
+fn the_template_explains_every_column_and_lists_the_values_to_choose_from() {
+    let folder = TempDir::new().unwrap();
+    succeed(folder.path(), &["template", "template.xlsx"]);
+    let bytes = fs::read(folder.path().join("template.xlsx")).unwrap();
+    for (sheet, columns, lists) in [
+        (
+            1,
+            26,
+            &["none,password,tls", "auto,3.1,3.1.1,5", "0,1,2", "0,1"][..],
+        ),
+        (2, 8, &["0,1"]),
+    ] {
+        let notes = part(&bytes, &format!("xl/comments{sheet}.xml"));
+        assert_eq!(notes.matches("<comment ").count(), columns);
+        assert_eq!(notes.matches("Type: ").count(), columns);
+        assert_eq!(notes.matches("Required: ").count(), columns);
+        let cells = part(&bytes, &format!("xl/worksheets/sheet{sheet}.xml"));
+        for list in lists {
+            let list = format!("<formula1>\"{list}\"</formula1>");
+            assert!(cells.contains(&list), "{list}");
+        }
+    }
+    let notes = part(&bytes, "xl/comments1.xml");
+    for line in [
+        "MQTT broker port selection. With auth=tls it is usually 8883.",
+        "Default: 1883",
+        "Range: 1 to 65535",
+    ] {
+        assert!(notes.contains(line), "{line}");
+    }
 }
 
 #[test]

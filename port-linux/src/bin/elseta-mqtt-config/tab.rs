@@ -16,6 +16,8 @@ pub struct Tab<'w> {
     header: Format,
     required: Format,
     text: Format,
+    /// In characters, by column.
+    widths: Vec<usize>,
 }
 
 impl<'w> Tab<'w> {
@@ -37,6 +39,7 @@ impl<'w> Tab<'w> {
             header,
             // Excel leaves alone what is typed into a cell with this format.
             text: Format::new().set_num_format("@"),
+            widths: Vec::new(),
         })
     }
 
@@ -85,7 +88,7 @@ impl<'w> Tab<'w> {
     pub fn text(&mut self, row: u32, column: u16, text: &str) -> Result<(), XlsxError> {
         self.sheet
             .write_string_with_format(row, column, text, &self.text)?;
-        Ok(())
+        self.widen(column, text)
     }
 
     pub fn number(&mut self, row: u32, column: u16, number: f64) -> Result<(), XlsxError> {
@@ -93,9 +96,16 @@ impl<'w> Tab<'w> {
         Ok(())
     }
 
-    fn widen(&mut self, column: u16, name: &str) -> Result<(), XlsxError> {
-        let width = name.chars().count().max(10) + 2;
-        self.sheet.set_column_width(column, width as f64)?;
+    /// Makes room for `text`, if it is not too long for that.
+    fn widen(&mut self, column: u16, text: &str) -> Result<(), XlsxError> {
+        const WIDTHS: std::ops::RangeInclusive<usize> = 10..=40;
+        let width = text.chars().count().clamp(*WIDTHS.start(), *WIDTHS.end());
+        let place = usize::from(column);
+        self.widths.resize(self.widths.len().max(place + 1), 0);
+        if width > self.widths[place] {
+            self.widths[place] = width;
+            self.sheet.set_column_width(column, width as f64 + 2.0)?;
+        }
         Ok(())
     }
 }
