@@ -41,9 +41,25 @@ impl Daemon {
     /// If it cannot be started.
     #[must_use]
     pub fn start_with(config: &Config, arguments: &[&str]) -> Self {
+        Self::start_on(arguments, |path| config.write(path))
+    }
+
+    /// Starts a daemon that says what it connects to, on this text.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start_with_text(text: &str) -> Self {
+        Self::start_on(&["-d", "2"], |path| {
+            std::fs::write(path, text).expect("write to a temporary folder");
+        })
+    }
+
+    fn start_on(arguments: &[&str], write: impl FnOnce(&Path)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join("mqtt.json");
-        config.write(&path);
+        write(&path);
         let name = path.display().to_string();
         let arguments = [&["-c", &name], arguments].concat();
         Self {

@@ -1,4 +1,5 @@
-//! Which daemon is tested: the one that is named in the environment, else this workspace's own, built once.
+//! Which programs are tested? The daemon that is named in the environment, else this workspace's own, built once; and this
+//! workspace's utility for spreadsheets.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -39,10 +40,25 @@ pub fn daemon() -> &'static Program {
     program.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The utility that makes mapping tables of workbooks, built at the first call.
+///
+/// # Panics
+///
+/// If it cannot be built.
+#[must_use]
+pub fn spreadsheet_utility() -> &'static Path {
+    static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let path = PATH.get_or_init(|| {
+        // Not as it is shipped: optimising it takes minutes, and it would do nothing else.
+        build("elseta-mqtt-config", &["--features", "excel"])
+    });
+    path.as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn find() -> Result<Program, String> {
     let daemon = match std::env::var_os("MQTT_CLIENT_BIN") {
         Some(path) => workspace().join(path),
-        None => build()?,
+        None => build("mqtt-client", &["--release"])?,
     };
     if !daemon.is_file() {
         return Err(format!("there is no {}", daemon.display()));
@@ -61,26 +77,27 @@ fn find() -> Result<Program, String> {
     })
 }
 
-/// Builds the daemon as it is shipped, and asks cargo where it is.
-fn build() -> Result<PathBuf, String> {
+/// Builds a binary of the daemon's package, and asks cargo where it is.
+fn build(name: &str, arguments: &[&str]) -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace())
-        .args(["build", "--release", "-p", "mqtt-client"])
+        .args(["build", "-p", "mqtt-client", "--bin", name])
+        .args(arguments)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("run cargo: {error}"))?;
     if !output.status.success() {
-        return Err(String::from("mqtt-client does not build"));
+        return Err(format!("{name} does not build"));
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     let mut executables = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        let is_daemon = message["target"]["name"] == "mqtt-client";
-        let path = message["executable"].as_str().filter(|_| is_daemon)?;
+        let is_wanted = message["target"]["name"] == name;
+        let path = message["executable"].as_str().filter(|_| is_wanted)?;
         Some(PathBuf::from(path))
     });
     let last = executables.next_back();
-    last.ok_or_else(|| String::from("cargo names no binary mqtt-client"))
+    last.ok_or_else(|| format!("cargo names no binary {name}"))
 }

@@ -17,6 +17,12 @@ const MIN_KEEP_ALIVE: u16 = 5;
 /// Bytes of a client identifier in MQTT 3.1, at most (MQTT 3.1, 3.1 CONNECT, Client Identifier).
 const MAX_CLIENT_ID_3_1: usize = 23;
 
+/// Whether a row with this `protocol` is one of ours, in any letter case. The others are their handlers' business.
+#[must_use]
+pub fn is_mqtt(protocol: &str) -> bool {
+    protocol.eq_ignore_ascii_case("mqtt")
+}
+
 /// The settings of a row whose protocol is MQTT; where one is wrong, its default, after reporting it.
 ///
 /// `alias` is the row's `device_alias`, empty if it was missing.

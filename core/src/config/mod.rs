@@ -46,6 +46,7 @@ mod unique;
 
 use core::fmt::{self, Debug, Formatter};
 
+pub use device::is_mqtt;
 pub use finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 pub use json::{MAX_DEPTH, Syntax};
 pub use key::{Key, Table};

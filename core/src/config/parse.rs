@@ -6,7 +6,7 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::check::{Check, Fields};
-use super::device::device;
+use super::device::{device, is_mqtt};
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Type};
 use super::json::{Reader, SyntaxError, Token, Value};
 use super::key::{Key, Table};
@@ -299,7 +299,7 @@ impl<'a> DeviceTable<'a> {
         let alias = fields.required(Key::DeviceAlias);
         let owner = alias.and_then(|alias| self.rows.find(alias, self.so_far()));
         // A row without a protocol may well be meant for us; the rest of it is checked too.
-        if protocol.is_some_and(|protocol| !protocol.eq_ignore_ascii_case("mqtt")) {
+        if protocol.is_some_and(|protocol| !is_mqtt(protocol)) {
             // Its other columns are that protocol's business, but which row it is must be clear.
             fields.repeated(&[Key::Protocol, Key::DeviceAlias]);
             match (owner, alias, fields.row.value(Key::DeviceAlias)) {

@@ -48,7 +48,7 @@ pub fn all() -> Vec<Step> {
         },
         Step {
             name: "features",
-            purpose: "nor about the core with no features, with each, and with all",
+            purpose: "nor about the core with no features, with each, and with all, and about the utility",
             run: |verbose| {
                 let core = |more: &[&str]| clippy(&[&["-p", "mqtt-client-core"], more].concat());
                 let commands = [
@@ -56,6 +56,7 @@ pub fn all() -> Vec<Step> {
                     core(&["--no-default-features", "--features", "log"]),
                     core(&["--no-default-features", "--features", "defmt"]),
                     core(&["--all-features"]),
+                    clippy(&["-p", "mqtt-client", "--features", "excel"]),
                 ];
                 run::all(commands, verbose)
             },
@@ -81,7 +82,19 @@ pub fn all() -> Vec<Step> {
                     "--test",
                     "bridge",
                 ];
-                run::all([cargo(&others), cargo(&log)], verbose)
+                let utility = [
+                    "test",
+                    "-p",
+                    "mqtt-client",
+                    "--features",
+                    "excel",
+                    "--bin",
+                    "elseta-mqtt-config",
+                    "--test",
+                    "spreadsheet",
+                    "--no-fail-fast",
+                ];
+                run::all([cargo(&others), cargo(&log), cargo(&utility)], verbose)
             },
         },
         Step {

@@ -1,0 +1,211 @@
+//! What does a LibreOffice workbook say of its cells besides their values? Which are merged, how numbers are shown, and which
+//! texts are the names of errors: calamine does not tell.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+use std::str::FromStr;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use zip::ZipArchive;
+
+use super::{Area, NumberFormat, table};
+
+/// What is said of one sheet.
+#[derive(Debug, Default)]
+pub struct Remarks {
+    pub merged: Vec<Area>,
+    /// Of cells that show something else than their value, by row and column.
+    pub shown: HashMap<(u32, u32), Shown>,
+    /// Nothing is known of what cells show.
+    formats_unknown: bool,
+}
+
+/// What a cell shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    Number(String),
+    /// An error's name.
+    Error(String),
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// The limits of a sheet, so that no repetition goes beyond them.
+const ROWS: u32 = 1_048_576;
+const COLUMNS: u32 = 16_384;
+
+/// The remarks by our tabs' names.
+///
+/// # Errors
+/// The file is not what it pretends to be; in particular, its XML is not well-formed.
+pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let mut content = String::new();
+    archive
+        .by_name("content.xml")?
+        .read_to_string(&mut content)?;
+    let mut reader = Reader::from_str(&content);
+    reader.config_mut().expand_empty_elements = true;
+    let mut all = HashMap::new();
+    let mut open = 0;
+    loop {
+        match reader.read_event()? {
+            Event::Start(start) => {
+                open += 1;
+                let is_table = start.name().as_ref() == "table:table";
+                let name = attribute(&start, "table:name")?.unwrap_or_default();
+                if is_table && table(&name).is_some() {
+                    all.insert(name, read_table(&mut reader)?);
+                    open -= 1;
+                }
+            }
+            // The reader has checked that it is the end of what was opened last.
+            Event::End(_) => open -= 1,
+            Event::Eof if open == 0 => return Ok(all),
+            Event::Eof => return Err("the document has no end".into()),
+            _ => {}
+        }
+    }
+}
+
+fn read_table(reader: &mut Reader<&[u8]>) -> Result<Remarks, Failure> {
+    let mut remarks = Remarks::default();
+    let (mut row, mut rows, mut column) = (0, 1, 0);
+    loop {
+        match reader.read_event()? {
+            Event::Start(start) => match start.name().as_ref() {
+                "table:table-row" => {
+                    rows = number(&start, "table:number-rows-repeated")?.min(ROWS - row);
+                    column = 0;
+                }
+                "table:table-cell" | "table:covered-table-cell" => {
+                    let columns = number(&start, "table:number-columns-repeated")?;
+                    let columns = columns.min(COLUMNS - column);
+                    let down = number(&start, "table:number-rows-spanned")?;
+                    let right = number(&start, "table:number-columns-spanned")?;
+                    if down > 1 || right > 1 {
+                        remarks.merged.push(Area {
+                            first: (row, column),
+                            last: (
+                                row.saturating_add(down - 1).min(ROWS - 1),
+                                column.saturating_add(right - 1).min(COLUMNS - 1),
+                            ),
+                        });
+                    }
+                    if let Some(shown) = shown(reader, &start)? {
+                        for row in row..row + rows {
+                            for column in column..column + columns {
+                                remarks.shown.insert((row, column), shown.clone());
+                            }
+                        }
+                    }
+                    column += columns;
+                }
+                _ => {}
+            },
+            Event::End(end) => match end.name().as_ref() {
+                "table:table-row" => row += rows,
+                "table:table" => return Ok(remarks),
+                _ => {}
+            },
+            Event::Eof => return Err("the table has no end".into()),
+            _ => {}
+        }
+    }
+}
+
+/// Reads a cell to its end; tells what it shows if that is worth knowing.
+fn shown(reader: &mut Reader<&[u8]>, cell: &BytesStart<'_>) -> Result<Option<Shown>, Failure> {
+    let value = attribute(cell, "office:value")?;
+    let is_error = attribute(cell, "calcext:value-type")?.as_deref() == Some("error");
+    let text = text(reader, cell.name().as_ref())?;
+    Ok(match value {
+        _ if is_error => Some(Shown::Error(text)),
+        Some(value) if value != text && !text.is_empty() => Some(Shown::Number(text)),
+        _ => None,
+    })
+}
+
+/// The text of an element up to its end, without that of its annotation.
+fn text(reader: &mut Reader<&[u8]>, name: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    loop {
+        match reader.read_event()? {
+            Event::Text(piece) => text.push_str(&piece.xml10_content()),
+            Event::Start(start) if start.name().as_ref() == "office:annotation" => {
+                reader.read_to_end(start.name())?;
+            }
+            Event::End(end) if end.name().as_ref() == name => return Ok(text),
+            Event::Eof => return Err("the cell has no end".into()),
+            _ => {}
+        }
+    }
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> Result<Option<String>, Failure> {
+    let found = start.try_get_attribute(name)?;
+    Ok(match found {
+        Some(attribute) => Some(quick_xml::escape::unescape(&attribute.value)?.into_owned()),
+        None => None,
+    })
+}
+
+/// A count, which is 1 unless it is given.
+fn number(start: &BytesStart<'_>, name: &str) -> Result<u32, Failure> {
+    match attribute(start, name)? {
+        Some(text) => Ok(u32::from_str(&text)?.max(1)),
+        None => Ok(1),
+    }
+}
+
+impl Remarks {
+    /// For a file of which values and merged cells are known, and no more.
+    pub fn without_formats(merged: Vec<Area>) -> Self {
+        Remarks {
+            merged,
+            formats_unknown: true,
+            ..Remarks::default()
+        }
+    }
+
+    /// How the number in a cell is shown.
+    pub fn format(&self, place: (u32, u32), number: f64) -> NumberFormat {
+        match self.shown.get(&place) {
+            _ if self.formats_unknown => NumberFormat::Unknown,
+            Some(Shown::Number(text)) => format(text, number),
+            Some(Shown::Error(_)) | None => NumberFormat::General,
+        }
+    }
+}
+
+/// The format in which `number` is shown as `text`.
+fn format(text: &str, number: f64) -> NumberFormat {
+    if text.replace(',', ".") == number.to_string() {
+        NumberFormat::General
+    } else if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse() == Ok(number) {
+        NumberFormat::Digits(text.len())
+    } else {
+        NumberFormat::Other(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_is_told_by_what_is_shown() {
+        for (number, shown, expected) in [
+            (1883.0, "1883", NumberFormat::General),
+            (3.1, "3,1", NumberFormat::General),
+            (123.0, "0123", NumberFormat::Digits(4)),
+            (123.5, "0124", NumberFormat::Other(None)),
+            (1.0, "TRUE", NumberFormat::Other(None)),
+            (0.5, "50%", NumberFormat::Other(None)),
+            (100_000.0, "1E+005", NumberFormat::Other(None)),
+        ] {
+            assert_eq!(format(shown, number), expected, "{shown}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Which files appear, with which content, and which stay as they were.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use tempfile::TempDir;
+
+use crate::{Book, run, signal};
+
+#[test]
+fn the_table_has_one_line_per_row_in_the_order_of_the_sheets() {
+    let book = Book::plant()
+        .row("Signals", 3, &signal(&[("signal_alias", "b")]))
+        .row("Signals", 4, &signal(&[("signal_alias", "a")]));
+    let expected = r#"{
+  "devices": [
+    {"name": "Cloud", "device_alias": "cloud", "enable": 1, "protocol": "MQTT", "ip": "broker", "port": 1883, "mqtt_qos": 1, "mqtt_retain": 0, "auth": "none"}
+  ],
+  "signals": [
+    {"signal_name": "Power", "device_alias": "cloud", "signal_alias": "p", "source_device_alias": "INV1", "source_signal_alias": "P", "enable": 1, "log": 0},
+    {"signal_name": "Power", "device_alias": "cloud", "signal_alias": "b", "source_device_alias": "INV1", "source_signal_alias": "P", "enable": 1, "log": 0},
+    {"signal_name": "Power", "device_alias": "cloud", "signal_alias": "a", "source_device_alias": "INV1", "source_signal_alias": "P", "enable": 1, "log": 0}
+  ]
+}
+"#;
+    assert_eq!(book.build().json.unwrap(), expected);
+}
+
+#[test]
+fn build_writes_where_it_is_told_and_check_nowhere() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();
+    let outcome = run(folder.path(), &["check", "plant.xlsx"]);
+    assert_eq!((outcome.code, outcome.json), (0, None));
+    assert_eq!(outcome.stdout, "plant.xlsx: 1 device, 1 signal\n");
+
+    let outcome = run(folder.path(), &["build", "plant.xlsx", "-o", "-"]);
+    assert_eq!((outcome.code, outcome.json), (0, None));
+    let standard = outcome.stdout;
+
+    let outcome = run(folder.path(), &["build", "plant.xlsx"]);
+    assert_eq!(outcome.stdout, "elseta-mqtt.json: 1 device, 1 signal\n");
+    assert_eq!(outcome.json.unwrap(), standard);
+
+    let outcome = run(folder.path(), &["build", "plant.xlsx", "-o", "other.json"]);
+    assert_eq!(outcome.code, 0);
+    let other = fs::read_to_string(folder.path().join("other.json")).unwrap();
+    assert_eq!(other, standard);
+}
+
+#[test]
+fn a_wrong_workbook_leaves_an_older_table_alone() {
+    let folder = TempDir::new().unwrap();
+    let wrong = Book::plant().put("Devices!G2", 3).bytes();
+    fs::write(folder.path().join("plant.xlsx"), wrong).unwrap();
+    fs::write(folder.path().join("elseta-mqtt.json"), "as it was").unwrap();
+    let outcome = run(folder.path(), &["build", "plant.xlsx"]);
+    assert_eq!(outcome.code, 78);
+    assert_eq!(
+        outcome.stderr,
+        [
+            "Devices!G2 mqtt_qos: 3 is not in 0..2",
+            "plant.xlsx: 1 error, nothing written",
+        ]
+    );
+    assert_eq!(outcome.json.unwrap(), "as it was");
+    let left = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 2, "no other file is left behind");
+}
+
+#[test]
+fn a_new_table_is_private_and_one_in_an_older_ones_place_keeps_its_permissions() {
+    let folder = TempDir::new().unwrap();
+    let mode = |name: &str| {
+        let metadata = fs::metadata(folder.path().join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();
+    run(folder.path(), &["build", "plant.xlsx"]);
+    assert_eq!(mode("elseta-mqtt.json"), 0o600, "it may hold passwords");
+
+    fs::write(folder.path().join("old.json"), "").unwrap();
+    let permissions = fs::Permissions::from_mode(0o640);
+    fs::set_permissions(folder.path().join("old.json"), permissions).unwrap();
+    symlink("old.json", folder.path().join("link.json")).unwrap();
+    run(folder.path(), &["build", "plant.xlsx", "-o", "link.json"]);
+    assert_eq!(mode("old.json"), 0o640);
+    let link = fs::symlink_metadata(folder.path().join("link.json")).unwrap();
+    assert!(
+        link.is_symlink(),
+        "the file is replaced, not the link to it"
+    );
+    let text = fs::read_to_string(folder.path().join("old.json")).unwrap();
+    assert!(text.contains("\"cloud\""));
+}
+
+#[test]
+fn a_table_that_cannot_be_written_is_an_error_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();
+    let outcome = run(
+        folder.path(),
+        &["build", "plant.xlsx", "-o", "no/such/folder.json"],
+    );
+    assert_eq!(outcome.code, 73);
+    let [line] = &outcome.stderr[..] else {
+        panic!("{:?}", outcome.stderr);
+    };
+    assert!(
+        line.starts_with("no/such/folder.json: cannot be written: "),
+        "{line}"
+    );
+}
+
+#[test]
+fn workbooks_are_never_overwritten() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();
+    run(folder.path(), &["build", "plant.xlsx"]);
+    for arguments in [
+        &["template", "plant.xlsx"][..],
+        &["export", "elseta-mqtt.json", "-o", "plant.xlsx"],
+    ] {
+        let before = fs::read(folder.path().join("plant.xlsx")).unwrap();
+        let outcome = run(folder.path(), arguments);
+        assert_eq!(outcome.code, 73);
+        assert_eq!(
+            outcome.stderr,
+            ["plant.xlsx: cannot be written: exists already, and workbooks are not overwritten"]
+        );
+        assert_eq!(fs::read(folder.path().join("plant.xlsx")).unwrap(), before);
+    }
+}
+
+#[test]
+fn usage_errors_exit_with_64_and_help_with_0() {
+    let folder = TempDir::new().unwrap();
+    for (arguments, code) in [
+        (&["--help"][..], 0),
+        (&["-V"], 0),
+        (&[], 64),
+        (&["build"], 64),
+        (&["build", "plant.xlsx", "--nonsense"], 64),
+    ] {
+        assert_eq!(run(folder.path(), arguments).code, code, "{arguments:?}");
+    }
+}
