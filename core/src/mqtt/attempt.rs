@@ -16,6 +16,9 @@ const THROWN_OUT_TIMES: u8 = 3;
 /// Closes on CONNECT in a row that make `auto` try the other protocol level.
 const CLOSES_BEFORE_FALLBACK: u8 = 2;
 
+/// So many without a CONNACK in between, and the broker may be waiting for TLS.
+const CLOSES_BEFORE_HINT: u8 = 3;
+
 /// What is known about a broker from connecting to it.
 #[derive(Debug, Clone)]
 pub(super) struct Attempts {
@@ -28,6 +31,8 @@ pub(super) struct Attempts {
     past: Past,
     /// Closes by the broker before any CONNACK, in a row.
     closes_on_connect: u8,
+    /// The same, at any protocol level.
+    unanswered: u8,
     /// Closes by the broker soon after CONNACK, in a row.
     throws_out: u8,
     /// Level changes since the last accepted connection.
@@ -85,6 +90,7 @@ impl Attempts {
             level_accepted: false,
             past,
             closes_on_connect: 0,
+            unanswered: 0,
             throws_out: 0,
             level_changes: 0,
         }
@@ -105,6 +111,7 @@ impl Attempts {
             return Err(Violation::SessionPresentAfterClean);
         }
         self.closes_on_connect = 0;
+        self.unanswered = 0;
         self.level_changes = 0;
         self.level_accepted = true;
         match self.past {
@@ -147,8 +154,10 @@ impl Attempts {
                 Retry::Permanent
             }
             (ClosedBy::Us(Close::ControlTooSmall(_)), _) => Retry::Permanent,
+            (ClosedBy::Us(Close::Violation(Violation::TlsRecord)), _) => Retry::Permanent,
             (ClosedBy::Peer, Reached::Greeting) => {
                 self.closes_on_connect = self.closes_on_connect.saturating_add(1);
+                self.unanswered = self.unanswered.saturating_add(1);
                 if self.closes_on_connect < CLOSES_BEFORE_FALLBACK
                     || !self.may_change_level
                     || self.level_accepted
@@ -174,6 +183,12 @@ impl Attempts {
         }
     }
 
+    /// Whether the close just now, by the broker and without CONNACK, was the one that makes TLS likely. Who has let us in before
+    /// expects none.
+    pub(super) fn suggests_tls(&self) -> bool {
+        self.unanswered == CLOSES_BEFORE_HINT && !self.level_accepted
+    }
+
     /// When to try the other level: at once, but after it too was tried in vain, as `otherwise` says.
     fn change_level(&mut self, otherwise: Retry) -> Retry {
         self.level = match self.level {
@@ -190,5 +205,37 @@ impl Attempts {
         } else {
             otherwise
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed_by_the_broker(attempts: &mut Attempts) -> bool {
+        let _ = attempts.closed(&ClosedBy::Peer, Reached::Greeting);
+        attempts.suggests_tls()
+    }
+
+    #[test]
+    fn the_third_close_without_an_answer_suggests_tls_and_says_so_once() {
+        let mut attempts = Attempts::new(&Device::EMPTY);
+        let hints = [(); 5].map(|()| closed_by_the_broker(&mut attempts));
+        assert_eq!(hints, [false, false, true, false, false]);
+    }
+
+    #[test]
+    fn a_broker_that_has_let_us_in_before_expects_no_tls() {
+        let mut attempts = Attempts::new(&Device::EMPTY);
+        assert!(attempts.accepted(false).is_ok());
+        let hints = [(); 5].map(|()| closed_by_the_broker(&mut attempts));
+        assert_eq!(hints, [false; 5]);
+    }
+
+    #[test]
+    fn a_tls_record_is_permanent() {
+        let mut attempts = Attempts::new(&Device::EMPTY);
+        let close = ClosedBy::Us(Close::Violation(Violation::TlsRecord));
+        assert_eq!(attempts.closed(&close, Reached::Greeting), Retry::Permanent);
     }
 }

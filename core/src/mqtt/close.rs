@@ -37,6 +37,9 @@ impl fmt::Display for Close {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = |millis: u64| millis / SECOND;
         match *self {
+            Close::Violation(Violation::TlsRecord) => {
+                f.write_str("the broker speaks TLS on this port: set auth=tls")
+            }
             Close::Violation(violation) => write!(f, "the broker breaks the protocol: {violation}"),
             Close::Refused(refusal) => refusal.fmt(f),
             Close::NoConnack(waited) => write!(f, "no CONNACK within {} s", seconds(waited)),

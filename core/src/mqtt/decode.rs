@@ -10,6 +10,10 @@ const PUBREC: u8 = 5;
 const PUBCOMP: u8 = 7;
 const PINGRESP: u8 = 13;
 
+/// First byte of the record that carries an alert (RFC 8446, 5.1): a TLS server's answer to a greeting that is none. In MQTT it would
+/// be CONNECT with wrong flags.
+const TLS_ALERT: u8 = 0x15;
+
 /// A packet from the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incoming {
@@ -57,6 +61,7 @@ pub fn decode(input: &[u8], level: Level) -> Result<Option<(Incoming, usize)>, V
     let expected_length = match packet_type {
         CONNACK | PUBACK | PUBREC | PUBCOMP => 2,
         PINGRESP => 0,
+        _ if *first == TLS_ALERT => return Err(Violation::TlsRecord),
         other => return Err(Violation::PacketType(other)),
     };
     // 3.1 calls these bits unused, not reserved.
@@ -193,6 +198,7 @@ mod tests {
             (b"\x30", Violation::PacketType(3)),
             (b"\x00", Violation::PacketType(0)),
             (b"\xf0", Violation::PacketType(15)),
+            (b"\x15", Violation::TlsRecord),
             (
                 b"\x41",
                 Violation::FixedHeaderFlags {

@@ -14,6 +14,8 @@ pub enum Violation {
     SessionPresentInRefusal,
     /// A CONNACK code that the standard does not define.
     ReturnCode(u8),
+    /// It speaks TLS.
+    TlsRecord,
     /// A packet type that a server never sends, or not to a client without subscriptions.
     PacketType(u8),
     /// Reserved bits of a fixed header.
@@ -60,6 +62,7 @@ impl fmt::Display for Violation {
                 f.write_str("a refusal says that a session is present [MQTT-3.2.2-4]")
             }
             ReturnCode(code) => write!(f, "CONNACK return code {code} is reserved (MQTT 3.2.2.3)"),
+            TlsRecord => f.write_str("a TLS record"),
             PacketType(packet_type) => {
                 write!(
                     f,

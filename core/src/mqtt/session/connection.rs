@@ -1,7 +1,8 @@
 //! What a session says and hears on one connection.
 
 use super::{Phase, Session, connect};
-use crate::log::{Shown, Text, debug, info, trace, warning};
+use crate::config::Auth;
+use crate::log::{Shown, Text, debug, error, info, trace, warning};
 use crate::mqtt::QoS;
 use crate::mqtt::attempt::{Reached, Welcome};
 use crate::mqtt::close::Close;
@@ -55,6 +56,15 @@ impl Session<'_> {
         };
         let level = self.state.attempts.level();
         let retry = self.state.attempts.closed(by, reached);
+        if (by, reached) == (&ClosedBy::Peer, Reached::Greeting)
+            && self.state.attempts.suggests_tls()
+            && !matches!(self.device.auth, Auth::Tls(_))
+        {
+            error!(
+                "{}: the broker closes every connection at CONNECT without an answer: if it expects TLS on port {}, set auth=tls",
+                self.device.alias, self.device.port
+            );
+        }
         if self.state.attempts.level() != level {
             info!(
                 "{}: trying MQTT {} next",
