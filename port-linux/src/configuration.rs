@@ -3,12 +3,18 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+#[cfg(feature = "tls")]
+use std::time::UNIX_EPOCH;
 
 use mqtt_client_core::config::{self, Config, Device, Severity, Signal};
 
+use crate::net::Transport;
+#[cfg(feature = "tls")]
+use crate::tls::Identity;
+
 /// What this build can do with a device.
 const ABILITIES: config::Abilities = config::Abilities {
-    tls: false,
+    tls: cfg!(feature = "tls"),
     mqtt5: false,
 };
 
@@ -73,6 +79,54 @@ impl<'t> Tables<'t> {
         )
         .map_err(|_| Unusable)
     }
+}
+
+/// What carries the bytes of each enabled device, in order: its TLS files are read and checked here. What is wrong with them
+/// is reported as in [`Tables::parse`].
+///
+/// # Errors
+/// There was an error.
+pub fn transports(path: &Path, config: &Config<'_>) -> Result<Vec<Transport>, Unusable> {
+    // All of them, so that every error is reported.
+    let transports = enabled(config)
+        .map(|device| transport(path, device))
+        .collect::<Vec<_>>();
+    transports.into_iter().collect()
+}
+
+#[cfg(feature = "tls")]
+fn transport(path: &Path, device: &Device<'_>) -> Result<Transport, Unusable> {
+    use config::{Auth, KeyName, Place, Table};
+
+    let Auth::Tls(tls) = &device.auth else {
+        return Ok(Transport::Tcp);
+    };
+    // A clock before 1970 is as wrong as one that begins there.
+    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+    let file = path.display();
+    let identity = Identity::load(device, tls, now, &mut |severity, key, problem| {
+        let place = Place::Cell {
+            table: Table::Devices,
+            row: device.row,
+            key: KeyName::Known(key),
+        };
+        match severity {
+            Severity::Error => complain(format_args!("{file}: {place}: {problem}")),
+            Severity::Warning => log::warn!("{file}: {place}: {problem}"),
+        }
+    });
+    identity.map(Transport::Tls).ok_or(Unusable)
+}
+
+/// Without TLS built in, the core has refused every device that asks for it.
+#[cfg(not(feature = "tls"))]
+fn transport(_: &Path, _: &Device<'_>) -> Result<Transport, Unusable> {
+    Ok(Transport::Tcp)
+}
+
+/// The devices that have a broker, in order.
+pub fn enabled<'c, 'a>(config: &'c Config<'a>) -> impl Iterator<Item = &'c Device<'a>> {
+    config.devices.iter().filter(|device| device.enable)
 }
 
 /// One line on standard error, at every debug level. Nobody is left to be told if that fails.

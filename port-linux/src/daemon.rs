@@ -16,12 +16,12 @@ use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
 use mqtt_client_core::time::{Instant, SECOND};
 
 use crate::args::Options;
-use crate::configuration::{self, Tables, Unusable, complain};
+use crate::configuration::{self, Tables, Unusable, complain, enabled};
 use crate::machine_id::machine_id;
 use crate::net::{Stack, Transport};
 use crate::poller::{Events, Poller};
 use crate::reload::{
-    BrokerBuffers, Carried, CarriedBroker, FeedBuffers, Plan, SuspendedBroker, enabled, queue_again,
+    BrokerBuffers, Carried, CarriedBroker, FeedBuffers, Plan, SuspendedBroker, queue_again,
 };
 use crate::show::Show;
 use crate::signals::Signals;
@@ -72,7 +72,7 @@ enum Ended<P> {
 /// How a broker begins.
 enum Start {
     /// With these samples of its device's earlier settings.
-    New(Vec<(u32, Vec<u8>)>),
+    New(Transport, Vec<(u32, Vec<u8>)>),
     Resume(SuspendedBroker),
 }
 
@@ -96,7 +96,7 @@ impl<'o> Daemon<'o> {
         let Ok(mut text) = configuration::read(self.path) else {
             return ExitCode::from(EX_CONFIG);
         };
-        let mut carried = Carried::default();
+        let mut carried = None;
         loop {
             let mut tables = Tables::for_text(&text);
             let config = match tables.parse(self.path, &text) {
@@ -110,9 +110,19 @@ impl<'o> Daemon<'o> {
                 ));
                 return ExitCode::SUCCESS;
             }
-            match self.serve_one(&config, &mut carried) {
+            let start = match carried {
+                Some(carried) => carried,
+                None => match configuration::transports(self.path, &config) {
+                    Ok(transports) => Carried::nothing(transports),
+                    Err(Unusable) => return ExitCode::from(EX_CONFIG),
+                },
+            };
+            match self.serve_one(&config, start) {
                 Ended::Stopped => return ExitCode::SUCCESS,
-                Ended::Reloaded(new_text, _) => text = new_text,
+                Ended::Reloaded(new_text, next) => {
+                    text = new_text;
+                    carried = Some(next);
+                }
                 Ended::Failed(error) => {
                     complain(format_args!("mqtt-client: {error}"));
                     return ExitCode::from(EX_OSERR);
@@ -122,14 +132,14 @@ impl<'o> Daemon<'o> {
     }
 
     /// One configuration's life.
-    fn serve_one(&mut self, config: &Config<'_>, carried: &mut Carried) -> Ended<()> {
+    fn serve_one(&mut self, config: &Config<'_>, carried: Carried) -> Ended<Carried> {
         let Carried {
             feed,
             brokers,
             last,
             numbers,
             left,
-        } = std::mem::take(carried);
+        } = carried;
         let signals = config.signals.len();
         let mut slots = vec![0; Index::slots_for(signals)];
         let mut last = if last.is_empty() {
@@ -143,12 +153,14 @@ impl<'o> Daemon<'o> {
         };
         let mut starts = Vec::new();
         let mut buffers = Vec::new();
-        let mut brokers = brokers.into_iter();
-        for device in enabled(config) {
-            let (start, memory) = match brokers.next().unwrap_or_default() {
-                CarriedBroker::Nothing => (Start::New(Vec::new()), BrokerBuffers::new(device)),
-                CarriedBroker::Samples(samples) => {
-                    (Start::New(samples), BrokerBuffers::new(device))
+        for (device, carried) in enabled(config).zip(brokers) {
+            let (start, memory) = match carried {
+                CarriedBroker::New(transport) => (
+                    Start::New(transport, Vec::new()),
+                    BrokerBuffers::new(device),
+                ),
+                CarriedBroker::Samples(transport, samples) => {
+                    (Start::New(transport, samples), BrokerBuffers::new(device))
                 }
                 CarriedBroker::Whole(memory, suspended) => (Start::Resume(suspended), memory),
             };
@@ -201,8 +213,8 @@ impl<'o> Daemon<'o> {
             .map(|broker| Box::new(broker.suspend()))
             .collect::<Vec<_>>();
         let feed = suspended_feed.map(|suspended| (feed_buffers, suspended));
-        *carried = plan.carry(feed, buffers.into_iter().zip(suspended).collect(), &last);
-        Ended::Reloaded(text, ())
+        let carried = plan.carry(feed, buffers.into_iter().zip(suspended).collect(), &last);
+        Ended::Reloaded(text, carried)
     }
 
     fn redis_stack(&self, config: &Config<'_>) -> Stack {
@@ -229,8 +241,8 @@ impl<'o> Daemon<'o> {
                 broker.session_mut().outbox_mut().renumber(renumber);
                 Some(broker)
             }
-            Start::New(samples) => {
-                let stack = Stack::new(self.poller.clone(), self.next_key, Transport::Tcp);
+            Start::New(transport, samples) => {
+                let stack = Stack::new(self.poller.clone(), self.next_key, transport);
                 self.next_key += 1;
                 let mut broker = Broker::new(config, number, self.digits, storage, stack)?;
                 queue_again(&mut broker, &samples, numbers);
@@ -290,7 +302,8 @@ impl<'o> Daemon<'o> {
         let plan = text.as_ref().and_then(|text| {
             let mut tables = Tables::for_text(text);
             let new = tables.parse(self.path, text).ok()?;
-            Some(Plan::new(config, &new, brokers))
+            let transports = configuration::transports(self.path, &new).ok()?;
+            Some(Plan::new(config, &new, transports, brokers))
         });
         match plan {
             Some(_) => log::info!("{}: read again", self.path.display()),

@@ -7,7 +7,8 @@
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
 //! | [`reload`] | what goes on when the configuration changes? |
 //! | [`net`], [`poller`] | how are peers reached without ever waiting, and what does the one wait wait for? |
-//! | [`logger`], [`show`], [`summary`] | what does a person see? |
+//! | [`tls`] | who are we to a broker, whom do we trust, and what goes wrong? |
+//! | [`logger`], [`show`], [`summary`], [`date`] | what does a person see? |
 //! | [`signals`], [`machine_id`] | what comes from the system? |
 
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@
 mod args;
 mod configuration;
 mod daemon;
+mod date;
 mod logger;
 mod machine_id;
 mod net;
@@ -25,6 +27,8 @@ mod signals;
 mod summary;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -42,11 +46,7 @@ const EX_CONFIG: u8 = 78;
 fn main() -> ExitCode {
     match Command::from_env() {
         Ok(Command::Help) => print(args::HELP),
-        Ok(Command::Version) => print(concat!(
-            "mqtt-client ",
-            env!("CARGO_PKG_VERSION"),
-            "\nMQTT 3.1, 3.1.1; built without TLS, without MQTT 5\n"
-        )),
+        Ok(Command::Version) => print(&version()),
         Ok(Command::Check { config }) => check(&config),
         Ok(Command::Run(options)) => daemon::run(&options),
         Err(error) => {
@@ -54,6 +54,17 @@ fn main() -> ExitCode {
             ExitCode::from(EX_USAGE)
         }
     }
+}
+
+/// Text of `--version`.
+fn version() -> String {
+    let tls = if cfg!(feature = "tls") {
+        "with TLS 1.2, 1.3"
+    } else {
+        "without TLS"
+    };
+    let number = env!("CARGO_PKG_VERSION");
+    format!("mqtt-client {number}\nMQTT 3.1, 3.1.1; built {tls}, without MQTT 5\n")
 }
 
 fn print(text: &str) -> ExitCode {
@@ -73,7 +84,12 @@ fn check(path: &Path) -> ExitCode {
         Ok(text) => text,
         Err(Unusable) => return ExitCode::from(EX_CONFIG),
     };
-    match Tables::for_text(&text).parse(path, &text) {
+    let mut tables = Tables::for_text(&text);
+    let config = tables.parse(path, &text).and_then(|config| {
+        configuration::transports(path, &config)?;
+        Ok(config)
+    });
+    match config {
         Ok(config) => {
             summary::print(&config);
             ExitCode::SUCCESS

@@ -10,7 +10,8 @@ use mqtt_client_core::outbox::{self, Message};
 use mqtt_client_core::redis;
 use mqtt_client_core::routes::LastSample;
 
-use crate::net::Stack;
+use crate::configuration::enabled;
+use crate::net::{Stack, Transport};
 
 /// `buffer_size` where the configuration does not say: 1 MiB.
 const DEFAULT_BUFFER: usize = 1024 * 1024;
@@ -43,7 +44,6 @@ pub struct BrokerBuffers {
 }
 
 /// What the next bridge takes over from the last.
-#[derive(Default)]
 pub struct Carried {
     pub feed: Option<(FeedBuffers, SuspendedFeed)>,
     /// One for each enabled device of the new configuration.
@@ -56,21 +56,19 @@ pub struct Carried {
     pub left: Vec<String>,
 }
 
-/// What there is already for an enabled device of the new configuration.
-#[derive(Default)]
+/// What there is already for an enabled device of the new configuration, and what carries its bytes.
 pub enum CarriedBroker {
-    #[default]
-    Nothing,
+    New(Transport),
     /// The device has not changed.
     Whole(BrokerBuffers, SuspendedBroker),
     /// It has changed: these samples, with their old signal numbers, have not been confirmed.
-    Samples(Vec<(u32, Vec<u8>)>),
+    Samples(Transport, Vec<(u32, Vec<u8>)>),
 }
 
 /// How a new configuration follows from the old one.
 pub struct Plan {
     same_redis: bool,
-    devices: Vec<Origin>,
+    devices: Vec<(Origin, Transport)>,
     numbers: Vec<Option<u32>>,
     /// Old numbers of signals that are the same in every respect.
     unchanged: Vec<bool>,
@@ -83,6 +81,19 @@ enum Origin {
     New,
     Same(usize),
     Changed { samples: Vec<(u32, Vec<u8>)> },
+}
+
+impl Carried {
+    /// What a start has, with the transports of the enabled devices.
+    pub fn nothing(transports: Vec<Transport>) -> Self {
+        Carried {
+            feed: None,
+            brokers: transports.into_iter().map(CarriedBroker::New).collect(),
+            last: Vec::new(),
+            numbers: Vec::new(),
+            left: Vec::new(),
+        }
+    }
 }
 
 impl FeedBuffers {
@@ -127,17 +138,26 @@ impl BrokerBuffers {
 }
 
 impl Plan {
-    /// Compares the configurations. The brokers are those of `old`.
-    pub fn new(old: &Config<'_>, new: &Config<'_>, brokers: &[Broker<'_, Stack>]) -> Plan {
-        let devices = enabled(new)
-            .map(|device| Origin::of(device, brokers))
+    /// Compares the configurations. The brokers are those of `old`, the transports those of `new`'s enabled devices.
+    pub fn new(
+        old: &Config<'_>,
+        new: &Config<'_>,
+        transports: Vec<Transport>,
+        brokers: &[Broker<'_, Stack>],
+    ) -> Plan {
+        let devices = (enabled(new).zip(transports))
+            .map(|(device, transport)| (Origin::of(device, &transport, brokers), transport))
+            .collect::<Vec<_>>();
+        let mut origins = devices.iter();
+        let same_devices = (new.devices.iter())
+            .map(|device| device.enable && matches!(origins.next(), Some((Origin::Same(_), _))))
             .collect::<Vec<_>>();
         let numbers = numbers(old, new);
         let unchanged = (old.signals.iter().zip(&numbers))
             .map(|(signal, number)| {
                 number
                     .and_then(|number| new.signals.get(number as usize))
-                    .is_some_and(|new_signal| is_unchanged(old, signal, new, new_signal))
+                    .is_some_and(|new_signal| is_unchanged(signal, new_signal, &same_devices))
             })
             .collect();
         let left = (old.signals.iter().zip(&numbers))
@@ -162,7 +182,7 @@ impl Plan {
     pub fn keeps(&self, broker: usize) -> bool {
         self.devices
             .iter()
-            .any(|origin| matches!(origin, Origin::Same(old) if *old == broker))
+            .any(|(origin, _)| matches!(origin, Origin::Same(old) if *old == broker))
     }
 
     /// Picks what goes on out of what the old bridge left.
@@ -182,12 +202,12 @@ impl Plan {
         }
         let mut brokers = brokers.into_iter().map(Some).collect::<Vec<_>>();
         let brokers = (self.devices.into_iter())
-            .map(|origin| match origin {
-                Origin::New => CarriedBroker::Nothing,
-                Origin::Changed { samples } => CarriedBroker::Samples(samples),
+            .map(|(origin, transport)| match origin {
+                Origin::New => CarriedBroker::New(transport),
+                Origin::Changed { samples } => CarriedBroker::Samples(transport, samples),
                 Origin::Same(old) => match brokers.get_mut(old).and_then(Option::take) {
                     Some((buffers, suspended)) => CarriedBroker::Whole(buffers, suspended),
-                    None => CarriedBroker::Nothing,
+                    None => CarriedBroker::New(transport),
                 },
             })
             .collect();
@@ -202,7 +222,7 @@ impl Plan {
 }
 
 impl Origin {
-    fn of(device: &Device<'_>, brokers: &[Broker<'_, Stack>]) -> Self {
+    fn of(device: &Device<'_>, transport: &Transport, brokers: &[Broker<'_, Stack>]) -> Self {
         let Some((number, broker)) = brokers
             .iter()
             .enumerate()
@@ -210,7 +230,12 @@ impl Origin {
         else {
             return Origin::New;
         };
-        if broker.device() == device {
+        // The row's place in its file does not count.
+        let at_same_place = Device {
+            row: broker.device().row,
+            ..*device
+        };
+        if *broker.device() == at_same_place && broker.net().transport() == transport {
             return Origin::Same(number);
         }
         let mut samples = Vec::new();
@@ -220,11 +245,6 @@ impl Origin {
             .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
         Origin::Changed { samples }
     }
-}
-
-/// The devices that have a broker, in order.
-pub fn enabled<'c, 'a>(config: &'c Config<'a>) -> impl Iterator<Item = &'c Device<'a>> {
-    config.devices.iter().filter(|device| device.enable)
 }
 
 /// Queues samples of a device's earlier settings for its new ones.
@@ -301,18 +321,12 @@ fn is_subscribed(config: &Config<'_>, signal: &Signal<'_>) -> bool {
             .is_some_and(|device| device.enable)
 }
 
-/// Whether a sample of this signal goes the same way as before.
-fn is_unchanged(
-    old: &Config<'_>,
-    old_signal: &Signal<'_>,
-    new: &Config<'_>,
-    new_signal: &Signal<'_>,
-) -> bool {
+/// Whether a sample of this signal goes the same way as before. `same_devices` has an entry for each new device.
+fn is_unchanged(old: &Signal<'_>, new: &Signal<'_>, same_devices: &[bool]) -> bool {
     // The row's place in its file does not count.
     let at_same_place = Signal {
-        device: old_signal.device,
-        ..*new_signal
+        device: old.device,
+        ..*new
     };
-    let old_device = old.devices.get(usize::from(old_signal.device));
-    *old_signal == at_same_place && old_device == new.devices.get(usize::from(new_signal.device))
+    *old == at_same_place && same_devices.get(usize::from(new.device)) == Some(&true)
 }

@@ -40,6 +40,7 @@ pub(super) fn device<'a>(
     let host = fields.host(Key::Ip);
     fields.require(Key::Ip, None);
     let device = Device {
+        row: fields.number,
         name: name.unwrap_or_default(),
         alias,
         enable: fields.boolean(Key::Enable, default.enable),

@@ -113,6 +113,8 @@ pub enum Endpoint<'a> {
 /// One MQTT broker: a row of the Devices tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Device<'a> {
+    /// Its row in the Devices tab, counted from 0: findings of a port name it.
+    pub row: usize,
     pub name: &'a str,
     /// `device_alias`: letters, digits, `-` and `_`; unique in the file.
     pub alias: &'a str,
@@ -141,6 +143,7 @@ pub struct Device<'a> {
 impl Device<'_> {
     /// The defaults of all columns that have one, and empty strings for the others: fills storage until a row takes its place.
     pub const EMPTY: Device<'static> = Device {
+        row: 0,
         name: "",
         alias: "",
         enable: false,

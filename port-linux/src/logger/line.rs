@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::date::civil_date;
+
 /// Bytes of a line, its newline included. Well below `PIPE_BUF` (4096), up to which a write to a pipe is never
 /// torn; and it holds a longest channel, a longest topic and a longest message together.
 const CAPACITY: usize = 1024;
@@ -82,21 +84,6 @@ impl fmt::Write for Line {
         }
         Ok(())
     }
-}
-
-/// Year, month and day of a day counted from 1 January 1970.
-fn civil_date(days: u64) -> (u64, u64, u64) {
-    // Counted from 1 March of the year 0, a leap day is the last of its year, and 400 years are 146,097 days.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // From March on the months have 31, 30, 31, 30, 31 days, over and over: 153 days in five months.
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

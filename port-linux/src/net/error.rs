@@ -5,6 +5,9 @@ use std::{fmt, io};
 use embedded_nal::{TcpError, TcpErrorKind};
 use mqtt_client_core::net::NetworkError;
 
+#[cfg(feature = "tls")]
+use crate::tls::Fault;
+
 /// What ended a connection or kept it from being made. To name the link is the caller's part.
 #[derive(Debug)]
 pub enum Error {
@@ -14,6 +17,9 @@ pub enum Error {
     Io(io::Error),
     /// The name has no address, or none can be found out now.
     Unresolved(io::Error),
+    /// What TLS does not allow.
+    #[cfg(feature = "tls")]
+    Tls(Fault),
 }
 
 impl From<io::Error> for Error {
@@ -35,13 +41,20 @@ impl fmt::Display for Error {
                     .unwrap_or(&reason);
                 write!(f, "name does not resolve: {reason}")
             }
+            #[cfg(feature = "tls")]
+            Error::Tls(fault) => fault.fmt(f),
         }
     }
 }
 
 impl std::error::Error for Error {}
 
-impl NetworkError for Error {}
+impl NetworkError for Error {
+    #[cfg(feature = "tls")]
+    fn is_permanent(&self) -> bool {
+        matches!(self, Error::Tls(fault) if fault.is_permanent())
+    }
+}
 
 impl TcpError for Error {
     /// `PipeClosed` where the peer has ended the connection, in good order or by a reset.
@@ -53,6 +66,9 @@ impl TcpError for Error {
                 TcpErrorKind::PipeClosed
             }
             Error::Io(_) | Error::Unresolved(_) => TcpErrorKind::Other,
+            // An alert is more than a closed connection: it says why.
+            #[cfg(feature = "tls")]
+            Error::Tls(_) => TcpErrorKind::Other,
         }
     }
 }

@@ -6,6 +6,8 @@
 //! - [`resolver`]: names to addresses, in a thread that ends with the answer;
 //! - [`error`]: what went wrong, in words.
 //!
+//! TLS, on top of a stream, is in [`crate::tls`].
+//!
 //! The event loop waits on the process's one poller and hands every event to every stack's [`Stack::ready`]; then
 //! it drives each link until that would wait. A finished look-up wakes the loop by `Poller::notify`, without an
 //! event.
@@ -17,3 +19,5 @@ mod stream;
 
 pub use error::Error;
 pub use stack::{Stack, Transport};
+#[cfg(feature = "tls")]
+pub use stream::Stream;

@@ -15,6 +15,8 @@ use super::Error;
 use super::resolver::Resolver;
 use super::stream::{Progress, Readiness, Stream};
 use crate::poller::{Event, Poller};
+#[cfg(feature = "tls")]
+use crate::tls::{Fault, Handshakes, Identity, Session};
 
 /// What carries a link's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,14 @@ pub enum Transport {
     /// A Unix socket at this path. The address given to `connect` is not used then, and every name has the loopback
     /// address, at once.
     Unix(PathBuf),
+    /// TCP, and TLS on it.
+    #[cfg(feature = "tls")]
+    Tls(Identity),
 }
+
+/// So many connections in a row that the peer closed at our greeting, and it does not speak TLS.
+#[cfg(feature = "tls")]
+const SILENT_BEFORE_BLAME: u32 = 2;
 
 /// The network of one link: Redis, or one broker. It holds one connection at a time.
 pub struct Stack {
@@ -33,18 +42,23 @@ pub struct Stack {
     resolver: Resolver,
     /// Of the connection, while there is one.
     readiness: Weak<Readiness>,
+    #[cfg(feature = "tls")]
+    handshakes: Handshakes,
+    /// Connections in a row that the peer closed without having sent a byte.
+    #[cfg(feature = "tls")]
+    silent: u32,
 }
 
 /// A connection, or what may become one.
-///
-/// What comes between the bytes and the peer, TLS, is one more state, with a [`Stream`] inside: it reads and writes
-/// that by `std::io`.
 #[derive(Debug)]
 pub enum Socket {
     /// Not connected. There is no descriptor yet: the address decides of which family it is.
     Idle,
     Connecting(Stream),
     Connected(Stream),
+    /// With TLS on the stream: its handshake, and what comes after it.
+    #[cfg(feature = "tls")]
+    Secured(Box<Session>),
 }
 
 impl Stack {
@@ -56,7 +70,16 @@ impl Stack {
             key,
             transport,
             readiness: Weak::new(),
+            #[cfg(feature = "tls")]
+            handshakes: Handshakes::default(),
+            #[cfg(feature = "tls")]
+            silent: 0,
         }
+    }
+
+    /// What carries the link's bytes.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// Takes an event of the poller; those of other links pass by.
@@ -76,6 +99,57 @@ impl Stack {
         self.readiness = Rc::downgrade(stream.readiness());
         Ok((stream, progress))
     }
+
+    /// The stream is connected.
+    fn established(&mut self, socket: &mut Socket, stream: Stream) -> nb::Result<(), Error> {
+        #[cfg(feature = "tls")]
+        if let Transport::Tls(identity) = &self.transport {
+            let session = Session::new(identity, stream).map_err(Error::Tls)?;
+            return self.secure(socket, Box::new(session));
+        }
+        *socket = Socket::Connected(stream);
+        Ok(())
+    }
+
+    /// Goes on with the handshake.
+    #[cfg(feature = "tls")]
+    fn secure(&mut self, socket: &mut Socket, mut session: Box<Session>) -> nb::Result<(), Error> {
+        match session.handshake() {
+            Ok(()) => {
+                self.silent = 0;
+                if let Transport::Tls(identity) = &self.transport {
+                    let handshake = session.describe(&mut self.handshakes);
+                    log::info!("{}: {handshake}", identity.device());
+                }
+                *socket = Socket::Secured(session);
+                Ok(())
+            }
+            Err(nb::Error::WouldBlock) => {
+                *socket = Socket::Secured(session);
+                Err(nb::Error::WouldBlock)
+            }
+            Err(nb::Error::Other(error)) => {
+                let silent = !session.has_heard() && is_hang_up(&error);
+                self.silent = if silent { self.silent + 1 } else { 0 };
+                Err(nb::Error::Other(if self.silent >= SILENT_BEFORE_BLAME {
+                    Error::Tls(Fault::Silent)
+                } else {
+                    error
+                }))
+            }
+        }
+    }
+}
+
+/// Whether the peer has closed the connection, in good order or not.
+#[cfg(feature = "tls")]
+fn is_hang_up(error: &Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    match error {
+        Error::Tls(Fault::Cut) => true,
+        Error::Io(error) => matches!(error.kind(), BrokenPipe | ConnectionReset),
+        _ => false,
+    }
 }
 
 impl TcpClientStack for Stack {
@@ -86,11 +160,13 @@ impl TcpClientStack for Stack {
         Ok(Socket::Idle)
     }
 
-    /// Begins to connect, or tells how far that has come. There is no time limit but the system's (minutes): the
+    /// Begins to connect, or tells how far that has come, the TLS handshake included. There is no time limit but the system's (minutes): the
     /// caller gives up by closing the socket. After an error the socket can be used for another attempt.
     fn connect(&mut self, socket: &mut Socket, remote: SocketAddr) -> nb::Result<(), Error> {
         let address = match &self.transport {
             Transport::Tcp => remote.into(),
+            #[cfg(feature = "tls")]
+            Transport::Tls(_) => remote.into(),
             Transport::Unix(path) => SocketAddrUnix::new(path).map_err(io_error)?.into(),
         };
         let (stream, progress) = match mem::replace(socket, Socket::Idle) {
@@ -100,12 +176,11 @@ impl TcpClientStack for Stack {
                 (stream, progress)
             }
             Socket::Connected(stream) => (stream, Progress::Connected),
+            #[cfg(feature = "tls")]
+            Socket::Secured(session) => return self.secure(socket, session),
         };
         match progress {
-            Progress::Connected => {
-                *socket = Socket::Connected(stream);
-                Ok(())
-            }
+            Progress::Connected => self.established(socket, stream),
             Progress::Pending => {
                 *socket = Socket::Connecting(stream);
                 Err(nb::Error::WouldBlock)
@@ -114,25 +189,38 @@ impl TcpClientStack for Stack {
     }
 
     fn send(&mut self, socket: &mut Socket, buffer: &[u8]) -> nb::Result<usize, Error> {
-        socket.connected()?.write(buffer).map_err(io_error)
+        match socket {
+            Socket::Connected(stream) => stream.write(buffer).map_err(io_error),
+            #[cfg(feature = "tls")]
+            Socket::Secured(session) => session.send(buffer),
+            Socket::Idle | Socket::Connecting(_) => Err(not_connected()),
+        }
     }
 
     /// The peer's end of the connection is [`Error::Closed`]; `Ok(0)` is for an empty buffer only.
     fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> nb::Result<usize, Error> {
-        let stream = socket.connected()?;
         if buffer.is_empty() {
             return Ok(0);
         }
-        match stream.read(buffer) {
-            Ok(0) => Err(Error::Closed.into()),
-            Ok(length) => Ok(length),
-            Err(error) => Err(io_error(error)),
+        match socket {
+            Socket::Connected(stream) => match stream.read(buffer) {
+                Ok(0) => Err(Error::Closed.into()),
+                Ok(length) => Ok(length),
+                Err(error) => Err(io_error(error)),
+            },
+            #[cfg(feature = "tls")]
+            Socket::Secured(session) => session.receive(buffer),
+            Socket::Idle | Socket::Connecting(_) => Err(not_connected()),
         }
     }
 
-    /// To drop the socket does the same.
+    /// To drop the socket does the same, only that a TLS peer is not told.
     fn close(&mut self, socket: Socket) -> Result<(), Error> {
-        drop(socket);
+        match socket {
+            #[cfg(feature = "tls")]
+            Socket::Secured(session) => session.close(),
+            socket => drop(socket),
+        }
         Ok(())
     }
 }
@@ -144,8 +232,8 @@ impl Dns for Stack {
     /// each answer.
     fn get_host_by_name(&mut self, name: &str, family: AddrType) -> nb::Result<IpAddr, Error> {
         match self.transport {
-            Transport::Tcp => self.resolver.address(name, &family, Instant::now()),
             Transport::Unix(_) => Ok(Ipv4Addr::LOCALHOST.into()),
+            _ => self.resolver.address(name, &family, Instant::now()),
         }
     }
 
@@ -155,15 +243,8 @@ impl Dns for Stack {
     }
 }
 
-impl Socket {
-    fn connected(&mut self) -> Result<&mut Stream, Error> {
-        match self {
-            Socket::Connected(stream) => Ok(stream),
-            Socket::Idle | Socket::Connecting(_) => {
-                Err(Error::Io(io::ErrorKind::NotConnected.into()))
-            }
-        }
-    }
+fn not_connected() -> nb::Error<Error> {
+    Error::Io(io::ErrorKind::NotConnected.into()).into()
 }
 
 fn io_error(error: impl Into<io::Error>) -> nb::Error<Error> {

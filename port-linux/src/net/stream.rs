@@ -98,6 +98,13 @@ impl Stream {
         &self.descriptor
     }
 
+    /// The next read asks the socket, whatever the events have said so far: what a peer sent before it closed may be here already,
+    /// and its event still on the way.
+    #[cfg(feature = "tls")]
+    pub fn look_for_input(&self) {
+        self.readiness.readable.set(true);
+    }
+
     /// How far the connection has come since [`Stream::open`]; without a system call, if no event has told.
     ///
     /// `address` is the same as before. (The kernel remembers its own, and looks at this one's form only.)

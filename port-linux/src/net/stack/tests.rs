@@ -15,6 +15,9 @@ use super::*;
 use crate::poller::Events;
 use crate::testing::{LIMIT, Random, alone};
 
+#[cfg(feature = "tls")]
+mod tls;
+
 const KEY: u32 = 3;
 
 /// One link and the event loop around it.
@@ -104,6 +107,8 @@ impl Link {
         match &self.socket {
             Socket::Idle => panic!("the socket has no descriptor"),
             Socket::Connecting(stream) | Socket::Connected(stream) => stream.descriptor(),
+            #[cfg(feature = "tls")]
+            Socket::Secured(session) => session.stream().descriptor(),
         }
     }
 }

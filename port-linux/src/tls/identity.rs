@@ -1,0 +1,341 @@
+//! Whom does a device trust, and as whom does it speak? Its three files, checked, and made into what rustls needs.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use mqtt_client_core::config::{Device, Key, Severity, Tls};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::ring::{default_provider, sign::any_supported_type};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
+use rustls::{CipherSuite, ClientConfig, RootCertStore};
+
+use super::certificate::Certificate;
+use super::chain_only::ChainOnly;
+use super::pem::{self, Contents};
+use crate::date::{Day, SECONDS_PER_DAY};
+
+/// A certificate is warned about when it ends within so many days.
+const WARN_DAYS: u64 = 30;
+
+/// TLS 1.3 tickets that are kept for resuming sessions; a broker sends two per connection, usually. rustls counts in eights.
+const TICKETS: usize = 8;
+
+/// Takes what is wrong with a device's settings: which one, and why.
+pub type Report<'r> = dyn FnMut(Severity, Key, fmt::Arguments<'_>) + 'r;
+
+/// What a device's connections are made with. Clones share the sessions that can be resumed.
+///
+/// Two of them are equal if they trust the same CAs and show the same certificates: a key belongs to its certificate, so
+/// there is no other difference that renewed files can make.
+#[derive(Clone)]
+pub struct Identity {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) server_name: ServerName<'static>,
+    device: Arc<str>,
+    roots: Arc<RootCertStore>,
+    chain: Arc<[CertificateDer<'static>]>,
+}
+
+impl Identity {
+    /// Reads the files of `device`. `now` in seconds since 1970 is for warnings only: the clock may yet be set.
+    ///
+    /// Everything that is wrong with them is reported; `None` if one of that was an error.
+    pub fn load(
+        device: &Device<'_>,
+        tls: &Tls<'_>,
+        now: u64,
+        report: &mut Report<'_>,
+    ) -> Option<Self> {
+        let server_name = ServerName::try_from(device.host.to_owned());
+        if server_name.is_err() {
+            let words = format_args!(
+                "\"{}\" is no name that a certificate can be for",
+                device.host
+            );
+            report(Severity::Error, Key::Ip, words);
+        }
+        let ca = read(tls.ca_certificate, Key::CaCertificate, report);
+        let roots = ca.and_then(|file| roots(tls.ca_certificate, &file, now, report));
+        let certificates = read(tls.client_certificate, Key::ClientCertificate, report)
+            .and_then(|file| client_certificates(tls.client_certificate, file, report));
+        let key_file = read(tls.client_key, Key::ClientKey, report);
+        let keys = key_file.and_then(|file| signing_keys(tls.client_key, &file, report));
+        let certified = certified(tls, &certificates?, &keys?, now, report)?;
+
+        let roots = Arc::new(roots?);
+        let chain = certified.cert.as_slice().into();
+        let config = client_config(roots.clone(), certified, tls.verify_hostname)
+            .map_err(|error| report(Severity::Error, Key::CaCertificate, format_args!("{error}")));
+        Some(Identity {
+            config: Arc::new(config.ok()?),
+            server_name: server_name.ok()?,
+            device: device.alias.into(),
+            roots,
+            chain,
+        })
+    }
+
+    /// Alias of the device that it belongs to.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.roots.roots == other.roots.roots && self.chain == other.chain
+    }
+}
+
+impl Eq for Identity {}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identity").field(&self.device).finish()
+    }
+}
+
+fn read(path: &str, key: Key, report: &mut Report<'_>) -> Option<Contents> {
+    pem::read(Path::new(path))
+        .map_err(|error| {
+            let words = format_args!("{path}: cannot be read: {error}");
+            report(Severity::Error, key, words);
+        })
+        .ok()
+}
+
+fn roots(path: &str, file: &Contents, now: u64, report: &mut Report<'_>) -> Option<RootCertStore> {
+    let key = Key::CaCertificate;
+    if file.certificates.is_empty() {
+        report_no_certificate(path, file, key, report);
+        return None;
+    }
+    let mut roots = RootCertStore::empty();
+    for (number, certificate) in (1..).zip(&file.certificates) {
+        if roots.add(certificate.clone()).is_err() {
+            let words = format_args!("{path}: certificate {number} is malformed");
+            report(Severity::Error, key, words);
+            return None;
+        }
+        warn_of_dates(path, certificate, now, key, report);
+    }
+    Some(roots)
+}
+
+fn client_certificates(
+    path: &str,
+    file: Contents,
+    report: &mut Report<'_>,
+) -> Option<Vec<CertificateDer<'static>>> {
+    if file.certificates.is_empty() {
+        report_no_certificate(path, &file, Key::ClientCertificate, report);
+        return None;
+    }
+    Some(file.certificates)
+}
+
+fn report_no_certificate(path: &str, file: &Contents, key: Key, report: &mut Report<'_>) {
+    let (reason, remedy) = match file {
+        Contents {
+            is_damaged: true, ..
+        } => ("its PEM text is cut off or altered", ""),
+        Contents {
+            is_binary: true, ..
+        } => (
+            "it is no PEM file; if it is DER, convert it with: openssl x509 -inform DER -out NEW.pem -in ",
+            path,
+        ),
+        Contents { keys, .. } if !keys.is_empty() => ("it holds a key and no certificate", ""),
+        Contents {
+            has_encrypted_key: true,
+            ..
+        } => ("it holds a key and no certificate", ""),
+        _ => ("it holds no certificate (-----BEGIN CERTIFICATE-----)", ""),
+    };
+    report(
+        Severity::Error,
+        key,
+        format_args!("{path}: {reason}{remedy}"),
+    );
+}
+
+/// The keys that can sign; at least one.
+fn signing_keys(
+    path: &str,
+    file: &Contents,
+    report: &mut Report<'_>,
+) -> Option<Vec<Arc<dyn SigningKey>>> {
+    let keys = (file.keys.iter())
+        .filter_map(|key| any_supported_type(key).ok())
+        .collect::<Vec<_>>();
+    if !keys.is_empty() {
+        return Some(keys);
+    }
+    let (reason, remedy) = match file {
+        Contents { keys, .. } if !keys.is_empty() => (
+            "its key is of no supported kind: RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, Ed25519",
+            "",
+        ),
+        Contents {
+            has_encrypted_key: true,
+            ..
+        } => (
+            "its key is encrypted, which is not supported; convert it with: openssl pkey -out NEW.pem -in ",
+            path,
+        ),
+        Contents {
+            is_damaged: true, ..
+        } => ("its PEM text is cut off or altered", ""),
+        Contents {
+            is_binary: true, ..
+        } => (
+            "it is no PEM file; if it is DER, convert it with: openssl pkey -inform DER -out NEW.pem -in ",
+            path,
+        ),
+        Contents { certificates, .. } if !certificates.is_empty() => {
+            ("it holds a certificate and no key", "")
+        }
+        _ => ("it holds no key (-----BEGIN PRIVATE KEY-----)", ""),
+    };
+    let words = format_args!("{path}: {reason}{remedy}");
+    report(Severity::Error, Key::ClientKey, words);
+    None
+}
+
+/// The first key with the certificate that it belongs to, and the chain above that.
+fn certified(
+    tls: &Tls<'_>,
+    certificates: &[CertificateDer<'static>],
+    keys: &[Arc<dyn SigningKey>],
+    now: u64,
+    report: &mut Report<'_>,
+) -> Option<CertifiedKey> {
+    let pair = keys.iter().find_map(|key| {
+        let own = certificates.iter().find(|own| belongs(key.as_ref(), own))?;
+        Some((key, own))
+    });
+    let Some((key, own)) = pair else {
+        let words = format_args!(
+            "{}: does not match the certificate in {}",
+            tls.client_key, tls.client_certificate
+        );
+        report(Severity::Error, Key::ClientKey, words);
+        return None;
+    };
+    let chain = chain(own, certificates);
+    for certificate in &chain {
+        let key = Key::ClientCertificate;
+        warn_of_dates(tls.client_certificate, certificate, now, key, report);
+    }
+    Some(CertifiedKey::new(chain, key.clone()))
+}
+
+fn belongs(key: &dyn SigningKey, certificate: &CertificateDer<'_>) -> bool {
+    let Ok(certificate) = ParsedCertificate::try_from(certificate) else {
+        return false;
+    };
+    key.public_key() == Some(certificate.subject_public_key_info())
+}
+
+/// A certificate and those above it, in the order that TLS 1.2 asks for (RFC 5246, 7.4.2). The CA itself is left out: the
+/// peer has it.
+fn chain(
+    own: &CertificateDer<'static>,
+    certificates: &[CertificateDer<'static>],
+) -> Vec<CertificateDer<'static>> {
+    let mut chain = vec![own.clone()];
+    while let Some(last) = chain.last()
+        && let Ok(last) = Certificate::parse(last)
+        && let Some(issuer) = certificates.iter().find(|candidate| {
+            Certificate::parse(candidate).is_ok_and(|candidate| {
+                candidate.subject == last.issuer && candidate.subject != candidate.issuer
+            })
+        })
+        // Names that go in a circle.
+        && !chain.contains(issuer)
+    {
+        chain.push(issuer.clone());
+    }
+    chain
+}
+
+fn warn_of_dates(path: &str, certificate: &[u8], now: u64, key: Key, report: &mut Report<'_>) {
+    let Ok(certificate) = Certificate::parse(certificate) else {
+        return;
+    };
+    let Certificate {
+        not_before,
+        not_after,
+        ..
+    } = certificate;
+    let name = certificate.common_name();
+    let until = Day(not_after);
+    if not_after < now {
+        let words = format_args!("{path}: \"{name}\" expired on {until}");
+        report(Severity::Warning, key, words);
+    } else if not_after - now <= WARN_DAYS * SECONDS_PER_DAY {
+        let days = (not_after - now) / SECONDS_PER_DAY;
+        let words = format_args!("{path}: \"{name}\" expires on {until}, in {days} days");
+        report(Severity::Warning, key, words);
+    } else if now < not_before {
+        let (from, today) = (Day(not_before), Day(now));
+        let words = format_args!(
+            "{path}: \"{name}\" is valid from {from} on, and the clock here says {today}"
+        );
+        report(Severity::Warning, key, words);
+    }
+}
+
+fn client_config(
+    roots: Arc<RootCertStore>,
+    certified: CertifiedKey,
+    verify_hostname: bool,
+) -> Result<ClientConfig, Box<dyn std::error::Error>> {
+    let provider = Arc::new(provider());
+    let algorithms: WebPkiSupportedAlgorithms = provider.signature_verification_algorithms;
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(rustls::ALL_VERSIONS)?;
+    let builder = if verify_hostname {
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
+        builder.with_webpki_verifier(verifier)
+    } else {
+        let verifier = ChainOnly { roots, algorithms };
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+    };
+    let mut config = builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.resumption = Resumption::in_memory_sessions(TICKETS);
+    Ok(config)
+}
+
+fn provider() -> CryptoProvider {
+    let mut provider = default_provider();
+    // A processor without instructions for AES is several times faster with ChaCha20, and most brokers follow our order.
+    if cfg!(not(any(
+        target_arch = "aarch64",
+        target_arch = "x86",
+        target_arch = "x86_64"
+    ))) {
+        provider
+            .cipher_suites
+            .sort_by_key(|suite| !is_chacha20(suite.suite()));
+    }
+    provider
+}
+
+fn is_chacha20(suite: CipherSuite) -> bool {
+    matches!(
+        suite,
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! TLS to a broker (`auth`=`tls`): who are we, whom do we trust, and what goes wrong?
+//!
+//! - [`pem`]: what a file holds;
+//! - [`certificate`]: what a certificate says about itself;
+//! - [`identity`]: a device's three files, checked, as what its connections are made with;
+//! - [`chain_only`]: `tls_verify_hostname`=0;
+//! - [`session`]: one connection, over one stream;
+//! - [`fault`]: why a connection fails, in words that an integrator can act on.
+//!
+//! The protocol itself is rustls's, the cryptography ring's.
+
+mod certificate;
+mod chain_only;
+mod fault;
+mod identity;
+mod pem;
+mod session;
+#[cfg(test)]
+pub mod testing;
+
+pub use fault::Fault;
+pub use identity::Identity;
+pub use session::{Handshakes, Session};
