@@ -16,7 +16,7 @@ impl fmt::Display for Day {
 pub const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Year, month and day of a day counted from 1 January 1970.
-pub fn civil_date(days: u64) -> (u64, u64, u64) {
+fn civil_date(days: u64) -> (u64, u64, u64) {
     // Counted from 1 March of the year 0, a leap day is the last of its year, and 400 years are 146,097 days.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

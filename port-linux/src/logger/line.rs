@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::date::civil_date;
+use crate::date::{Day, SECONDS_PER_DAY};
 
 /// Bytes of a line, its newline included. Well below `PIPE_BUF` (4096), up to which a write to a pipe is never
 /// torn; and it holds a longest channel, a longest topic and a longest message together.
@@ -37,11 +37,11 @@ impl Line {
     ///
     /// `seconds` since 1970; the year is right until 9999.
     pub fn push_utc(&mut self, seconds: u64, milliseconds: u32) {
-        let (year, month, day) = civil_date(seconds / 86_400);
-        let second = seconds % 86_400;
+        let day = Day(seconds);
+        let second = seconds % SECONDS_PER_DAY;
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         self.push(format_args!(
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z "
+            "{day}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z "
         ));
     }
 

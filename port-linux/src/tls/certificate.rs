@@ -12,6 +12,8 @@ pub struct Certificate<'d> {
     pub issuer: &'d [u8],
     /// The owner's.
     pub subject: &'d [u8],
+    /// `SubjectPublicKeyInfo`.
+    pub public_key: &'d [u8],
     /// Seconds since 1970, like the next.
     pub not_before: u64,
     pub not_after: u64,
@@ -39,6 +41,7 @@ impl<'d> Certificate<'d> {
             not_before,
             not_after,
             subject: reader.tlv_bytes()?,
+            public_key: reader.tlv_bytes()?,
         })
     }
 
@@ -113,8 +116,8 @@ mod tests {
     fn what_is_cut_off_is_an_error_and_never_a_panic() {
         let issued = Authority::new("CA").issue(&["x"], (2020, 1, 1), (2040, 1, 1));
         let whole = Certificate::parse(&issued.certificate).unwrap();
-        let offset = whole.subject.as_ptr() as usize - issued.certificate.as_ptr() as usize;
-        for end in 0..offset + whole.subject.len() {
+        let offset = whole.public_key.as_ptr() as usize - issued.certificate.as_ptr() as usize;
+        for end in 0..offset + whole.public_key.len() {
             assert!(
                 Certificate::parse(&issued.certificate[..end]).is_err(),
                 "{end}"

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, OtherError};
 
 use crate::date::Day;
 
@@ -123,11 +123,18 @@ fn write_certificate_error(error: &CertificateError, f: &mut fmt::Formatter<'_>)
             f.write_str("the broker's certificate is not for servers (extended key usage)")
         }
         E::BadEncoding => f.write_str("the broker's certificate is malformed"),
-        E::Other(error) if error.0.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) => f.write_str(
+        E::Other(error) if is(error, webpki::Error::UnsupportedCertVersion) => f.write_str(
+            "the broker's certificate is of X.509 version 1, which has no subjectAltName: it needs one of version 3",
+        ),
+        E::Other(error) if is(error, webpki::Error::CaUsedAsEndEntity) => f.write_str(
             "the broker's own certificate is a CA certificate (basicConstraints), which a server's may not be",
         ),
         other => write!(f, "the broker's certificate is not accepted: {other}"),
     }
+}
+
+fn is(error: &OtherError, reason: webpki::Error) -> bool {
+    error.0.downcast_ref() == Some(&reason)
 }
 
 fn day(time: UnixTime) -> Day {
@@ -179,6 +186,9 @@ struct Snake(AlertDescription);
 
 impl fmt::Display for Snake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == AlertDescription::UnrecognisedName {
+            return f.write_str("unrecognized_name");
+        }
         let name = format!("{:?}", self.0);
         let mut previous_is_lower = false;
         for character in name.chars() {
@@ -197,7 +207,6 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use rustls::OtherError;
     use rustls::pki_types::ServerName;
 
     use super::*;

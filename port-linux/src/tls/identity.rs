@@ -9,7 +9,6 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::ring::{default_provider, sign::any_supported_type};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{CipherSuite, ClientConfig, RootCertStore};
 
@@ -235,10 +234,11 @@ fn certified(
 }
 
 fn belongs(key: &dyn SigningKey, certificate: &CertificateDer<'_>) -> bool {
-    let Ok(certificate) = ParsedCertificate::try_from(certificate) else {
-        return false;
-    };
-    key.public_key() == Some(certificate.subject_public_key_info())
+    // Not rustls's own comparison, which does not read certificates of version 1: as a client's they are good enough for many
+    // brokers, and openssl makes them unless it is told otherwise.
+    let certificate = Certificate::parse(certificate);
+    let public_key = key.public_key();
+    certificate.is_ok_and(|own| public_key.is_some_and(|key| own.public_key == key.as_ref()))
 }
 
 /// A certificate and those above it, in the order that TLS 1.2 asks for (RFC 5246, 7.4.2). The CA itself is left out: the

@@ -3,7 +3,7 @@
 //! - [`pem`]: what a file holds;
 //! - [`certificate`]: what a certificate says about itself;
 //! - [`identity`]: a device's three files, checked, as what its connections are made with;
-//! - [`chain_only`]: `tls_verify_hostname`=0;
+//! - [`chain_only`]: how is a broker checked with `tls_verify_hostname`=0;
 //! - [`session`]: one connection, over one stream;
 //! - [`fault`]: why a connection fails, in words that an integrator can act on.
 //!
