@@ -28,6 +28,11 @@ pub const MOSQUITTO_PASSWD: Tool = Tool {
     program: "mosquitto_passwd",
     package: "mosquitto",
 };
+/// Makes RSA keys, converts keys, and serves TLS as a broker would not.
+pub const OPENSSL: Tool = Tool {
+    program: "openssl",
+    package: "openssl",
+};
 /// For a person at the demo's servers.
 pub const MOSQUITTO_SUB: Tool = Tool {
     program: "mosquitto_sub",

@@ -18,6 +18,7 @@
 //! | [`Subscriber`] | an MQTT client that is not our own code, and remembers all that it receives |
 //! | [`Daemon`] | the product: configuration, arguments, signals, output, exit code |
 //! | [`Proxy`] | a link that can be cut, reset, stalled or refused |
+//! | [`pki`] | certificates, and servers that show them |
 //! | [`FakeBroker`] | a broker that says what the test tells it to, packet by packet |
 //!
 //! Nothing here uses a fixed port, a fixed pause or a service of the machine. Waiting is always for a condition
@@ -30,6 +31,7 @@ pub mod daemon;
 pub mod fake_broker;
 pub mod install;
 pub mod libtest;
+pub mod pki;
 pub mod plant;
 pub mod port;
 pub mod process;

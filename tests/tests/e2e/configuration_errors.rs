@@ -299,20 +299,6 @@ fn a_secret_is_not_shown_even_where_it_is_an_error() {
 
 #[test]
 fn what_was_not_built_in_is_refused_and_named() {
-    let tls = cloud()
-        .with("auth", "tls")
-        .with("ca_certificate", "/ca.pem")
-        .with("client_certificate", "/client.pem")
-        .with("client_key", "/client.key")
-        .signal("p");
-    let finished = run_with(&tls, &[]);
-    assert_eq!(finished.code, 78);
-    assert_eq!(
-        finished.errors_with(&["built without", "TLS"]).len(),
-        1,
-        "{:?}",
-        finished.stderr
-    );
     let finished = run_with(&cloud().with("mqtt_version", "5").signal("p"), &[]);
     assert_eq!(finished.code, 78);
     assert_eq!(

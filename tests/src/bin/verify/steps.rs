@@ -27,6 +27,7 @@ pub fn all() -> Vec<Step> {
                     install::REDIS_SERVER,
                     install::MOSQUITTO,
                     install::MOSQUITTO_PASSWD,
+                    install::OPENSSL,
                 ];
                 install::ensure(&tools).map(|()| String::new())
             },
