@@ -49,7 +49,7 @@ pub fn all() -> Vec<Step> {
         },
         Step {
             name: "features",
-            purpose: "nor about the core with no features, with each, and with all, and about the utility",
+            purpose: "nor about the core with no features, with each, and with all, the daemon without TLS, and the utility",
             run: |verbose| {
                 let core = |more: &[&str]| clippy(&[&["-p", "mqtt-client-core"], more].concat());
                 let commands = [
@@ -58,6 +58,7 @@ pub fn all() -> Vec<Step> {
                     core(&["--no-default-features", "--features", "defmt"]),
                     core(&["--all-features"]),
                     clippy(&["-p", "mqtt-client", "--features", "excel"]),
+                    clippy(&["-p", "mqtt-client", "--no-default-features"]),
                 ];
                 run::all(commands, verbose)
             },
@@ -95,7 +96,9 @@ pub fn all() -> Vec<Step> {
                     "spreadsheet",
                     "--no-fail-fast",
                 ];
-                run::all([cargo(&others), cargo(&log), cargo(&utility)], verbose)
+                let without_tls = ["test", "-p", "mqtt-client", "--no-default-features"];
+                let commands = [&others[..], &log, &utility, &without_tls];
+                run::all(commands.map(cargo), verbose)
             },
         },
         Step {
