@@ -24,7 +24,8 @@ pub struct Contents {
     pub is_binary: bool,
 }
 
-/// Reads a file of at most 1 MiB. No copy of its text is left in memory.
+/// Reads a file of at most 1 MiB. Its text is wiped from memory afterwards; the library that takes sections apart leaves its own
+/// copy of their base64 in memory that it has freed.
 ///
 /// # Errors
 /// It cannot be read, or is larger.
