@@ -5,10 +5,10 @@ use crate::counters::Counters;
 use crate::mqtt::close::Close;
 use crate::mqtt::session::{Session, State, Storage};
 use crate::net::Network;
-use crate::net::link::{Link, Target};
+use crate::net::link::{CONNECT_WITHIN, Link, Target};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
-use crate::time::Instant;
+use crate::time::{Instant, SECOND};
 
 /// One enabled device at work.
 pub struct Broker<'a, N: Network> {
@@ -112,6 +112,8 @@ impl<'a, N: Network> Broker<'a, N> {
             name: self.device.alias,
             host: self.device.host,
             port: self.device.port,
+            // A TLS peer that falls silent in the handshake is as dead as one that misses PINGRESP.
+            connect_within: CONNECT_WITHIN.min(u64::from(self.device.keep_alive) * SECOND / 2 * 3),
         };
         let mut talk = Talk {
             session: &mut self.session,

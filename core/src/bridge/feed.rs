@@ -5,7 +5,7 @@ use super::rejects::Rejects;
 use crate::config::{Config, Endpoint};
 use crate::log::{Shown, Text, debug};
 use crate::net::Network;
-use crate::net::link::{Link, Target};
+use crate::net::link::{CONNECT_WITHIN, Link, Target};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
 use crate::outbox::Message;
@@ -99,6 +99,7 @@ impl<'a, N: Network> Feed<'a, N> {
             name: "redis",
             host,
             port,
+            connect_within: CONNECT_WITHIN,
         };
         let mut listen = Listen {
             session: &mut self.session,

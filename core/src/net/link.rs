@@ -14,8 +14,8 @@ use super::{Network, NetworkError};
 use crate::log::{Shown, debug, error, info, warning};
 use crate::time::{Instant, SECOND};
 
-/// Longest wait for a name and a connection, in milliseconds.
-pub(super) const CONNECT_WITHIN: u64 = 20 * SECOND;
+/// Longest [`Target::connect_within`] that makes sense, in milliseconds.
+pub const CONNECT_WITHIN: u64 = 20 * SECOND;
 
 /// Where a link leads.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Target<'t> {
     /// Address or domain name.
     pub host: &'t str,
     pub port: u16,
+    /// Longest wait for a name and a connection, handshakes below the protocol's included, in milliseconds.
+    pub connect_within: u64,
 }
 
 /// A link; `S` is the network's socket.
@@ -92,7 +94,7 @@ impl<S> Link<S> {
                 State::Waiting { until } if now < *until => return *until,
                 State::Waiting { .. } => {
                     self.state = State::Resolving {
-                        give_up: now + CONNECT_WITHIN,
+                        give_up: now + target.connect_within,
                     }
                 }
                 State::Resolving { give_up } => {
@@ -249,7 +251,10 @@ impl<S> Link<S> {
         N: Network<TcpSocket = S>,
         P: Protocol,
     {
-        let reason = TimedOut(what);
+        let reason = TimedOut {
+            what,
+            within: target.connect_within,
+        };
         self.fail(
             now,
             net,

@@ -2,7 +2,6 @@
 
 use core::fmt::{self, Display, Write};
 
-use super::link::CONNECT_WITHIN;
 use super::protocol::Retry;
 use crate::time::SECOND;
 
@@ -11,11 +10,15 @@ use crate::time::SECOND;
 pub(super) struct Reported(Option<u32>);
 
 /// A step of connecting took too long.
-pub(super) struct TimedOut<'w>(pub &'w str);
+pub(super) struct TimedOut<'w> {
+    pub(super) what: &'w str,
+    /// Milliseconds.
+    pub(super) within: u64,
+}
 
 impl Display for TimedOut<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} took over {} s", self.0, CONNECT_WITHIN / SECOND)
+        write!(f, "{} took over {} s", self.what, self.within / SECOND)
     }
 }
 
