@@ -22,6 +22,9 @@ pub fn unit_tests(verbose: bool) -> Outcome {
     // Tests unwind, and the shipped binary does not, so this library is another one.
     test.args(["-Zbuild-std=std,test,panic_unwind"]);
     test.args(["--target-dir", "target/mips-unit", "--no-fail-fast"]);
+    // Millions of cases, each instruction of them emulated: it pays to have fewer instructions.
+    test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2");
+    test.env("CARGO_PROFILE_DEV_DEBUG", "false");
     run::all([test], verbose)
 }
 
