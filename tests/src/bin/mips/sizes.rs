@@ -37,7 +37,7 @@ pub fn print(zig: &Zig, gateways: &[Gateway]) -> Result<(), String> {
             rows.push(format!(
                 "| `{}` | {} | {} | {} | {few} | {usual} | {many} |",
                 gateway.target,
-                if lean { "none" } else { "default" },
+                if lean { "none" } else { "default (`tls`)" },
                 binary.size,
                 binary.elf.writable,
             ));
