@@ -3,11 +3,10 @@
 //! A target needs its `core`: prebuilt (rustup has it for the Cortex-M), or built from the standard library's source, which is the only way
 //! for MIPS. rustup has the source as the component `rust-src`, Debian in a package beside a compiler of the same version.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use mqtt_client_tests::install::{self, Tool};
-use mqtt_client_tests::program;
+use mqtt_client_tests::{debian_rust, install, program};
 
 use crate::run::{self, Outcome, cargo};
 
@@ -15,21 +14,6 @@ const TARGETS: [&str; 3] = [
     "thumbv7m-none-eabi",
     "mips-unknown-linux-musl",
     "mipsel-unknown-linux-musl",
-];
-
-const DEBIAN: [Tool; 3] = [
-    Tool {
-        program: "/usr/bin/rustc",
-        package: "rustc-web",
-    },
-    Tool {
-        program: "/usr/bin/cargo",
-        package: "cargo-web",
-    },
-    Tool {
-        program: "/usr/lib/rustlib/src/rust/library/core/Cargo.toml",
-        package: "rust-web-src",
-    },
 ];
 
 /// A compiler that can build for a target.
@@ -51,7 +35,7 @@ pub fn build_core(verbose: bool) -> Outcome {
     for target in TARGETS {
         let compiler = compiler_for(target);
         if compiler == Compiler::Debian {
-            install::ensure(&DEBIAN)?;
+            install::ensure(&debian_rust::TOOLS)?;
         }
         commands.push(command(compiler, target));
     }
@@ -99,19 +83,7 @@ fn command(compiler: Compiler, target: &str) -> Command {
             command.args(["run", "nightly", "cargo"]);
             command
         }
-        Compiler::Debian => {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let folders = std::env::split_paths(&path);
-            let path =
-                std::env::join_paths([Path::new("/usr/bin").into()].into_iter().chain(folders));
-            let mut command = Command::new("/usr/bin/cargo");
-            command
-                .env("PATH", path.expect("folders that came from PATH"))
-                .env("RUSTC", "/usr/bin/rustc")
-                // `cargo run` has put the libraries of its own compiler there.
-                .env_remove("LD_LIBRARY_PATH");
-            command
-        }
+        Compiler::Debian => debian_rust::cargo(&[]),
     };
     command.args(["build", "--release", "--lib", "-p", "mqtt-client-core"]);
     // Another compiler in the same folder would make both build everything again and again.

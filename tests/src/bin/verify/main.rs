@@ -8,6 +8,7 @@
 //! as it comes. The exit code is 0 if every step succeeded, 1 if one did not, 64 for a wrong argument.
 
 mod cross;
+mod mips;
 mod run;
 mod steps;
 
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     };
     if arguments.list {
         for step in arguments.steps {
-            println!("{:<9} {}", step.name, step.purpose);
+            println!("{:<10} {}", step.name, step.purpose);
         }
         return ExitCode::SUCCESS;
     }
@@ -80,7 +81,7 @@ fn verify(arguments: &Arguments) -> ExitCode {
         if arguments.verbose {
             println!("==== {}: {}", step.name, step.purpose);
         } else {
-            run::print_now(&format!("{:<9} {:<66}", step.name, step.purpose));
+            run::print_now(&format!("{:<10} {:<66}", step.name, step.purpose));
         }
         let outcome = (step.run)(arguments.verbose);
         let (word, text) = match &outcome {

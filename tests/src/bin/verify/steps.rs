@@ -2,8 +2,8 @@
 
 use mqtt_client_tests::install;
 
-use crate::cross;
 use crate::run::{self, Outcome, cargo};
+use crate::{cross, mips};
 
 /// One thing to verify.
 pub struct Step {
@@ -123,6 +123,26 @@ pub fn all() -> Vec<Step> {
             name: "cross",
             purpose: "the core builds for a Cortex-M and for MIPS of both byte orders",
             run: cross::build_core,
+        },
+        Step {
+            name: "mips",
+            purpose: "static binaries and packages build for both kinds of gateway",
+            run: mips::build,
+        },
+        Step {
+            name: "mips-unit",
+            purpose: "the core's own tests pass on a big-endian processor",
+            run: mips::unit_tests,
+        },
+        Step {
+            name: "mips-e2e",
+            purpose: "the end-to-end tests pass with the big-endian binary",
+            run: mips::end_to_end_big_endian,
+        },
+        Step {
+            name: "mipsel-e2e",
+            purpose: "and with the little-endian one",
+            run: mips::end_to_end_little_endian,
         },
     ]
 }

@@ -1,0 +1,94 @@
+//! The command line of `cargo mips`.
+
+use mqtt_client_tests::gateway::{self, Gateway};
+
+/// Shown with an error.
+pub const USAGE: &str = "usage: cargo mips [--lean] [--features LIST] [--sizes] [TARGET...]
+  --lean           without the features that are on by default
+  --features LIST  with these
+  --sizes          print the README's table instead: sizes, and memory under the emulator
+  TARGET           mips-unknown-linux-musl, mipsel-unknown-linux-musl; else both";
+
+/// What to build.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arguments {
+    pub features: Features,
+    pub sizes: bool,
+    pub gateways: Vec<Gateway>,
+}
+
+/// The features of a build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// None but those in `list`.
+    pub lean: bool,
+    /// As cargo takes them, separated by commas.
+    pub list: String,
+}
+
+/// Reads the arguments after the program's name.
+///
+/// # Errors
+///
+/// Names the argument that is wrong.
+pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, String> {
+    let mut arguments = Arguments {
+        features: Features::default(),
+        sizes: false,
+        gateways: Vec::new(),
+    };
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--lean" => arguments.features.lean = true,
+            "--features" => {
+                arguments.features.list = words.next().ok_or("--features needs a list")?;
+            }
+            "--sizes" => arguments.sizes = true,
+            name => {
+                let known = gateway::ALL.into_iter().find(|known| known.target == name);
+                let known = known.ok_or_else(|| format!("no such argument: {name}"))?;
+                arguments.gateways.push(known);
+            }
+        }
+    }
+    if arguments.gateways.is_empty() {
+        arguments.gateways = gateway::ALL.into();
+    }
+    Ok(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Arguments, String> {
+        parse(line.split_whitespace().map(String::from))
+    }
+
+    #[test]
+    fn without_arguments_everything_is_built_for_both() {
+        let arguments = parsed("").unwrap();
+        assert_eq!(arguments.features, Features::default());
+        assert_eq!(arguments.gateways, gateway::ALL);
+    }
+
+    #[test]
+    fn features_and_targets_can_be_chosen() {
+        let arguments = parsed("--lean --features tls mips-unknown-linux-musl").unwrap();
+        let (lean, list) = (true, String::from("tls"));
+        assert_eq!(arguments.features, Features { lean, list });
+        assert_eq!(arguments.gateways, [gateway::BIG_ENDIAN]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (line, named) in [
+            ("--features", "needs a list"),
+            ("arm-unknown-linux-musleabi", "arm-"),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert!(error.contains(named), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! How a binary and a package are made for one kind of gateway.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use mqtt_client_tests::elf::Elf;
+use mqtt_client_tests::gateway::{self, Gateway};
+use mqtt_client_tests::{debian_rust, install, program};
+
+use crate::arguments::Features;
+use crate::zig::Zig;
+
+/// MIPS, in the ELF header's list of processors.
+const MIPS: u16 = 8;
+
+/// A binary that was built.
+pub struct Binary {
+    pub path: PathBuf,
+    /// Of the file, in bytes.
+    pub size: usize,
+    pub elf: Elf,
+}
+
+/// Builds the daemon, and puts it into `target/dist`.
+///
+/// # Errors
+///
+/// If it does not build, or is not what the gateway needs: static, of its byte order.
+pub fn binary(zig: &Zig, gateway: &Gateway, features: &Features) -> Result<Binary, String> {
+    install::ensure(&debian_rust::TOOLS)?;
+    let mut cargo = debian_rust::cargo(&[&zig.folder]);
+    cargo.current_dir(program::workspace());
+    cargo.args(["--config", "port-linux/cross/release.toml"]);
+    cargo.args(["build", "--release", "--package", "mqtt-client"]);
+    cargo.args(["--target", gateway.target, "--target-dir", "target/mips"]);
+    if features.lean {
+        cargo.arg("--no-default-features");
+    }
+    if !features.list.is_empty() {
+        cargo.args(["--features", &features.list]);
+    }
+    for known in gateway::ALL {
+        let short = known.target.replace("-unknown-linux-musl", "");
+        let name = format!("CC_{}", known.target.replace('-', "_"));
+        cargo.env(name, format!("{short}-linux-musleabi-cc"));
+    }
+    succeed(&mut cargo)?;
+
+    let built = program::workspace()
+        .join("target/mips")
+        .join(gateway.target);
+    let path = gateway.binary(features.lean);
+    let folder = path.parent().expect("a file's folder");
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::copy(built.join("release/mqtt-client"), &path))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    check(&path, gateway)
+}
+
+fn check(path: &Path, gateway: &Gateway) -> Result<Binary, String> {
+    let complaint = |what: &str| format!("{}: {what}", path.display());
+    let file = std::fs::read(path).map_err(|error| complaint(&error.to_string()))?;
+    let elf = Elf::of(&file).ok_or_else(|| complaint("no 32-bit ELF file"))?;
+    if (elf.machine, elf.data, elf.is_static) != (MIPS, gateway.elf_data, true) {
+        return Err(complaint(&format!("not static for {gateway:?}: {elf:?}")));
+    }
+    Ok(Binary {
+        path: path.into(),
+        size: file.len(),
+        elf,
+    })
+}
+
+/// Packs the binary, and returns the package's path.
+///
+/// # Errors
+///
+/// If `make-ipk` fails.
+pub fn package(gateway: &Gateway, lean: bool) -> Result<String, String> {
+    let script = program::workspace().join("port-linux/openwrt/make-ipk");
+    let output = Command::new(&script)
+        .arg(gateway.binary(lean))
+        .arg(gateway.architecture)
+        .arg(gateway::packages(lean))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("{}: {error}", script.display()))?;
+    if !output.status.success() {
+        return Err(format!("{}: {}", script.display(), output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().into())
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().display().to_string();
+    match command.status() {
+        Err(error) => Err(format!("{name}: {error}")),
+        Ok(status) if !status.success() => Err(format!("{name}: {status}")),
+        Ok(_) => Ok(()),
+    }
+}

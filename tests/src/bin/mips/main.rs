@@ -1,0 +1,49 @@
+//! `cargo mips`: the daemon for OpenWrt gateways of both MIPS byte orders, as static binaries and as packages.
+//!
+//! ```text
+//! cargo mips [--lean] [--features LIST] [--sizes] [TARGET...]
+//! ```
+//!
+//! It installs what it needs (Debian's Rust with the library's source; zig, in `target/tools`), and writes to `target/dist`:
+//! `TARGET/mqtt-client`, and an .ipk for each. The exit code is 0, 1 if something failed, or 64 for a wrong argument.
+
+mod arguments;
+mod build;
+mod resident;
+mod sizes;
+mod zig;
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = match arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("{error}\n{}", arguments::USAGE);
+            return ExitCode::from(64);
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let zig = zig::install()?;
+    if arguments.sizes {
+        return sizes::print(&zig, &arguments.gateways);
+    }
+    for gateway in &arguments.gateways {
+        let binary = build::binary(&zig, gateway, &arguments.features)?;
+        let package = build::package(gateway, arguments.features.lean)?;
+        println!("{} ({} bytes)", binary.path.display(), binary.size);
+        println!("{package}");
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! `/etc/init.d/mqtt-client`, in busybox's `ash`: what it asks of procd, and what it writes to the system log.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mqtt_client_tests::install::{self, Tool};
+use mqtt_client_tests::{Config, config, program};
+use tempfile::TempDir;
+
+pub const BUSYBOX: Tool = Tool {
+    program: "busybox",
+    package: "busybox",
+};
+
+/// A gateway with nothing but the daemon.
+struct Gateway {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Gateway {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        // The script names one program, so what runs it goes into one.
+        let daemon = program::daemon();
+        let words = daemon.arguments.join(" ");
+        let text = format!("#!/bin/sh\nexec {} {words} \"$@\"\n", daemon.path.display());
+        let program = folder.path().join("mqtt-client");
+        std::fs::write(&program, text).expect("write to a temporary folder");
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("our own file");
+        Self { folder, program }
+    }
+
+    fn with(self, file: &str, config: &Config) -> Self {
+        config.write(&self.path(file));
+        self
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    /// Calls a function of the script, and returns whether it succeeded and the lines that the stand-in wrote.
+    fn call(&self, function: &str, running: bool) -> (bool, Vec<String>) {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let configs = [self.path("mqtt.conf"), self.path("mqtt.json")];
+        let configs = configs.map(|path| path.display().to_string());
+        let output = Command::new(install::path(BUSYBOX))
+            .arg("ash")
+            .arg(tests.join("tests/openwrt/procd.sh"))
+            .arg(program::workspace().join("port-linux/openwrt/files/mqtt-client.init"))
+            .arg(function)
+            .arg(&self.program)
+            .arg(configs.join(" "))
+            .arg(if running { "mqtt-client" } else { "" })
+            .output()
+            .expect("run busybox");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let folder = self.folder.path().display().to_string();
+        let lines = text.lines().map(|line| line.replace(&folder, "~"));
+        (output.status.success(), lines.collect())
+    }
+}
+
+fn usable() -> Config {
+    config::cloud().signal("p").with_ports(6379, 1883)
+}
+
+/// What procd is asked when the service starts.
+fn started(file: &str) -> Vec<String> {
+    [
+        "open",
+        &format!("set command ~/mqtt-client -c ~/{file}"),
+        "set respawn 3600 5 5",
+        "set stderr 1",
+        "set term_timeout 10",
+        "close",
+    ]
+    .map(String::from)
+    .into()
+}
+
+#[test]
+fn with_a_usable_configuration_procd_supervises_the_daemon() {
+    let gateway = Gateway::new().with("mqtt.json", &usable());
+    assert_eq!(
+        gateway.call("start_service", false),
+        (true, started("mqtt.json"))
+    );
+}
+
+#[test]
+fn of_two_configurations_the_one_that_the_daemon_prefers_is_used() {
+    let gateway = Gateway::new()
+        .with("mqtt.json", &usable())
+        .with("mqtt.conf", &usable());
+    assert_eq!(
+        gateway.call("start_service", false),
+        (true, started("mqtt.conf"))
+    );
+}
+
+#[test]
+fn without_a_configuration_nothing_starts_and_the_log_names_the_files() {
+    let (succeeded, lines) = Gateway::new().call("start_service", false);
+    assert!(!succeeded);
+    let line = "log -t mqtt-client -p daemon.warn: no configuration: ~/mqtt.conf ~/mqtt.json";
+    assert_eq!(lines, [line]);
+}
+
+#[test]
+fn every_error_of_a_configuration_is_a_line_of_the_log_and_nothing_starts() {
+    let wrong = usable().device_key("mqtt_qos", 3).device_key("auth", "key");
+    let (succeeded, lines) = Gateway::new()
+        .with("mqtt.json", &wrong)
+        .call("start_service", false);
+    assert!(!succeeded);
+    let prefix = "log -t mqtt-client -p daemon.err: ";
+    let errors: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            line.strip_prefix(prefix)
+                .unwrap_or_else(|| panic!("{line}"))
+        })
+        .collect();
+    let [errors @ .., "not started"] = &errors[..] else {
+        panic!("{errors:?}");
+    };
+    for key in ["mqtt_qos", "auth"] {
+        let start = format!("~/mqtt.json: devices[0].{key}: ");
+        let count = errors.iter().filter(|line| line.starts_with(&start));
+        assert_eq!(count.count(), 1, "{key} in {errors:?}");
+    }
+}
+
+#[test]
+fn a_daemon_that_cannot_run_is_reported_and_not_started() {
+    let gateway = Gateway::new().with("mqtt.json", &usable());
+    std::fs::remove_file(&gateway.program).expect("our own file");
+    let (succeeded, lines) = gateway.call("start_service", false);
+    assert!(!succeeded);
+    assert!(lines[0].contains("mqtt-client: not found"), "{lines:?}");
+}
+
+#[test]
+fn reload_signals_a_running_daemon_and_leaves_it_to_judge_the_file() {
+    let gateway = Gateway::new().with("mqtt.json", &usable().device_key("mqtt_qos", 3));
+    let signal = String::from("signal mqtt-client * HUP");
+    assert_eq!(gateway.call("reload_service", true), (true, vec![signal]));
+}
+
+#[test]
+fn reload_starts_a_daemon_that_does_not_run() {
+    let gateway = Gateway::new().with("mqtt.json", &usable());
+    assert_eq!(
+        gateway.call("reload_service", false),
+        (true, started("mqtt.json"))
+    );
+}
+
+#[test]
+fn the_configuration_that_is_installed_is_accepted() {
+    let gateway = Gateway::new();
+    let installed = program::workspace().join("port-linux/openwrt/files/elseta-mqtt.json");
+    std::fs::copy(installed, gateway.path("mqtt.json")).expect("copy to a temporary folder");
+    assert_eq!(
+        gateway.call("start_service", false),
+        (true, started("mqtt.json"))
+    );
+}
