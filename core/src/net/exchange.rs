@@ -3,17 +3,12 @@
 use embedded_nal::nb;
 
 use super::Network;
+use super::fault::{Fault, FaultOf};
 use super::protocol::Protocol;
 use crate::time::Instant;
 
 /// Rounds of reading and writing in one turn, so that one busy link does not keep the others waiting.
 const ROUNDS: usize = 8;
-
-/// What ended an exchange.
-pub(super) enum Broken<E, C> {
-    Network(E),
-    Protocol(C),
-}
 
 /// Reads and writes until neither goes on, or the turn is over; when to come back.
 pub(super) fn exchange<N: Network, P: Protocol>(
@@ -21,11 +16,11 @@ pub(super) fn exchange<N: Network, P: Protocol>(
     net: &mut N,
     socket: &mut N::TcpSocket,
     protocol: &mut P,
-) -> Result<Instant, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+) -> Result<Instant, FaultOf<N, P>> {
     for _ in 0..ROUNDS {
         // What has arrived counts before what is overdue: the caller may be late.
         let received = receive(now, net, socket, protocol)?;
-        protocol.expire(now).map_err(Broken::Protocol)?;
+        protocol.expire(now).map_err(Fault::Protocol)?;
         let sent = send(now, net, socket, protocol)?;
         if !(received || sent) {
             return Ok(protocol.deadline());
@@ -40,7 +35,7 @@ fn receive<N: Network, P: Protocol>(
     net: &mut N,
     socket: &mut N::TcpSocket,
     protocol: &mut P,
-) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+) -> Result<bool, FaultOf<N, P>> {
     let room = protocol.input();
     if room.is_empty() {
         return Ok(false);
@@ -50,8 +45,8 @@ fn receive<N: Network, P: Protocol>(
         Ok(count) => protocol
             .received(count, now)
             .map(|()| true)
-            .map_err(Broken::Protocol),
-        Err(nb::Error::Other(error)) => Err(Broken::Network(error)),
+            .map_err(Fault::Protocol),
+        Err(nb::Error::Other(error)) => Err(Fault::Socket(error)),
     }
 }
 
@@ -61,10 +56,10 @@ pub(super) fn send<N: Network, P: Protocol>(
     net: &mut N,
     socket: &mut N::TcpSocket,
     protocol: &mut P,
-) -> Result<bool, Broken<<N as embedded_nal::TcpClientStack>::Error, P::Close>> {
+) -> Result<bool, FaultOf<N, P>> {
     let mut wrote = false;
     loop {
-        let bytes = protocol.output(now).map_err(Broken::Protocol)?;
+        let bytes = protocol.output(now).map_err(Fault::Protocol)?;
         if bytes.is_empty() {
             return Ok(wrote);
         }
@@ -74,7 +69,7 @@ pub(super) fn send<N: Network, P: Protocol>(
                 protocol.sent(count, now);
                 wrote = true;
             }
-            Err(nb::Error::Other(error)) => return Err(Broken::Network(error)),
+            Err(nb::Error::Other(error)) => return Err(Fault::Socket(error)),
         }
     }
 }

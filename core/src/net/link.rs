@@ -4,12 +4,12 @@
 use core::fmt::{self, Display};
 use core::net::SocketAddr;
 
-use embedded_nal::{AddrType, TcpError, TcpErrorKind, nb};
+use embedded_nal::{AddrType, TcpError, nb};
 
 use super::backoff::{Backoff, HELD, LONGEST};
-use super::exchange::{Broken, exchange, send};
-use super::protocol::{ClosedBy, Protocol, Retry};
-use super::reason::{ReasonText, Reported, TimedOut};
+use super::exchange::{exchange, send};
+use super::fault::{Fault, FaultOf, ReasonText, Reported};
+use super::protocol::{Protocol, Retry};
 use super::{Network, NetworkError};
 use crate::log::{Shown, debug, error, info, warning};
 use crate::time::{Instant, SECOND};
@@ -55,10 +55,11 @@ enum State<S> {
     Ended,
 }
 
-/// Why an attempt or a connection failed.
-enum Failure<C> {
-    Protocol(C),
-    Network { by_peer: bool, permanent: bool },
+/// What one step came to.
+enum Step {
+    /// The next one can follow at once.
+    Done,
+    WaitUntil(Instant),
 }
 
 impl<S> Default for Link<S> {
@@ -89,90 +90,87 @@ impl<S> Link<S> {
         P: Protocol,
     {
         loop {
-            match &mut self.state {
-                State::Ended => return Instant::NEVER,
-                State::Waiting { until } if now < *until => return *until,
-                State::Waiting { .. } => {
-                    self.state = State::Resolving {
-                        give_up: now + target.connect_within,
-                    }
-                }
-                State::Resolving { give_up } => {
-                    let give_up = *give_up;
-                    match net.get_host_by_name(target.host, AddrType::Either) {
-                        Ok(address) => match net.socket() {
-                            Ok(socket) => {
-                                let address = SocketAddr::new(address, target.port);
-                                self.state = State::Connecting {
-                                    socket,
-                                    address,
-                                    give_up,
-                                };
-                            }
-                            Err(error) => self.fail(
-                                now,
-                                net,
-                                target,
-                                protocol,
-                                network_failure(&error),
-                                &error,
-                            ),
-                        },
-                        Err(nb::Error::WouldBlock) if now < give_up => return give_up,
-                        Err(nb::Error::WouldBlock) => {
-                            self.time_out(now, net, target, protocol, "the name look-up")
-                        }
-                        Err(nb::Error::Other(error)) => {
-                            let failure = Failure::Network {
-                                by_peer: false,
-                                permanent: error.is_permanent(),
-                            };
-                            self.fail(now, net, target, protocol, failure, &error);
-                        }
-                    }
-                }
-                State::Connecting {
-                    socket,
-                    address,
-                    give_up,
-                } => {
-                    let give_up = *give_up;
-                    match net.connect(socket, *address) {
-                        Ok(()) => self.open(now, net, target, protocol),
-                        Err(nb::Error::WouldBlock) if now < give_up => return give_up,
-                        Err(nb::Error::WouldBlock) => {
-                            self.time_out(now, net, target, protocol, "connecting")
-                        }
-                        Err(nb::Error::Other(error)) => {
-                            self.fail(now, net, target, protocol, network_failure(&error), &error);
-                        }
-                    }
-                }
-                State::Open { socket, since } => {
-                    if now.since(*since) >= HELD {
-                        self.backoff.start_over();
-                        self.reported = Reported::default();
-                    }
-                    match exchange(now, net, socket, protocol) {
-                        Ok(wake_up) => return wake_up,
-                        Err(Broken::Network(error)) => {
-                            self.fail(now, net, target, protocol, network_failure(&error), &error);
-                        }
-                        Err(Broken::Protocol(close)) => {
-                            let reason = ReasonText::of(&close);
-                            self.fail(
-                                now,
-                                net,
-                                target,
-                                protocol,
-                                Failure::Protocol(close),
-                                &reason,
-                            );
-                        }
-                    }
+            match self.advance(now, net, target, protocol) {
+                Ok(Step::Done) => {}
+                Ok(Step::WaitUntil(wake_up)) => return wake_up,
+                Err(fault) => {
+                    self.end(net);
+                    self.plan_next(now, target, protocol, fault);
                 }
             }
         }
+    }
+
+    /// Takes one step towards an open connection, or one turn of an open one.
+    fn advance<N, P>(
+        &mut self,
+        now: Instant,
+        net: &mut N,
+        target: Target<'_>,
+        protocol: &mut P,
+    ) -> Result<Step, FaultOf<N, P>>
+    where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        let overdue = |what| Fault::TimedOut {
+            what,
+            within: target.connect_within,
+        };
+        match &mut self.state {
+            State::Ended => return Ok(Step::WaitUntil(Instant::NEVER)),
+            State::Waiting { until } if now < *until => return Ok(Step::WaitUntil(*until)),
+            State::Waiting { .. } => {
+                self.state = State::Resolving {
+                    give_up: now + target.connect_within,
+                }
+            }
+            &mut State::Resolving { give_up } => match net
+                .get_host_by_name(target.host, AddrType::Either)
+            {
+                Ok(address) => {
+                    let socket = net.socket().map_err(Fault::Socket)?;
+                    let address = SocketAddr::new(address, target.port);
+                    self.state = State::Connecting {
+                        socket,
+                        address,
+                        give_up,
+                    };
+                }
+                Err(nb::Error::WouldBlock) if now < give_up => return Ok(Step::WaitUntil(give_up)),
+                Err(nb::Error::WouldBlock) => return Err(overdue("the name look-up")),
+                Err(nb::Error::Other(error)) => return Err(Fault::LookUp(error)),
+            },
+            State::Connecting {
+                socket,
+                address,
+                give_up,
+            } => match net.connect(socket, *address) {
+                Ok(()) => {
+                    info!(
+                        "{}: connected to {} ({})",
+                        target.name,
+                        Shown(Place(target)),
+                        Shown(address.ip())
+                    );
+                    self.be_open(now);
+                    protocol.opened(now).map_err(Fault::Protocol)?;
+                }
+                Err(nb::Error::WouldBlock) if now < *give_up => {
+                    return Ok(Step::WaitUntil(*give_up));
+                }
+                Err(nb::Error::WouldBlock) => return Err(overdue("connecting")),
+                Err(nb::Error::Other(error)) => return Err(Fault::Socket(error)),
+            },
+            State::Open { socket, since } => {
+                if now.since(*since) >= HELD {
+                    self.backoff.start_over();
+                    self.reported = Reported::default();
+                }
+                return exchange(now, net, socket, protocol).map(Step::WaitUntil);
+            }
+        }
+        Ok(Step::Done)
     }
 
     /// Closes the connection, if there is one, and makes no other.
@@ -210,90 +208,28 @@ impl<S> Link<S> {
         matches!(self.state, State::Open { .. })
     }
 
-    fn open<N, P>(&mut self, now: Instant, net: &mut N, target: Target<'_>, protocol: &mut P)
-    where
-        N: Network<TcpSocket = S>,
-        P: Protocol,
-    {
-        if let State::Connecting {
-            socket, address, ..
-        } = core::mem::replace(&mut self.state, State::Ended)
+    fn be_open(&mut self, now: Instant) {
+        if let State::Connecting { socket, .. } = core::mem::replace(&mut self.state, State::Ended)
         {
-            info!(
-                "{}: connected to {} ({})",
-                target.name,
-                Shown(Place(target)),
-                Shown(address.ip())
-            );
             self.state = State::Open { socket, since: now };
         }
-        if let Err(close) = protocol.opened(now) {
-            let reason = ReasonText::of(&close);
-            self.fail(
-                now,
-                net,
-                target,
-                protocol,
-                Failure::Protocol(close),
-                &reason,
-            );
-        }
     }
 
-    fn time_out<N, P>(
+    /// Tells the protocol and the log why there is no connection, and plans the next attempt.
+    fn plan_next<T, D, P>(
         &mut self,
         now: Instant,
-        net: &mut N,
         target: Target<'_>,
         protocol: &mut P,
-        what: &str,
+        fault: Fault<T, D, P::Close>,
     ) where
-        N: Network<TcpSocket = S>,
+        T: TcpError + NetworkError,
+        D: NetworkError,
         P: Protocol,
     {
-        let reason = TimedOut {
-            what,
-            within: target.connect_within,
-        };
-        self.fail(
-            now,
-            net,
-            target,
-            protocol,
-            Failure::Network {
-                by_peer: false,
-                permanent: false,
-            },
-            &reason,
-        );
-    }
-
-    /// Closes what there is, reports why, and plans the next attempt.
-    fn fail<N, P>(
-        &mut self,
-        now: Instant,
-        net: &mut N,
-        target: Target<'_>,
-        protocol: &mut P,
-        failure: Failure<P::Close>,
-        reason: &dyn Display,
-    ) where
-        N: Network<TcpSocket = S>,
-        P: Protocol,
-    {
-        self.end(net);
-        let (by, permanent) = match failure {
-            Failure::Protocol(close) => (ClosedBy::Us(close), false),
-            Failure::Network {
-                by_peer: true,
-                permanent,
-            } => (ClosedBy::Peer, permanent),
-            Failure::Network {
-                by_peer: false,
-                permanent,
-            } => (ClosedBy::Network, permanent),
-        };
-        let retry = match protocol.closed(&by, now) {
+        let reason = ReasonText::of(&fault);
+        let permanent = fault.is_permanent();
+        let retry = match protocol.closed(&fault.closed_by(), now) {
             Retry::BackOff if permanent => Retry::Permanent,
             retry => retry,
         };
@@ -306,7 +242,7 @@ impl<S> Link<S> {
             Retry::BackOff | Retry::Displaced => self.backoff.next_delay(),
             Retry::Permanent => LONGEST,
         };
-        self.report(target, retry, reason, delay);
+        self.report(target, retry, &reason, delay);
         self.state = State::Waiting { until: now + delay };
     }
 
@@ -352,12 +288,5 @@ impl Display for Place<'_> {
             Target { host, port: 0, .. } => f.write_str(host),
             Target { host, port, .. } => write!(f, "{host}:{port}"),
         }
-    }
-}
-
-fn network_failure<E: TcpError + NetworkError, C>(error: &E) -> Failure<C> {
-    Failure::Network {
-        by_peer: error.kind() == TcpErrorKind::PipeClosed,
-        permanent: error.is_permanent(),
     }
 }

@@ -5,9 +5,9 @@
 
 pub mod backoff;
 mod exchange;
+mod fault;
 pub mod link;
 pub mod protocol;
-mod reason;
 
 use core::fmt::Display;
 
