@@ -2,10 +2,10 @@
 //!
 //! A function that returns `None` for a value that was there has reported it.
 
+use super::abilities::Abilities;
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 use super::json::{SyntaxError, Value};
 use super::key::{Key, Table};
-use super::parse::Abilities;
 use super::row::{Row, known};
 use super::text::{Raw, TextStore};
 use crate::index::Index;

@@ -1,10 +1,10 @@
 //! What are the rules of a row of the Devices tab? (Manual chapter 22, "MQTT parameters for Devices tab".)
 
+use super::abilities::Abilities;
 use super::check::{Fields, MAX_MQTT_STRING};
 use super::finding::Problem;
 use super::json::SyntaxError;
 use super::key::Key;
-use super::parse::Abilities;
 use super::topic;
 use super::{Auth, Credentials, Device, Secret, Tls, Version, Will};
 

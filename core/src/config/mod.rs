@@ -30,6 +30,7 @@
 //! The way of the text: tokens (`json`), the values of one object by key (`row`), checks of one value (`check`), the rules
 //! of each table (`redis`, `device`, `signal`), and what holds between rows (`unique`).
 
+mod abilities;
 mod check;
 mod device;
 mod finding;
@@ -46,11 +47,12 @@ mod unique;
 
 use core::fmt::{self, Debug, Formatter};
 
+pub use abilities::Abilities;
 pub use device::is_mqtt;
 pub use finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 pub use json::{MAX_DEPTH, Syntax};
 pub use key::{Key, Table};
-pub use parse::{Abilities, Invalid, Storage, parse};
+pub use parse::{Invalid, Storage, parse};
 pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 

@@ -5,6 +5,7 @@
 
 use core::fmt::{self, Display, Formatter};
 
+use super::abilities::Abilities;
 use super::check::{Check, Fields};
 use super::device::{device, is_mqtt};
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Type};
@@ -25,23 +26,6 @@ pub struct Storage<'a> {
     /// Used during [`parse`] only.
     pub index: &'a mut [u32],
     pub text: &'a mut [u8],
-}
-
-/// What the program that asks is built with. An enabled device that needs more is an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Abilities {
-    /// `auth`=`tls`.
-    pub tls: bool,
-    /// `mqtt_version`=`5`.
-    pub mqtt5: bool,
-}
-
-impl Abilities {
-    /// Everything that a file can ask for.
-    pub const ALL: Abilities = Abilities {
-        tls: true,
-        mqtt5: true,
-    };
 }
 
 /// The file is not valid; each reason was reported.

@@ -1,0 +1,18 @@
+//! What can the program do that is to use the configuration?
+
+/// What the program that asks is built with. An enabled device that needs more is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// `auth`=`tls`.
+    pub tls: bool,
+    /// `mqtt_version`=`5`.
+    pub mqtt5: bool,
+}
+
+impl Abilities {
+    /// Everything that a file can ask for.
+    pub const ALL: Abilities = Abilities {
+        tls: true,
+        mqtt5: true,
+    };
+}
