@@ -235,7 +235,7 @@ impl<S> Link<S> {
         };
         let delay = match retry {
             Retry::Never => {
-                info!("{}: {}", target.name, Shown(reason));
+                info!("{}: {}", target.name, Shown(&reason));
                 return;
             }
             Retry::AtOnce => 0,

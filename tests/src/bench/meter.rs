@@ -23,8 +23,12 @@ pub fn cpu_ns(id: u32) -> io::Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{id}/task"))? {
         // The scheduler's own account: exact, where `stat` counts ticks of 10 ms.
-        let text = fs::read_to_string(task?.path().join("schedstat"))?;
-        sum += first_number(&text, "schedstat")?;
+        match fs::read_to_string(task?.path().join("schedstat")) {
+            Ok(text) => sum += first_number(&text, "schedstat")?,
+            // The thread has ended since it was listed, or while it was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound || is_no_process(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(sum)
 }
@@ -50,6 +54,10 @@ fn status(process: &Path, name: &str) -> io::Result<u64> {
     first_number(line.unwrap_or_default(), name)
 }
 
+fn is_no_process(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
 fn first_number(text: &str, name: &str) -> io::Result<u64> {
     let word = text.split_whitespace().next();
     word.and_then(|word| word.parse().ok())
@@ -59,20 +67,21 @@ fn first_number(text: &str, name: &str) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Process;
+    use crate::wait;
 
     #[test]
     fn work_and_memory_show() {
-        let id = std::process::id();
-        let before = cpu_ns(id).expect("our own process");
-        let work = vec![1_u8; 32 << 20];
-        assert_eq!(
-            work.iter().map(|byte| u64::from(*byte)).sum::<u64>(),
-            32 << 20
-        );
-        let memory = memory(id).expect("our own process");
-        assert!(cpu_ns(id).expect("our own process") > before);
+        // A process of its own: the threads of this one come and go.
+        let busy = [String::from("-c"), String::from("while :; do :; done")];
+        let busy = Process::start("a busy shell", Path::new("/bin/sh"), &busy);
+        let before = cpu_ns(busy.id()).expect("it runs");
+        wait::until("work to show", || {
+            wait::holds(cpu_ns(busy.id()).expect("it runs") > before + 1_000_000)
+        });
+        let memory = memory(busy.id()).expect("it runs");
         assert!(
-            memory.resident > 32 << 10 && memory.peak >= memory.resident,
+            memory.resident > 100 && memory.peak >= memory.resident && memory.data > 0,
             "{memory:?}"
         );
     }
