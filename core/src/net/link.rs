@@ -202,12 +202,6 @@ impl<S> Link<S> {
         matches!(self.state, State::Ended)
     }
 
-    /// Whether a connection is open, whatever the protocol makes of it.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Open { .. })
-    }
-
     fn be_open(&mut self, now: Instant) {
         if let State::Connecting { socket, .. } = core::mem::replace(&mut self.state, State::Ended)
         {
