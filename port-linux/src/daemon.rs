@@ -74,6 +74,8 @@ enum Start {
     /// With these samples of its device's earlier settings.
     New(Transport, Vec<(u32, Vec<u8>)>),
     Resume(SuspendedBroker),
+    /// With the session of its device's earlier settings, over a new connection.
+    Reconnect(Transport, SuspendedBroker),
 }
 
 impl<'o> Daemon<'o> {
@@ -163,6 +165,9 @@ impl<'o> Daemon<'o> {
                     (Start::New(transport, samples), BrokerBuffers::new(device))
                 }
                 CarriedBroker::Whole(memory, suspended) => (Start::Resume(suspended), memory),
+                CarriedBroker::Session(transport, memory, suspended) => {
+                    (Start::Reconnect(transport, suspended), memory.fit(device))
+                }
             };
             starts.push(start);
             buffers.push(memory);
@@ -234,21 +239,26 @@ impl<'o> Daemon<'o> {
         numbers: &[Option<u32>],
     ) -> Option<Broker<'a, Stack>> {
         let storage = memory.storage();
-        match start {
-            Start::Resume(suspended) => {
-                let mut broker = Broker::resume(config, number, self.digits, storage, *suspended)?;
-                let renumber = |old: u32| numbers.get(old as usize).copied().flatten();
-                broker.session_mut().outbox_mut().renumber(renumber);
-                Some(broker)
-            }
+        let suspended = match start {
             Start::New(transport, samples) => {
-                let stack = Stack::new(self.poller.clone(), self.next_key, transport);
-                self.next_key += 1;
+                let stack = self.broker_stack(transport);
                 let mut broker = Broker::new(config, number, self.digits, storage, stack)?;
                 queue_again(&mut broker, &samples, numbers);
-                Some(broker)
+                return Some(broker);
             }
-        }
+            Start::Resume(suspended) => *suspended,
+            Start::Reconnect(transport, suspended) => suspended.over(self.broker_stack(transport)),
+        };
+        let mut broker = Broker::resume(config, number, self.digits, storage, suspended)?;
+        let renumber = |old: u32| numbers.get(old as usize).copied().flatten();
+        broker.session_mut().outbox_mut().renumber(renumber);
+        Some(broker)
+    }
+
+    fn broker_stack(&mut self, transport: Transport) -> Stack {
+        let stack = Stack::new(self.poller.clone(), self.next_key, transport);
+        self.next_key += 1;
+        stack
     }
 
     /// Polls the bridge whenever there is something to do, and sleeps between.

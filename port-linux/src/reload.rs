@@ -61,7 +61,9 @@ pub enum CarriedBroker {
     New(Transport),
     /// The device has not changed.
     Whole(BrokerBuffers, SuspendedBroker),
-    /// It has changed: these samples, with their old signal numbers, have not been confirmed.
+    /// It has, but its session with the broker goes on over a new connection: nothing is sent twice.
+    Session(Transport, BrokerBuffers, SuspendedBroker),
+    /// It has changed in more than that: these samples, with their old signal numbers, have not been confirmed.
     Samples(Transport, Vec<(u32, Vec<u8>)>),
 }
 
@@ -80,6 +82,7 @@ pub struct Plan {
 enum Origin {
     New,
     Same(usize),
+    SameSession(usize),
     Changed { samples: Vec<(u32, Vec<u8>)> },
 }
 
@@ -127,6 +130,15 @@ impl BrokerBuffers {
         }
     }
 
+    /// The same outbox, with room for what this device's CONNECT needs.
+    pub fn fit(mut self, device: &Device<'_>) -> Self {
+        let needed = Session::control_len(device);
+        if self.control.len() < needed {
+            self.control.resize(needed, 0);
+        }
+        self
+    }
+
     pub fn storage(&mut self) -> session::Storage<'_> {
         session::Storage {
             input: &mut self.input,
@@ -149,15 +161,21 @@ impl Plan {
             .map(|(device, transport)| (Origin::of(device, &transport, brokers), transport))
             .collect::<Vec<_>>();
         let mut origins = devices.iter();
-        let same_devices = (new.devices.iter())
-            .map(|device| device.enable && matches!(origins.next(), Some((Origin::Same(_), _))))
+        let kept_devices = (new.devices.iter())
+            .map(|device| {
+                device.enable
+                    && matches!(
+                        origins.next(),
+                        Some((Origin::Same(_) | Origin::SameSession(_), _))
+                    )
+            })
             .collect::<Vec<_>>();
         let numbers = numbers(old, new);
         let unchanged = (old.signals.iter().zip(&numbers))
             .map(|(signal, number)| {
                 number
                     .and_then(|number| new.signals.get(number as usize))
-                    .is_some_and(|new_signal| is_unchanged(signal, new_signal, &same_devices))
+                    .is_some_and(|new_signal| is_unchanged(signal, new_signal, &kept_devices))
             })
             .collect();
         let left = (old.signals.iter().zip(&numbers))
@@ -178,7 +196,7 @@ impl Plan {
         }
     }
 
-    /// Whether the old broker of this number goes on.
+    /// Whether the old broker of this number goes on with its connection.
     pub fn keeps(&self, broker: usize) -> bool {
         self.devices
             .iter()
@@ -201,12 +219,19 @@ impl Plan {
             }
         }
         let mut brokers = brokers.into_iter().map(Some).collect::<Vec<_>>();
+        let mut take = |old| brokers.get_mut(old).and_then(Option::take);
         let brokers = (self.devices.into_iter())
             .map(|(origin, transport)| match origin {
                 Origin::New => CarriedBroker::New(transport),
                 Origin::Changed { samples } => CarriedBroker::Samples(transport, samples),
-                Origin::Same(old) => match brokers.get_mut(old).and_then(Option::take) {
+                Origin::Same(old) => match take(old) {
                     Some((buffers, suspended)) => CarriedBroker::Whole(buffers, suspended),
+                    None => CarriedBroker::New(transport),
+                },
+                Origin::SameSession(old) => match take(old) {
+                    Some((buffers, suspended)) => {
+                        CarriedBroker::Session(transport, buffers, suspended)
+                    }
                     None => CarriedBroker::New(transport),
                 },
             })
@@ -237,6 +262,9 @@ impl Origin {
         };
         if *broker.device() == at_same_place && broker.net().transport() == transport {
             return Origin::Same(number);
+        }
+        if is_same_session(broker.device(), device) {
+            return Origin::SameSession(number);
         }
         let mut samples = Vec::new();
         broker
@@ -321,12 +349,21 @@ fn is_subscribed(config: &Config<'_>, signal: &Signal<'_>) -> bool {
             .is_some_and(|device| device.enable)
 }
 
-/// Whether a sample of this signal goes the same way as before. `same_devices` has an entry for each new device.
-fn is_unchanged(old: &Signal<'_>, new: &Signal<'_>, same_devices: &[bool]) -> bool {
+/// Whether the broker knows both devices, of the same alias, as one client, and the outbox can go on as it is.
+fn is_same_session(old: &Device<'_>, new: &Device<'_>) -> bool {
+    let client = |device: &Device<'_>| (device.version, device.qos);
+    let outbox = |device: &Device<'_>| (device.retain, device.buffer_size);
+    (old.host, old.port, old.client_id) == (new.host, new.port, new.client_id)
+        && client(old) == client(new)
+        && outbox(old) == outbox(new)
+}
+
+/// Whether a sample of this signal goes the same way as before. `kept_devices` has an entry for each new device.
+fn is_unchanged(old: &Signal<'_>, new: &Signal<'_>, kept_devices: &[bool]) -> bool {
     // The row's place in its file does not count.
     let at_same_place = Signal {
         device: old.device,
         ..*new
     };
-    *old == at_same_place && same_devices.get(usize::from(new.device)) == Some(&true)
+    *old == at_same_place && kept_devices.get(usize::from(new.device)) == Some(&true)
 }

@@ -19,11 +19,24 @@ pub struct Broker<'a, N: Network> {
     net: N,
 }
 
-/// What goes on in the next bridge, with the same storage and a device of the same settings.
+/// What goes on in the next bridge, with the same storage and a device of the same settings, see [`Broker::resume`].
 pub struct Suspended<N: Network> {
     session: State,
     link: Link<N::TcpSocket>,
     net: N,
+}
+
+impl<N: Network> Suspended<N> {
+    /// The same session over another connection, which begins at once: for a broker that has [left](Broker::leave). Its device may then
+    /// differ in all that a CONNECT can change in an existing session: will, credentials, keep-alive, and what carries the bytes.
+    #[must_use]
+    pub fn over(self, net: N) -> Self {
+        Suspended {
+            session: self.session,
+            link: Link::default(),
+            net,
+        }
+    }
 }
 
 impl<'a, N: Network> Broker<'a, N> {
@@ -46,7 +59,7 @@ impl<'a, N: Network> Broker<'a, N> {
         })
     }
 
-    /// The broker that [`Broker::suspend`] ended: its connection goes on.
+    /// The broker that [`Broker::suspend`] ended: its connection goes on, or a new one with the same session, see [`Suspended::over`].
     pub fn resume(
         config: &'a Config<'a>,
         number: u16,

@@ -1,8 +1,9 @@
 //! SIGHUP: the configuration is read again, and what did not change goes on undisturbed.
 
 use mqtt_client_tests::config::{channel, cloud};
+use mqtt_client_tests::fake_broker::{Packet, Publish};
 use mqtt_client_tests::servers::{Mosquitto, Redis};
-use mqtt_client_tests::{Daemon, Site};
+use mqtt_client_tests::{Daemon, FakeBroker, Site};
 
 #[test]
 fn a_signal_can_be_added_and_another_removed_without_disturbing_the_broker() {
@@ -52,6 +53,44 @@ fn a_device_whose_settings_changed_connects_again_with_the_new_ones() {
     site.redis.wait_for_subscriptions(&changed.channels());
     site.publish("p", "1,1000,");
     assert_eq!(site.subscriber.expect("tag/cloud/p/in", "1,1000,1").qos, 1);
+}
+
+#[test]
+fn a_session_goes_on_over_a_new_connection_when_the_settings_of_the_connection_change() {
+    let (redis, broker) = (Redis::start(), FakeBroker::start());
+    let device = || cloud().with("mqtt_qos", 2);
+    let before = device().signal("q").signal("p");
+    let before = before.with_ports(redis.port(), broker.port());
+    let mut daemon = Daemon::start(&before);
+    let (mut link, _) = broker.accept();
+    redis.wait_for_subscriptions(&before.channels());
+    redis.publish(&channel("p"), "1,1000,");
+    redis.publish(&channel("p"), "2,1000,");
+    let [first, second] = [(); 2].map(|()| link.publish());
+    link.pubrec(first.id.expect("QoS 2 has an identifier"));
+    assert!(matches!(link.packet(), Some(Packet::Pubrel(_))));
+
+    // A longer CONNECT than before, and signals with other numbers.
+    let user = "a".repeat(5000);
+    let after = device().with("keep_alive", 30).with("auth", "password");
+    let after = after
+        .with("username", user.as_str())
+        .with("password", "secret");
+    let after = after.signal("p");
+    daemon.reload(&after.with_ports(redis.port(), broker.port()));
+    assert_eq!(link.packet(), Some(Packet::Disconnect));
+    let mut link = broker.link();
+    let connect = link.connect();
+    link.connack_session_present();
+    assert_eq!((connect.keep_alive, connect.clean_session), (30, false));
+    assert_eq!(connect.username.as_deref(), Some(user.as_str()));
+    link.expect(&Packet::Pubrel(first.id.expect("as before")));
+    link.expect(&Packet::Publish(Publish {
+        dup: true,
+        ..second
+    }));
+    let counters = daemon.counters("cloud");
+    assert_eq!((counters.received, counters.sent), (2, 2));
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::Secure;
 #[test]
 fn renewed_files_are_taken_up_and_unchanged_ones_disturb_nothing() {
     let secure = Secure::new();
-    let config = secure.config(cloud().with("mqtt_qos", 1).signal("p"));
+    // The first message's handshake may not be over when the connection is changed: it arrives once all the same.
+    let config = secure.config(cloud().with("mqtt_qos", 2).signal("p"));
     let Secure {
         authority,
         gateway,
@@ -36,6 +37,10 @@ fn renewed_files_are_taken_up_and_unchanged_ones_disturb_nothing() {
     assert!(bridges[1].contains("u'gateway-renewed'"), "{bridges:?}");
     site.publish("p", "2,1000,");
     site.expect("tag/cloud/p/in", "2,1000,1");
+    let counters = site
+        .daemon
+        .wait_for_counters("cloud", |now| now.acknowledged == 2);
+    assert_eq!((counters.received, counters.sent), (2, 2));
 }
 
 #[test]
