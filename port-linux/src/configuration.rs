@@ -56,7 +56,8 @@ impl<'t> Tables<'t> {
         }
     }
 
-    /// Checks `text` and reports everything that is wrong with it: errors on standard error as they are, warnings through the log.
+    /// Checks `text` and reports everything that is wrong with it: errors on standard error as they are, warnings through the log. If there
+    /// are any, the devices' files are checked here too; else [`transports`] does that.
     ///
     /// # Errors
     /// There was an error.
@@ -77,7 +78,10 @@ impl<'t> Tables<'t> {
                 Severity::Warning => log::warn!("{}", finding.in_file(&file)),
             },
         )
-        .map_err(|_| Unusable)
+        .map_err(|invalid| {
+            let _ = checked_transports(path, invalid.devices);
+            Unusable
+        })
     }
 }
 
@@ -87,8 +91,13 @@ impl<'t> Tables<'t> {
 /// # Errors
 /// There was an error.
 pub fn transports(path: &Path, config: &Config<'_>) -> Result<Vec<Transport>, Unusable> {
+    checked_transports(path, config.devices)
+}
+
+fn checked_transports(path: &Path, devices: &[Device<'_>]) -> Result<Vec<Transport>, Unusable> {
     // All of them, so that every error is reported.
-    let transports = enabled(config)
+    let transports = (devices.iter())
+        .filter(|device| device.enable)
         .map(|device| transport(path, device))
         .collect::<Vec<_>>();
     transports.into_iter().collect()

@@ -30,18 +30,20 @@ pub struct Storage<'a> {
 
 /// The file is not valid; each reason was reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Invalid {
+pub struct Invalid<'a> {
     pub errors: usize,
+    /// What could be read of the devices, for a port that has more to check about them. Where a rule is broken they have the key's default.
+    pub devices: &'a [Device<'a>],
 }
 
-impl Display for Invalid {
+impl Display for Invalid<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let plural = if self.errors == 1 { "" } else { "s" };
         write!(f, "{} error{plural} in the configuration", self.errors)
     }
 }
 
-impl core::error::Error for Invalid {}
+impl core::error::Error for Invalid<'_> {}
 
 /// Checks a mapping table by every rule, and turns it into a [`Config`].
 ///
@@ -56,14 +58,17 @@ pub fn parse<'a>(
     storage: Storage<'a>,
     abilities: Abilities,
     report: &mut dyn FnMut(&Finding<'_>),
-) -> Result<Config<'a>, Invalid> {
+) -> Result<Config<'a>, Invalid<'a>> {
     // The only row there is: the file's outermost object first, then each row of the tables in turn.
     let mut row = Row::empty();
     let survey = match survey(text, &mut row) {
         Ok(survey) => survey,
         Err(finding) => {
             report(&finding);
-            return Err(Invalid { errors: 1 });
+            return Err(Invalid {
+                errors: 1,
+                devices: &[],
+            });
         }
     };
     let room = storage.index.len();
@@ -74,7 +79,10 @@ pub fn parse<'a>(
             place: Place::Table(Table::Top),
             problem: Problem::NoRoom { what, room },
         });
-        return Err(Invalid { errors: 1 });
+        return Err(Invalid {
+            errors: 1,
+            devices: &[],
+        });
     };
     let text = Reader::new(survey.text, 0);
     let mut check = Check::new(report, storage.text, scratch.keys, abilities);
@@ -107,7 +115,10 @@ pub fn parse<'a>(
     }
     match check.errors {
         0 => Ok(tables.config()),
-        errors => Err(Invalid { errors }),
+        errors => Err(Invalid {
+            errors,
+            devices: tables.config().devices,
+        }),
     }
 }
 

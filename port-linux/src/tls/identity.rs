@@ -42,7 +42,8 @@ pub struct Identity {
 impl Identity {
     /// Reads the files of `device`. `now` in seconds since 1970 is for warnings only: the clock may yet be set.
     ///
-    /// Everything that is wrong with them is reported; `None` if one of that was an error.
+    /// Everything that is wrong with them is reported; `None` if one of that was an error. Of a name or a path that is empty the table's own
+    /// rules have told.
     pub fn load(
         device: &Device<'_>,
         tls: &Tls<'_>,
@@ -50,7 +51,7 @@ impl Identity {
         report: &mut Report<'_>,
     ) -> Option<Self> {
         let server_name = ServerName::try_from(device.host.to_owned());
-        if server_name.is_err() {
+        if server_name.is_err() && !device.host.is_empty() {
             let words = format_args!(
                 "\"{}\" is no name that a certificate can be for",
                 device.host
@@ -99,6 +100,9 @@ impl fmt::Debug for Identity {
 }
 
 fn read(path: &str, key: Key, report: &mut Report<'_>) -> Option<Contents> {
+    if path.is_empty() {
+        return None;
+    }
     pem::read(Path::new(path))
         .map_err(|error| {
             let words = format_args!("{path}: cannot be read: {error}");

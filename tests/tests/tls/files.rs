@@ -125,6 +125,30 @@ fn all_faults_are_reported_at_once_with_the_rows_of_the_file_and_nothing_is_conn
 }
 
 #[test]
+fn faults_of_files_are_reported_together_with_those_of_the_table() {
+    let (_authority, _, right) = right();
+    let config = right
+        .device_key("ca_certificate", "/nonexistent/ca.pem")
+        .device_key("client_key", "")
+        .device_key("ip", "not a name")
+        .device_key("mqtt_qos", 3);
+    for arguments in [&["-d0"][..], &["--check"]] {
+        let finished = run_with(&config, arguments);
+        assert_eq!(finished.code, 78);
+        for words in [
+            ["devices[0].ca_certificate", "cannot be read: No such file"],
+            ["devices[0].client_key", "missing"],
+            ["devices[0].ip", "not a name"],
+            ["devices[0].mqtt_qos", "3 is not in 0..2"],
+        ] {
+            let errors = finished.errors_with(&words);
+            assert_eq!(errors.len(), 1, "{words:?}: {:?}", finished.stderr);
+        }
+        assert_eq!(finished.stderr.len(), 4, "{:?}", finished.stderr);
+    }
+}
+
+#[test]
 fn a_check_warns_of_certificates_that_have_expired_or_soon_will() {
     let (authority, _, _) = right();
     let expired = authority.issue(request("old").years(2019, 2020));
