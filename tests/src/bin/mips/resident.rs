@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use mqtt_client_tests::gateway::Gateway;
+use mqtt_client_tests::pki::{Authority, Issued, request};
+use mqtt_client_tests::port::Reserved;
 use mqtt_client_tests::process::Process;
 use mqtt_client_tests::servers::{Mosquitto, Redis};
 use mqtt_client_tests::{Config, config, install, wait};
@@ -11,26 +13,69 @@ use tempfile::TempDir;
 /// Where the emulator is told to put the gateway's 4 GiB: above everything of its own.
 const BASE: u64 = 0x10_0000_0000;
 
+/// The daemon's peers.
+pub struct Peers {
+    redis: Redis,
+    broker: Mosquitto,
+    tls: Option<Tls>,
+}
+
+/// What `auth`=`tls` takes.
+struct Tls {
+    authority: Authority,
+    gateway: Issued,
+    port: Reserved,
+}
+
+impl Peers {
+    /// The broker speaks MQTT over TCP.
+    pub fn plain() -> Self {
+        Self {
+            redis: Redis::start(),
+            broker: Mosquitto::start(),
+            tls: None,
+        }
+    }
+
+    /// The broker speaks MQTT over TLS, and wants a certificate.
+    pub fn secure() -> Self {
+        let authority = Authority::new("Plant CA");
+        let gateway = authority.issue(request("gateway"));
+        let shown = authority.issue(request("broker").hosts(&["127.0.0.1"]));
+        let (broker, port) = authority.broker(&shown, &[]);
+        Self {
+            redis: Redis::start(),
+            broker,
+            tls: Some(Tls {
+                authority,
+                gateway,
+                port,
+            }),
+        }
+    }
+
+    fn config(&self, signals: &[String]) -> Config {
+        let mut device = config::cloud().with("mqtt_qos", 1);
+        if let Some(tls) = &self.tls {
+            let secured = tls.authority.secure(device, &tls.gateway);
+            device = secured.at(tls.port.number());
+        }
+        let config = signals
+            .iter()
+            .fold(device, |config, name| config.signal(name));
+        config.with_ports(self.redis.port(), self.broker.port())
+    }
+}
+
 /// The most memory in use, in KiB, while one message for each of `signals` signals passes.
 ///
 /// # Panics
 ///
 /// If the daemon does not forward them.
 #[must_use]
-pub fn kib(
-    gateway: &Gateway,
-    binary: &Path,
-    signals: usize,
-    redis: &Redis,
-    broker: &Mosquitto,
-) -> u64 {
+pub fn kib(gateway: &Gateway, binary: &Path, signals: usize, peers: &Peers) -> u64 {
     let names: Vec<_> = (0..signals).map(|number| format!("s{number}")).collect();
-    let config = names
-        .iter()
-        .fold(config::cloud().with("mqtt_qos", 1), |config, name| {
-            config.signal(name)
-        });
-    let config: Config = config.with_ports(redis.port(), broker.port());
+    let config = peers.config(&names);
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("mqtt.json");
     config.write(&file);
@@ -42,14 +87,16 @@ pub fn kib(
         "-c",
         &file.display().to_string(),
     ];
-    let subscriber = broker.subscribe();
+    let subscriber = peers.broker.subscribe();
     let emulator = install::path(gateway.emulator);
     let daemon = Process::start("mqtt-client", &emulator, &words.map(String::from));
-    redis.wait_for_subscriptions(&config.channels());
-    broker.wait_for_bridges(1);
+    peers.redis.wait_for_subscriptions(&config.channels());
+    peers.broker.wait_for_bridges(1);
     let mut most = 0;
     for name in &names {
-        redis.publish(&config::channel(name), "12.5,1708000203824,");
+        peers
+            .redis
+            .publish(&config::channel(name), "12.5,1708000203824,");
     }
     wait::until(format_args!("{signals} messages"), || {
         most = most.max(in_use(daemon.id()));

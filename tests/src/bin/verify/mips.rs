@@ -5,9 +5,10 @@ use mqtt_client_tests::{debian_rust, install, program};
 
 use crate::run::{self, Outcome, cargo};
 
-/// Binaries and packages, for both byte orders.
+/// Binaries and packages, for both byte orders; and whether they are as small as they have to be.
 pub fn build(verbose: bool) -> Outcome {
-    run::all([cargo(&["mips"])], verbose)
+    let sizes = cargo(&["mips", "--sizes", gateway::BIG_ENDIAN.target]);
+    run::all([cargo(&["mips"]), sizes], verbose)
 }
 
 /// The core's own tests on the order of bytes that the development machine does not have.
