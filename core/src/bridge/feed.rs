@@ -59,6 +59,7 @@ impl<'a, N: Network> Feed<'a, N> {
     /// connection helps.
     #[must_use]
     pub fn suspend(mut self) -> Option<Suspended<N>> {
+        self.rejects.close();
         match self.session.suspend() {
             Some(session) => Some(Suspended {
                 session,
@@ -101,6 +102,7 @@ impl<'a, N: Network> Feed<'a, N> {
             port,
             connect_within: CONNECT_WITHIN,
         };
+        self.rejects.expire(now);
         let mut listen = Listen {
             session: &mut self.session,
             routes,
@@ -108,10 +110,12 @@ impl<'a, N: Network> Feed<'a, N> {
             observer,
             rejects: &mut self.rejects,
         };
-        self.link.poll(now, &mut self.net, target, &mut listen)
+        let wake_up = self.link.poll(now, &mut self.net, target, &mut listen);
+        wake_up.min(self.rejects.deadline())
     }
 
     pub(super) fn end(&mut self) {
+        self.rejects.close();
         self.link.end(&mut self.net);
     }
 }

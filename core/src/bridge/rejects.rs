@@ -25,14 +25,8 @@ impl Rejects {
         reason: Rejection,
     ) {
         if now.since(self.window) >= WINDOW {
-            let hidden = self.count.saturating_sub(LINES);
-            if hidden > 0 {
-                warning!("{} more messages were rejected", hidden);
-            }
-            *self = Rejects {
-                window: now,
-                count: 0,
-            };
+            self.close();
+            self.window = now;
         }
         self.count = self.count.saturating_add(1);
         if self.count <= LINES {
@@ -43,5 +37,30 @@ impl Rejects {
                 Shown(reason)
             );
         }
+    }
+
+    /// When [`Rejects::expire`] has something to say.
+    pub(super) fn deadline(&self) -> Instant {
+        if self.count > LINES {
+            self.window + WINDOW
+        } else {
+            Instant::NEVER
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn expire(&mut self, now: Instant) {
+        if now >= self.deadline() {
+            self.close();
+        }
+    }
+
+    /// Says how many messages had no line of their own.
+    pub(super) fn close(&mut self) {
+        let hidden = self.count.saturating_sub(LINES);
+        if hidden > 0 {
+            warning!("{} more messages were rejected", hidden);
+        }
+        self.count = 0;
     }
 }
