@@ -16,6 +16,7 @@ use crate::tls::Identity;
 const ABILITIES: config::Abilities = config::Abilities {
     tls: cfg!(feature = "tls"),
     mqtt5: false,
+    ..config::Abilities::ALL
 };
 
 /// Memory for one configuration; its strings lie in the file's text.

@@ -7,6 +7,11 @@ pub struct Abilities {
     pub tls: bool,
     /// `mqtt_version`=`5`.
     pub mqtt5: bool,
+    /// IPv6 addresses.
+    pub ipv6: bool,
+    /// Servers on the same machine: loopback addresses, Unix sockets, and the Redis that is meant where `redis.host` is not
+    /// given.
+    pub local_servers: bool,
 }
 
 impl Abilities {
@@ -14,5 +19,7 @@ impl Abilities {
     pub const ALL: Abilities = Abilities {
         tls: true,
         mqtt5: true,
+        ipv6: true,
+        local_servers: true,
     };
 }

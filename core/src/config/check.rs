@@ -2,6 +2,8 @@
 //!
 //! A function that returns `None` for a value that was there has reported it.
 
+use core::net::Ipv4Addr;
+
 use super::abilities::Abilities;
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 use super::json::{SyntaxError, Value};
@@ -212,6 +214,25 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
             return None;
         }
         Some(text)
+    }
+
+    /// Reports a host that this program has no way to.
+    pub fn within_reach(&mut self, key: Key, host: &str) {
+        let Abilities {
+            ipv6,
+            local_servers,
+            ..
+        } = self.check.abilities;
+        let is_local = || match host.parse::<Ipv4Addr>() {
+            Ok(address) => address.is_loopback() || address.is_unspecified(),
+            Err(_) => host.eq_ignore_ascii_case("localhost"),
+        };
+        if !ipv6 && host.contains(':') {
+            self.error(key, Problem::NotBuiltIn("IPv6"));
+        } else if !local_servers && is_local() {
+            let value = self.shown(key);
+            self.error(key, Problem::LocalHost(value));
+        }
     }
 
     /// One of a few words. `allowed` is how a finding names them.

@@ -77,13 +77,14 @@ pub(super) fn device<'a>(
 
 /// A device that is not enabled may ask for what this build does not have.
 fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let Abilities { tls, mqtt5 } = fields.check.abilities;
+    let Abilities { tls, mqtt5, .. } = fields.check.abilities;
     if matches!(device.auth, Auth::Tls(_)) && !tls {
         fields.error(Key::Auth, Problem::NotBuiltIn("TLS"));
     }
     if device.version == Version::V5 && !mqtt5 {
         fields.error(Key::MqttVersion, Problem::NotBuiltIn("MQTT 5"));
     }
+    fields.within_reach(Key::Ip, device.host);
 }
 
 #[derive(Clone, Copy)]

@@ -77,6 +77,8 @@ pub enum Problem<'t> {
     UnknownKey,
     NotAnAlias(Shown<'t>),
     NotAHost(Shown<'t>),
+    /// The machine itself, and the program is for one without servers.
+    LocalHost(Shown<'t>),
     /// Another row has this alias already.
     AliasTaken {
         value: Shown<'t>,
@@ -227,6 +229,9 @@ impl Display for Problem<'_> {
                 write!(f, "{value}holds something other than letters, digits, - and _")
             }
             Problem::NotAHost(value) => write!(f, "{value}is no address or domain name"),
+            Problem::LocalHost(value) => {
+                write!(f, "{value}is this machine itself, which has no servers")
+            }
             Problem::AliasTaken { value, table, row } => {
                 write!(f, "{value}is the alias of {} already", Place::Row(table, row))
             }

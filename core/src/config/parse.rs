@@ -11,7 +11,7 @@ use super::device::{device, is_mqtt};
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Type};
 use super::json::{Reader, SyntaxError, Token, Value};
 use super::key::{Key, Table};
-use super::redis::redis;
+use super::redis::{NO_LOCAL_REDIS, redis};
 use super::row::Row;
 use super::signal::signal;
 use super::survey::{no_json, survey};
@@ -184,7 +184,15 @@ impl<'a> Tables<'a> {
         let [redis_block, devices, signals] =
             [Key::Redis, Key::Devices, Key::Signals].map(|key| row.value(key));
         match redis_block {
-            Value::Absent | Value::Null => {}
+            Value::Absent | Value::Null if check.abilities.local_servers => {}
+            Value::Absent | Value::Null => {
+                let place = Place::Cell {
+                    table: Table::Redis,
+                    row: 0,
+                    key: KeyName::Known(Key::Host),
+                };
+                check.error(place, NO_LOCAL_REDIS);
+            }
             Value::Object { at } => {
                 let mut reader = text.value_at(at);
                 reader.next()?;

@@ -6,6 +6,11 @@ use super::json::SyntaxError;
 use super::key::Key;
 use super::{Endpoint, Redis, Secret};
 
+/// Of `host`, where there is no Redis at the default.
+pub(super) const NO_LOCAL_REDIS: Problem<'static> = Problem::Missing {
+    because: Some("a machine without a Redis of its own"),
+};
+
 /// The block's settings; where one is wrong, its default, after reporting it.
 pub(super) fn redis<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Redis<'a>, SyntaxError> {
     let host = fields.host(Key::Host).unwrap_or(Redis::DEFAULT_HOST);
@@ -21,6 +26,17 @@ pub(super) fn redis<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Redis<'a>, Sy
     let has_host = fields.row.is_given(Key::Host) || fields.row.is_given(Key::Port);
     if fields.row.is_given(Key::Socket) && has_host {
         fields.error(Key::Socket, Problem::SocketAndHost);
+    }
+    let abilities = fields.check.abilities;
+    match socket {
+        Some(_) if !abilities.local_servers => {
+            fields.error(Key::Socket, Problem::NotBuiltIn("Unix sockets"));
+        }
+        Some(_) => {}
+        None if !abilities.local_servers && !fields.row.is_given(Key::Host) => {
+            fields.error(Key::Host, NO_LOCAL_REDIS);
+        }
+        None => fields.within_reach(Key::Host, host),
     }
     if fields.row.is_given(Key::Username) {
         // AUTH takes a password alone, or both (Redis 6).
