@@ -1,0 +1,329 @@
+//! How much memory does a bridge take, and where is it? The board says both, in one place.
+
+use core::cell::RefCell;
+use core::mem::ManuallyDrop;
+
+use heapless::Vec;
+use heapless::vec::VecView;
+use mqtt_client_core::bridge::Broker;
+use mqtt_client_core::config::{Config, Device, Signal};
+use mqtt_client_core::index::Index;
+use mqtt_client_core::mqtt::session as mqtt;
+use mqtt_client_core::outbox;
+use mqtt_client_core::redis::session::MIN_INPUT;
+use mqtt_client_core::routes::LastSample;
+use smoltcp::iface::SocketStorage;
+use smoltcp::socket::dns::DnsQuery;
+
+use crate::stack::{Client, Link, Stack};
+
+/// How much of everything a board has room for. All of it is in the one [`Memory`]; what it costs in bytes is for 32-bit processors.
+///
+/// | field | costs | too small |
+/// |---|---|---|
+/// | `signals` | 110 bytes each | the configuration is refused |
+/// | `devices` | 1200 bytes each, and the five buffers of a broker | the configuration is refused |
+/// | `keys` | 6 bytes each | the configuration is refused |
+/// | `text` | itself | the configuration is refused |
+/// | `redis_receive` | itself | Redis is slowed down; it cuts off who is too slow for long |
+/// | `redis_send` | itself | more round trips to subscribe |
+/// | `redis_input` | itself | messages over it are counted as rejected |
+/// | `redis_commands` | itself | the configuration is refused; more round trips to subscribe |
+/// | `broker_receive`, `broker_input` | themselves, for each device | acknowledgements come in smaller portions |
+/// | `broker_send` | itself, for each device | fewer messages in a round trip |
+/// | `broker_control` | itself, for each device | the configuration is refused |
+/// | `outbox` | itself, for each device | fewer samples wait for a broker that is away |
+///
+/// What was measured of all this is in the crate's README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Rows of the Signals tab, those of other protocols' devices included.
+    pub signals: usize,
+    /// Rows of the Devices tab, disabled ones and other protocols' included. Each may be an enabled broker.
+    pub devices: usize,
+    /// Keys in one row of the file, at most; 32 is enough for all that have a meaning.
+    pub keys: usize,
+    /// Bytes of those strings of the file that hold escapes (`\n`, `\u00b0`); all others stay in flash.
+    pub text: usize,
+    /// Bytes of the TCP window that Redis may fill between two turns.
+    pub redis_receive: usize,
+    /// Bytes of SUBSCRIBE and PING that TCP keeps until they are acknowledged.
+    pub redis_send: usize,
+    /// Bytes that are read from Redis at once, at least 512 ([`MIN_INPUT`]).
+    pub redis_input: usize,
+    /// Bytes of one command to Redis, at least 360 and the lengths of user name and password.
+    pub redis_commands: usize,
+    /// Bytes of the TCP window that a broker may fill between two turns.
+    pub broker_receive: usize,
+    /// Bytes of messages that TCP keeps until they are acknowledged.
+    pub broker_send: usize,
+    /// Bytes that are read from a broker at once, at least 8; an acknowledgement has 4.
+    pub broker_input: usize,
+    /// Bytes of packets that are no messages: CONNECT with the Last Will and what proves who we are, and the answers to
+    /// what one input holds.
+    pub broker_control: usize,
+    /// Bytes for samples that wait for a broker, or for its acknowledgement: the `buffer_size` of a device that names none. Devices
+    /// that name one share what there is for all.
+    pub outbox: usize,
+}
+
+impl Sizes {
+    /// 32 signals and one broker, in 24 KiB.
+    pub const SMALL: Sizes = Sizes {
+        signals: 32,
+        devices: 1,
+        keys: 32,
+        text: 128,
+        redis_receive: 2048,
+        redis_send: 512,
+        redis_input: 1024,
+        redis_commands: 512,
+        broker_receive: 512,
+        broker_send: 2048,
+        broker_input: 256,
+        broker_control: 512,
+        outbox: 8192,
+    };
+
+    /// These sizes.
+    ///
+    /// # Panics
+    /// If there is no broker, or a buffer is smaller than its least size; for a constant that is an error of compilation.
+    #[must_use]
+    pub const fn checked(self) -> Self {
+        assert!(self.devices >= 1, "a bridge has at least one device");
+        assert!(self.devices <= 1 << 15, "devices are numbered in 16 bits");
+        assert!(self.redis_input >= MIN_INPUT, "redis_input is at least 512");
+        assert!(
+            self.broker_input >= mqtt::MIN_INPUT,
+            "broker_input is at least 8"
+        );
+        assert!(self.outbox >= 1024, "outbox is at least 1024");
+        let receives = self.redis_receive > 0 && self.broker_receive > 0;
+        assert!(
+            receives && self.redis_send > 0 && self.broker_send > 0,
+            "TCP needs its buffers"
+        );
+        self
+    }
+
+    /// Sockets of the TCP/IP stack: one for each link, and those for DNS and DHCP.
+    #[must_use]
+    pub const fn sockets(&self) -> usize {
+        self.links() + 2
+    }
+
+    /// Links: Redis, and one for each device.
+    #[must_use]
+    pub const fn links(&self) -> usize {
+        self.devices + 1
+    }
+
+    /// Elements of the index that the configuration is checked with, and of the one from channels to signals.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        Index::slots_for(self.devices)
+            + self.devices
+            + Index::slots_for(self.signals)
+            + self.signals
+            + Index::slots_for(self.keys)
+            + self.channels()
+    }
+
+    const fn channels(&self) -> usize {
+        Index::slots_for(self.signals)
+    }
+
+    /// Records of all messages that wait.
+    #[must_use]
+    pub const fn records(&self) -> usize {
+        outbox::divide(self.outbox * self.devices).1
+    }
+
+    /// Bytes of all buffers.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.text
+            + self.redis_receive
+            + self.redis_send
+            + self.redis_input
+            + self.redis_commands
+            + self.devices
+                * (self.broker_receive
+                    + self.broker_send
+                    + self.broker_input
+                    + self.broker_control)
+            // Rounding each device's share down to whole records leaves bytes over.
+            + outbox::divide(self.outbox * self.devices).0
+            + 8 * self.devices
+    }
+}
+
+/// The memory of one bridge, as [`Sizes`] says, used once: [`Runner::new`](crate::Runner::new) borrows it for good. A new one is all zeros, so that as a `static` it takes no flash:
+///
+/// ```
+/// use mqtt_client_bare::{Memory, Sizes, memory_type};
+///
+/// const SIZES: Sizes = Sizes { signals: 16, ..Sizes::SMALL };
+/// let memory: memory_type!(SIZES) = Memory::new();
+/// # let _ = memory;
+/// ```
+pub struct Memory<
+    'a,
+    const SIGNALS: usize,
+    const DEVICES: usize,
+    const LINKS: usize,
+    const SOCKETS: usize,
+    const INDEX: usize,
+    const RECORDS: usize,
+    const BYTES: usize,
+>(
+    // Nothing in here needs to be dropped; saying so lets the parts borrow from each other.
+    ManuallyDrop<Parts<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>>,
+);
+
+/// The type of the [`Memory`] for [`Sizes`] that are a constant.
+#[macro_export]
+macro_rules! memory_type {
+    ($sizes:expr) => {
+        $crate::Memory<
+            '_,
+            { $sizes.checked().signals },
+            { $sizes.devices },
+            { $sizes.links() },
+            { $sizes.sockets() },
+            { $sizes.index() },
+            { $sizes.records() },
+            { $sizes.bytes() },
+        >
+    };
+}
+
+struct Parts<
+    'a,
+    const SIGNALS: usize,
+    const DEVICES: usize,
+    const LINKS: usize,
+    const SOCKETS: usize,
+    const INDEX: usize,
+    const RECORDS: usize,
+    const BYTES: usize,
+> {
+    // Vectors, not arrays: an empty vector is all zeros, and an array of devices is not.
+    devices: Vec<Device<'a>, DEVICES>,
+    signals: Vec<Signal<'a>, SIGNALS>,
+    last: Vec<LastSample, SIGNALS>,
+    config: Vec<Config<'a>, 1>,
+    brokers: Vec<Broker<'a, Client<'a>>, DEVICES>,
+    sockets: Vec<SocketStorage<'a>, SOCKETS>,
+    queries: Vec<Option<DnsQuery>, LINKS>,
+    links: Vec<Link, LINKS>,
+    stack: Vec<RefCell<Stack<'a>>, 1>,
+    index: [u32; INDEX],
+    records: [u64; RECORDS],
+    bytes: [u8; BYTES],
+}
+
+/// The memory taken apart, whatever its sizes.
+pub(crate) struct Pieces<'a> {
+    pub devices: &'a mut [Device<'a>],
+    pub signals: &'a mut [Signal<'a>],
+    pub last: &'a mut [LastSample],
+    pub config: &'a mut VecView<Config<'a>>,
+    pub brokers: &'a mut VecView<Broker<'a, Client<'a>>>,
+    pub sockets: &'a mut [SocketStorage<'a>],
+    pub queries: &'a mut [Option<DnsQuery>],
+    pub links: &'a mut VecView<Link>,
+    pub stack: &'a mut VecView<RefCell<Stack<'a>>>,
+    pub index: &'a mut [u32],
+    pub channels: &'a mut [u32],
+    pub records: Pool<'a, u64>,
+    pub bytes: Pool<'a, u8>,
+}
+
+/// Memory that is handed out from the front.
+pub(crate) struct Pool<'a, T>(&'a mut [T]);
+
+/// The pool has nothing left.
+pub(crate) struct TooSmall;
+
+impl<'a, T> Pool<'a, T> {
+    pub fn take(&mut self, count: usize) -> Result<&'a mut [T], TooSmall> {
+        let pool = core::mem::take(&mut self.0);
+        let (taken, rest) = pool.split_at_mut_checked(count).ok_or(TooSmall)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+}
+
+impl<
+    'a,
+    const SIGNALS: usize,
+    const DEVICES: usize,
+    const LINKS: usize,
+    const SOCKETS: usize,
+    const INDEX: usize,
+    const RECORDS: usize,
+    const BYTES: usize,
+> Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>
+{
+    #[must_use]
+    pub const fn new() -> Self {
+        Memory(ManuallyDrop::new(Parts {
+            devices: Vec::new(),
+            signals: Vec::new(),
+            last: Vec::new(),
+            config: Vec::new(),
+            brokers: Vec::new(),
+            sockets: Vec::new(),
+            queries: Vec::new(),
+            links: Vec::new(),
+            stack: Vec::new(),
+            index: [0; INDEX],
+            records: [0; RECORDS],
+            bytes: [0; BYTES],
+        }))
+    }
+
+    pub(crate) fn pieces(&'a mut self) -> Pieces<'a> {
+        let parts = &mut *self.0;
+        let channels = Index::slots_for(SIGNALS).min(INDEX);
+        let (channels, index) = parts.index.split_at_mut(channels);
+        Pieces {
+            devices: filled(&mut parts.devices, || Device::EMPTY),
+            signals: filled(&mut parts.signals, || Signal::EMPTY),
+            last: filled(&mut parts.last, || LastSample::NOTHING),
+            config: &mut parts.config,
+            brokers: &mut parts.brokers,
+            sockets: filled(&mut parts.sockets, || SocketStorage::EMPTY),
+            queries: filled(&mut parts.queries, || None),
+            links: &mut parts.links,
+            stack: &mut parts.stack,
+            index,
+            channels,
+            records: Pool(&mut parts.records),
+            bytes: Pool(&mut parts.bytes),
+        }
+    }
+}
+
+impl<
+    const SIGNALS: usize,
+    const DEVICES: usize,
+    const LINKS: usize,
+    const SOCKETS: usize,
+    const INDEX: usize,
+    const RECORDS: usize,
+    const BYTES: usize,
+> Default for Memory<'_, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// All of the vector's room, in use.
+fn filled<T>(vector: &mut VecView<T>, mut value: impl FnMut() -> T) -> &mut [T] {
+    while vector.push(value()).is_ok() {}
+    vector
+}

@@ -1,0 +1,268 @@
+//! The firmware: one stack and one bridge, a turn at a time.
+
+use core::cell::RefCell;
+use core::net::Ipv4Addr;
+
+use heapless::vec::VecView;
+use mqtt_client_core::bridge::{Bridge, Broker, Feed};
+use mqtt_client_core::config::{self, Abilities, Config, Device, Finding, Severity};
+use mqtt_client_core::counters::Counters;
+use mqtt_client_core::mqtt::session as mqtt;
+use mqtt_client_core::outbox;
+use mqtt_client_core::redis::session as redis;
+use mqtt_client_core::routes::{self, Routes};
+use mqtt_client_core::time::Instant;
+use smoltcp::phy;
+
+use crate::log;
+use crate::memory::{Memory, Pieces, Sizes, TooSmall};
+use crate::share::{TooMuch, share};
+use crate::stack::{self, Client, Stack, Unusable};
+use crate::status::Status;
+
+/// What the configuration may ask for: nothing that needs TLS, MQTT 5, IPv6, or a server on the board itself.
+const ABILITIES: Abilities = Abilities {
+    tls: false,
+    mqtt5: false,
+    ipv6: false,
+    local_servers: false,
+};
+
+/// All that a board decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup<'a> {
+    /// The mapping table: the same JSON as on a gateway. Its strings are used where they lie.
+    pub table: &'a [u8],
+    /// Of a generated `client_id`, in hexadecimal: the same after every start, and unlike any other board's, from the chip's unique number.
+    pub client_id_digits: u32,
+    pub network: stack::Setup<'a>,
+    /// Those of the [`Memory`].
+    pub sizes: Sizes,
+}
+
+/// Why there is no firmware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum NotStarted {
+    /// Each error in the configuration was logged.
+    Configuration,
+    /// No MQTT device is enabled.
+    NothingToDo,
+    /// The Ethernet address is one of a group.
+    Mac,
+    /// [`Setup::sizes`] are not those of the memory.
+    Sizes,
+}
+
+/// The running firmware. `D` is the board's network device.
+pub struct Runner<'a, D> {
+    device: D,
+    stack: &'a RefCell<Stack<'a>>,
+    bridge: Bridge<'a, 'a, Client<'a>>,
+    /// Whether the board could reach anyone in the last turn.
+    was_reachable: bool,
+}
+
+impl<'a, D: phy::Device> Runner<'a, D> {
+    /// Checks the configuration, and makes ready; nothing is sent before the first [`Runner::poll`]. What is wrong with the
+    /// configuration goes to the log, each finding on its own line.
+    ///
+    /// # Errors
+    /// [`NotStarted`]; only another configuration, or another image, can help.
+    pub fn new<
+        const SIGNALS: usize,
+        const DEVICES: usize,
+        const LINKS: usize,
+        const SOCKETS: usize,
+        const INDEX: usize,
+        const RECORDS: usize,
+        const BYTES: usize,
+    >(
+        memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>,
+        setup: &Setup<'a>,
+        device: D,
+        now: Instant,
+    ) -> Result<Self, NotStarted> {
+        Self::start(memory.pieces(), setup, device, now)
+    }
+
+    fn start(
+        pieces: Pieces<'a>,
+        setup: &Setup<'a>,
+        mut device: D,
+        now: Instant,
+    ) -> Result<Self, NotStarted> {
+        let sizes = &setup.sizes;
+        let Pieces {
+            mut bytes,
+            mut records,
+            ..
+        } = pieces;
+        let storage = config::Storage {
+            devices: pieces.devices,
+            signals: pieces.signals,
+            index: pieces.index,
+            text: bytes.take(sizes.text)?,
+        };
+        let config = config::parse(setup.table, storage, ABILITIES, &mut report)
+            .map_err(|_| NotStarted::Configuration)?;
+        if !config.devices.iter().any(|device| device.enable) {
+            log::error(&"no MQTT device is enabled: nothing to do");
+            return Err(NotStarted::NothingToDo);
+        }
+        let shares =
+            share(&config, sizes, &mut report).map_err(|TooMuch| NotStarted::Configuration)?;
+        let config: &'a Config<'a> = put(pieces.config, config)?;
+        let routes = Routes::new(config, pieces.channels, pieces.last)
+            .map_err(|routes::TooSmall| NotStarted::Sizes)?;
+
+        let storage = stack::Storage {
+            sockets: pieces.sockets,
+            queries: pieces.queries,
+            links: pieces.links,
+        };
+        let stack = Stack::new(&setup.network, storage, &mut device, now)?;
+        let stack: &'a RefCell<Stack<'a>> = put(pieces.stack, RefCell::new(stack))?;
+        let client = |receive, send| {
+            let link = stack.borrow_mut().add_link(receive, send)?;
+            Ok::<_, NotStarted>(Client::new(stack, link))
+        };
+
+        let net = client(
+            bytes.take(sizes.redis_receive)?,
+            bytes.take(sizes.redis_send)?,
+        )?;
+        let storage = redis::Storage {
+            input: bytes.take(sizes.redis_input)?,
+            commands: bytes.take(sizes.redis_commands)?,
+        };
+        let feed = Feed::new(config, storage, net);
+        for (number, device) in (0..).zip(config.devices) {
+            if !device.enable {
+                continue;
+            }
+            let net = client(
+                bytes.take(sizes.broker_receive)?,
+                bytes.take(sizes.broker_send)?,
+            )?;
+            let (outbox_bytes, outbox_records) = outbox::divide(shares.of(device));
+            let storage = mqtt::Storage {
+                input: bytes.take(sizes.broker_input)?,
+                control: bytes.take(sizes.broker_control)?,
+                outbox: bytes.take(outbox_bytes)?,
+                records: records.take(outbox_records)?,
+            };
+            let digits = setup.client_id_digits;
+            let broker = Broker::new(config, number, digits, storage, net);
+            put(pieces.brokers, broker.ok_or(NotStarted::Sizes)?)?;
+        }
+        Ok(Runner {
+            device,
+            stack,
+            bridge: Bridge::new(config, routes, feed, pieces.brokers),
+            was_reachable: false,
+        })
+    }
+
+    /// Does all that can be done now, as far as a turn goes: takes a few frames, hands samples on, sends a few frames. A turn is bounded,
+    /// whatever the peers do.
+    ///
+    /// Call it again when the device has received something, and at the returned time at the latest; that is `now` if there
+    /// was more to do than one turn allows.
+    #[must_use]
+    pub fn poll(&mut self, now: Instant) -> Instant {
+        let mut more = self.stack.borrow_mut().receive(now, &mut self.device);
+        // Without an address no one is called, and no one has to be given up: the bridge stands still, after it was told.
+        let is_reachable = self.is_reachable();
+        let mut wake_up = Instant::NEVER;
+        if is_reachable || self.was_reachable {
+            wake_up = self.bridge.poll(now, &mut ());
+        }
+        self.was_reachable = is_reachable;
+        let mut stack = self.stack.borrow_mut();
+        more |= stack.transmit(&mut self.device);
+        if more {
+            now
+        } else {
+            wake_up.min(stack.deadline())
+        }
+    }
+
+    fn is_reachable(&self) -> bool {
+        let stack = self.stack.borrow();
+        stack.has_cable() && stack.address().is_some()
+    }
+
+    /// The board says whether the cable is plugged in; until it does, it is. After an interruption DHCP is asked for the
+    /// address again.
+    pub fn set_cable(&mut self, is_plugged_in: bool) {
+        self.stack.borrow_mut().set_cable(is_plugged_in);
+    }
+
+    /// How the bridge was after the last turn.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let stack = self.stack.borrow();
+        if !stack.has_cable() {
+            return Status::NoCable;
+        }
+        if stack.address().is_none() {
+            return Status::NoAddress;
+        }
+        if !self.bridge.feed().session().is_subscribed() {
+            return Status::NoRedis;
+        }
+        let mut brokers = self.bridge.brokers().iter();
+        if brokers.all(|broker| broker.session().is_online()) {
+            Status::Online
+        } else {
+            Status::NoBroker
+        }
+    }
+
+    /// The board's address, if it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.stack.borrow().address()
+    }
+
+    /// What has happened so far, for each enabled device.
+    pub fn counters(&self) -> impl Iterator<Item = (&'a Device<'a>, Counters)> {
+        self.bridge.counters()
+    }
+
+    /// The network device: to ask it whether the cable is plugged in.
+    pub fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+}
+
+/// Logs what is wrong with the configuration.
+fn report(finding: &Finding<'_>) {
+    let line = finding.in_file("configuration");
+    match finding.severity {
+        Severity::Error => log::error(&line),
+        Severity::Warning => log::warning(&line),
+    }
+}
+
+/// Gives a value its place for good.
+fn put<T>(place: &mut VecView<T>, value: T) -> Result<&mut T, NotStarted> {
+    place.push(value).map_err(|_| NotStarted::Sizes)?;
+    place.last_mut().ok_or(NotStarted::Sizes)
+}
+
+impl From<TooSmall> for NotStarted {
+    fn from(_: TooSmall) -> Self {
+        NotStarted::Sizes
+    }
+}
+
+impl From<Unusable> for NotStarted {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Mac => NotStarted::Mac,
+            Unusable::Storage => NotStarted::Sizes,
+        }
+    }
+}

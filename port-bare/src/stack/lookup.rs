@@ -1,0 +1,136 @@
+//! Which address does a name have? One look-up of one link, from the question to the answer.
+//!
+//! Who gives up a look-up does not say so. The answer is kept for the next time the same name is asked for: a DNS server that is
+//! slower than the link's patience would never be heard otherwise.
+
+use core::net::Ipv4Addr;
+
+use heapless::Vec;
+use mqtt_client_core::index;
+use mqtt_client_core::time::{Instant, SECOND};
+use smoltcp::iface::Context;
+use smoltcp::socket::dns::{GetQueryResultError, QueryHandle, Socket, StartQueryError};
+use smoltcp::wire::{DnsQueryType, IpAddress};
+
+use super::Error;
+
+/// Addresses that nobody asked for in time are still good for so long, in milliseconds.
+const ADDRESSES_KEEP: u64 = 60 * SECOND;
+
+/// A failure that nobody asked for in so many milliseconds was for an attempt that has been given up: the next one looks again.
+const FAILURE_KEEPS: u64 = SECOND;
+
+/// How long smoltcp waits for one DNS server, in milliseconds.
+const PATIENCE: u64 = 10 * SECOND;
+
+/// Addresses of one answer that are kept: smoltcp's feature `dns-max-result-count-4`.
+const ADDRESSES: usize = 4;
+
+/// DNS servers that are asked, one after the other: smoltcp's feature `dns-max-server-count-3`.
+pub(super) const SERVERS: usize = 3;
+
+#[derive(Default)]
+pub(super) struct Lookup {
+    state: State,
+    /// Counts the answers, so that the addresses of a name take turns.
+    turn: usize,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    Asked {
+        name: u32,
+        query: QueryHandle,
+        at: Instant,
+    },
+    Answered {
+        name: u32,
+        at: Instant,
+        answer: Result<Vec<Ipv4Addr, ADDRESSES>, Error>,
+    },
+}
+
+impl Lookup {
+    /// The address of `name`, the next one at each answer; `None` if that is not known yet. Another name abandons the look-up.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], and what [`Lookup::settle`] has found.
+    pub fn address(
+        &mut self,
+        name: &str,
+        now: Instant,
+        dns: &mut Socket<'_>,
+        context: &mut Context,
+    ) -> Result<Option<Ipv4Addr>, Error> {
+        let hash = index::hash(&[name.as_bytes()]);
+        match &self.state {
+            State::Asked { name, .. } if *name == hash => return Ok(None),
+            State::Answered { name, at, answer } if *name == hash => match answer {
+                Ok(addresses) if now.since(*at) <= ADDRESSES_KEEP => {
+                    let turn = self.turn.checked_rem(addresses.len()).unwrap_or(0);
+                    let address = addresses.get(turn).copied().ok_or(Error::UnknownName);
+                    self.turn = self.turn.wrapping_add(1);
+                    self.state = State::Idle;
+                    return address.map(Some);
+                }
+                Err(error) if now.since(*at) <= FAILURE_KEEPS => {
+                    let error = *error;
+                    self.state = State::Idle;
+                    return Err(error);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        self.forget(dns);
+        match dns.start_query(context, name, DnsQueryType::A) {
+            Ok(query) => {
+                self.state = State::Asked {
+                    name: hash,
+                    query,
+                    at: now,
+                };
+                Ok(None)
+            }
+            // There is a place for each link's one query.
+            Err(StartQueryError::NoFreeSlot) => Ok(None),
+            Err(StartQueryError::InvalidName | StartQueryError::NameTooLong) => Err(Error::BadName),
+        }
+    }
+
+    /// Takes over the answer, if there is one; whether there was.
+    pub fn settle(&mut self, now: Instant, servers: usize, dns: &mut Socket<'_>) -> bool {
+        let State::Asked { name, query, at } = self.state else {
+            return false;
+        };
+        let answer = match dns.get_query_result(query) {
+            Err(GetQueryResultError::Pending) => return false,
+            Ok(addresses) => Ok(addresses
+                .iter()
+                .map(|address| match address {
+                    IpAddress::Ipv4(address) => *address,
+                })
+                .collect()),
+            // smoltcp does not tell the two apart, but a silent server takes its time.
+            Err(GetQueryResultError::Failed) if now.since(at) >= PATIENCE * servers as u64 => {
+                Err(Error::NoAnswer)
+            }
+            Err(GetQueryResultError::Failed) => Err(Error::UnknownName),
+        };
+        self.state = State::Answered {
+            name,
+            at: now,
+            answer,
+        };
+        true
+    }
+
+    /// Abandons the look-up, and what it has found.
+    pub fn forget(&mut self, dns: &mut Socket<'_>) {
+        if let State::Asked { query, .. } = core::mem::take(&mut self.state) {
+            dns.cancel_query(query);
+        }
+    }
+}
