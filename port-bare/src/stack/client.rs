@@ -1,7 +1,7 @@
 //! What the core sees of the stack: `embedded_nal`'s TCP client and name look-up, one connection and one look-up at a time.
 
 use core::cell::RefCell;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
 
@@ -39,7 +39,8 @@ impl TcpClientStack for Client<'_> {
     /// the link's last connection still takes leave (at most [`LINGER`](super::LINGER)) this would block too.
     ///
     /// # Errors
-    /// [`Error::Refused`], after which the socket can be used again; [`Error::NotIpv4`]; [`Error::AddressLost`].
+    /// [`Error::Refused`], after which the socket can be used again; [`Error::NotIpv4`]; [`Error::NoHost`];
+    /// [`Error::AddressLost`].
     fn connect(&mut self, _: &mut Socket, remote: SocketAddr) -> nb::Result<(), Error> {
         self.stack.borrow_mut().connect(self.link, remote)
     }
@@ -81,9 +82,9 @@ impl Dns for Client<'_> {
         if family == AddrType::IPv6 {
             return Err(Error::NotIpv4.into());
         }
-        match name.parse() {
-            Ok(address @ IpAddr::V4(_)) => Ok(address),
-            Ok(IpAddr::V6(_)) => Err(Error::NotIpv4.into()),
+        match name.parse::<Ipv4Addr>() {
+            Ok(address) => Ok(address.into()),
+            Err(_) if name.contains(':') => Err(Error::NotIpv4.into()),
             Err(_) => self.stack.borrow_mut().look_up(self.link, name),
         }
     }

@@ -18,6 +18,8 @@ pub enum Error {
     AddressLost,
     /// An IPv6 address, or a request for one.
     NotIpv4,
+    /// 0.0.0.0, or port 0.
+    NoHost,
     /// The DNS server knows no IPv4 address for the name.
     UnknownName,
     /// No DNS server has answered.
@@ -41,6 +43,7 @@ impl Display for Error {
             Error::Refused => "connection refused",
             Error::AddressLost => "this board's address is gone",
             Error::NotIpv4 => "not an IPv4 address",
+            Error::NoHost => "not the address of a host",
             Error::UnknownName => "name does not resolve: it has no IPv4 address",
             Error::NoAnswer => "name does not resolve: no DNS server answers",
             Error::NoDnsServer => "name does not resolve: no DNS server is known",

@@ -74,7 +74,7 @@ impl Link {
         remote: (Ipv4Addr, u16),
         local_port: u16,
     ) -> Result<(), Error> {
-        // It fails without an address of our own, and for one of the peer's that cannot be.
+        // The peer's address is one that can be; so it is our own that is missing.
         socket
             .connect(context, remote, local_port)
             .map_err(|_| Error::AddressLost)?;
@@ -177,7 +177,8 @@ impl Link {
         }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        self.leave_by.unwrap_or(Instant::NEVER)
+    pub(super) fn deadline(&self, now: Instant) -> Instant {
+        let leave_by = self.leave_by.unwrap_or(Instant::NEVER);
+        leave_by.min(self.lookup.deadline(now))
     }
 }

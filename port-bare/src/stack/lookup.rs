@@ -20,8 +20,8 @@ const ADDRESSES_KEEP: u64 = 60 * SECOND;
 /// A failure that nobody asked for in so many milliseconds was for an attempt that has been given up: the next one looks again.
 const FAILURE_KEEPS: u64 = SECOND;
 
-/// How long smoltcp waits for one DNS server, in milliseconds.
-const PATIENCE: u64 = 10 * SECOND;
+/// smoltcp gives up a DNS server that has not answered for 10 s: that is, at a call so many milliseconds after it began with it.
+const GIVEN_UP_AFTER: u64 = 10 * SECOND + 1;
 
 /// Addresses of one answer that are kept: smoltcp's feature `dns-max-result-count-4`.
 const ADDRESSES: usize = 4;
@@ -114,7 +114,9 @@ impl Lookup {
                 })
                 .collect()),
             // smoltcp does not tell the two apart, but a silent server takes its time.
-            Err(GetQueryResultError::Failed) if now.since(at) >= PATIENCE * servers as u64 => {
+            Err(GetQueryResultError::Failed)
+                if now.since(at) >= GIVEN_UP_AFTER * servers as u64 =>
+            {
                 Err(Error::NoAnswer)
             }
             Err(GetQueryResultError::Failed) => Err(Error::UnknownName),
@@ -125,6 +127,15 @@ impl Lookup {
             answer,
         };
         true
+    }
+
+    /// When smoltcp gives up the server that it asks, for which it does not ask to be called.
+    pub fn deadline(&self, now: Instant) -> Instant {
+        let State::Asked { at, .. } = self.state else {
+            return Instant::NEVER;
+        };
+        let servers_done = now.since(at) / GIVEN_UP_AFTER;
+        at + GIVEN_UP_AFTER * (servers_done + 1)
     }
 
     /// Abandons the look-up, and what it has found.

@@ -110,7 +110,7 @@ impl<'a> Stack<'a> {
         let mut sockets = SocketSet::new(storage.sockets);
         let dns = sockets.add(dns::Socket::new(&[], storage.queries));
         let address = Address::new(setup.addressing, setup.dns_servers, &mut sockets);
-        Ok(Stack {
+        let mut stack = Stack {
             interface: Interface::new(config, device, instant(now)),
             sockets,
             links: storage.links,
@@ -121,7 +121,9 @@ impl<'a> Stack<'a> {
             unplugged_at: None,
             has_cable: true,
             free_sockets,
-        })
+        };
+        stack.mind_the_address();
+        Ok(stack)
     }
 
     /// The number of a new link, with its TCP buffers. What it receives faster than it is read stays at the peer, and so does what it sends
@@ -183,7 +185,7 @@ impl<'a> Stack<'a> {
     /// When the next turn is due, if the device has nothing before.
     #[must_use]
     pub fn deadline(&mut self) -> Instant {
-        let links = self.links.iter().map(Link::deadline).min();
+        let links = self.links.iter().map(|link| link.deadline(self.now)).min();
         let own = links.unwrap_or(Instant::NEVER).min(self.address.deadline());
         if !self.has_cable {
             return own;
@@ -270,6 +272,9 @@ impl<'a> Stack<'a> {
         let SocketAddr::V4(remote) = remote else {
             return Err(Error::NotIpv4.into());
         };
+        if remote.ip().is_unspecified() || remote.port() == 0 {
+            return Err(Error::NoHost.into());
+        }
         let begins = self.links.get(link).is_some_and(Link::can_begin);
         let port = begins.then(|| self.unused_port());
         let link = self.links.get_mut(link).ok_or(Error::NotConnected)?;

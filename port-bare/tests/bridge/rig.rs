@@ -1,0 +1,250 @@
+//! A whole board in memory: the runner, and the model servers at the other end of its cable. Time goes on only as far as the runner asks
+//! for.
+
+use std::cell::RefCell;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+
+use mqtt_client_bare::stack::{self, address::StaticAddress};
+use mqtt_client_bare::{Addressing, Instant, Memory, NotStarted, Runner, Setup, Sizes, Status};
+use mqtt_client_bare::memory_type;
+use mqtt_client_core::counters::Counters;
+use smoltcp::socket::tcp::State;
+
+use super::common::cable::{Cable, Clock, End};
+use super::common::dhcp::Lease;
+use super::common::host::{HOST, Host, PREFIX};
+use super::models::broker::Broker;
+use super::models::redis::{Redis, message};
+
+pub const BOARD: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);
+
+pub const REDIS: u16 = 6379;
+
+/// Ports of the two brokers.
+pub const BROKERS: [u16; 2] = [1883, 1884];
+
+/// Room for what these tests configure: small, so that every buffer is full now and then.
+pub const SIZES: Sizes = Sizes {
+    signals: 8,
+    devices: 2,
+    redis_receive: 1024,
+    redis_input: 512,
+    broker_send: 1024,
+    outbox: 4096,
+    ..Sizes::SMALL
+};
+
+pub struct Rig {
+    pub runner: Runner<'static, End>,
+    pub host: Host,
+    pub cable: Rc<RefCell<Cable>>,
+    pub redis: Redis,
+    pub brokers: [Broker; 2],
+    /// Which servers are there: Redis, then the brokers.
+    pub up: [bool; 3],
+    was_open: [bool; 3],
+    clock: Clock,
+}
+
+/// What a board does at its start with this mapping table.
+pub fn start(
+    table: &str,
+    addressing: Addressing,
+    device: End,
+    seed: u64,
+) -> Result<Runner<'static, End>, NotStarted> {
+    let memory: &'static mut memory_type!(SIZES) = Box::leak(Box::new(Memory::new()));
+    let setup = Setup {
+        table: table.to_string().leak().as_bytes(),
+        client_id_digits: 0x00c0_ffee,
+        network: stack::Setup {
+            mac: [2, 0, 0, 0, 0, 7],
+            seed,
+            addressing,
+            dns_servers: &[],
+        },
+        sizes: SIZES,
+    };
+    Runner::new(memory, &setup, device, Instant::from_millis(0))
+}
+
+/// A lease of ten minutes.
+pub fn lease(address: Ipv4Addr) -> Lease {
+    Lease {
+        address,
+        router: Some(HOST),
+        dns_servers: vec![HOST],
+        seconds: 600,
+    }
+}
+
+impl Rig {
+    /// A board with an address of DHCP, and all servers there.
+    pub fn new(table: &str) -> Self {
+        Self::with(table, Addressing::Dhcp, 1)
+    }
+
+    pub fn with_static_address(table: &str) -> Self {
+        let address = StaticAddress::new(BOARD, PREFIX, None).expect("a host's address");
+        Self::with(table, Addressing::Static(address), 1)
+    }
+
+    pub fn with(table: &str, addressing: Addressing, seed: u64) -> Self {
+        let clock = Clock::default();
+        let (cable, [device, end]) = Cable::new(clock.clone(), seed);
+        let runner = start(table, addressing, device, seed).expect("a valid table");
+        let mut host = Host::new(clock.clone(), end);
+        host.dhcp.lease = Some(lease(BOARD));
+        host.dns.know("broker.example", &[HOST]);
+        Rig {
+            runner,
+            host,
+            cable,
+            redis: Redis::new(),
+            brokers: [Broker::new(), Broker::new()],
+            up: [true; 3],
+            was_open: [false; 3],
+            clock,
+        }
+    }
+
+    pub fn now(&self) -> u64 {
+        self.clock.get()
+    }
+
+    pub fn status(&self) -> Status {
+        self.runner.status()
+    }
+
+    /// Lets so many milliseconds pass.
+    pub fn pass(&mut self, millis: u64) {
+        let end = self.now() + millis;
+        loop {
+            match self.settle() {
+                next if next > end => break,
+                next => self.clock.set(next),
+            }
+        }
+        self.clock.set(end);
+    }
+
+    /// Lets time pass until all is online, at most so many milliseconds; how many it took.
+    pub fn until_online(&mut self, within: u64) -> u64 {
+        self.until(within, |rig| rig.status() == Status::Online)
+    }
+
+    pub fn until(&mut self, within: u64, condition: impl Fn(&mut Rig) -> bool) -> u64 {
+        let start = self.now();
+        loop {
+            let next = self.settle();
+            if condition(self) {
+                return self.now() - start;
+            }
+            assert!(next <= start + within, "{:?} after {within} ms", self.status());
+            self.clock.set(next);
+        }
+    }
+
+    /// Lets everybody do all that can be done now; when somebody has something to do next.
+    fn settle(&mut self) -> u64 {
+        for _ in 0..10_000 {
+            self.serve();
+            let wake_up = self.runner.poll(Instant::from_millis(self.now())).as_millis();
+            self.check_counters();
+            self.serve();
+            let frame = self.cable.borrow().next().unwrap_or(u64::MAX);
+            let host = self.host.next().unwrap_or(u64::MAX);
+            let next = wake_up.min(frame).min(host);
+            if next > self.now() {
+                return next;
+            }
+        }
+        panic!("no rest at {}", self.now());
+    }
+
+    /// Somebody publishes on this channel at Redis: whether the board was subscribed to it.
+    pub fn publish(&mut self, channel: &str, payload: &str) -> bool {
+        let subscribed = self.redis.channels.contains(channel);
+        if subscribed {
+            self.say(REDIS, &message(channel, payload));
+        }
+        subscribed
+    }
+
+    /// The server at this port says something.
+    pub fn say(&mut self, port: u16, bytes: &[u8]) {
+        let sent = self.host.socket(port).send_slice(bytes);
+        assert_eq!(sent, Ok(bytes.len()), "room in the server's buffer");
+    }
+
+    /// The server at this port resets its connection.
+    pub fn reset(&mut self, port: u16) {
+        self.host.socket(port).abort();
+    }
+
+    pub fn counters(&self, broker: usize) -> Counters {
+        self.runner.counters().nth(broker).expect("a broker").1
+    }
+
+    /// What subscribers of this broker have got.
+    pub fn delivered(&self, broker: usize) -> Vec<&str> {
+        self.brokers[broker].payloads()
+    }
+
+    fn serve(&mut self) {
+        self.host.run();
+        for (number, port) in [REDIS].into_iter().chain(BROKERS).enumerate() {
+            self.serve_port(number, port);
+        }
+        self.host.run();
+    }
+
+    fn serve_port(&mut self, number: usize, port: u16) {
+        self.host.provide(port);
+        let socket = self.host.socket(port);
+        let mut bytes = [0; 4096];
+        let count = socket.recv_slice(&mut bytes).unwrap_or(0);
+        let (answer, closes) = match number {
+            0 => (self.redis.take(&bytes[..count]), false),
+            _ => {
+                let answer = self.brokers[number - 1].take(&bytes[..count]);
+                (answer.bytes, answer.closes)
+            }
+        };
+        // A client that has gone does not hear it.
+        let _ = socket.send_slice(&answer);
+        let is_open = matches!(socket.state(), State::Established);
+        if closes || socket.state() == State::CloseWait {
+            socket.close();
+        }
+        if self.was_open[number] && !is_open {
+            match number {
+                0 => self.redis.connection_ended(),
+                _ => self.brokers[number - 1].connection_ended(),
+            }
+        }
+        self.was_open[number] = is_open;
+        match (self.up[number], self.host.socket(port).state()) {
+            (true, State::Closed | State::TimeWait) => self.host.listen(port),
+            (false, State::Listen | State::Established) => self.host.socket(port).abort(),
+            _ => {}
+        }
+    }
+
+    fn check_counters(&self) {
+        for (device, counters) in self.runner.counters() {
+            let Counters {
+                received,
+                rejected,
+                suppressed,
+                queued,
+                sent,
+                dropped,
+                ..
+            } = counters;
+            let accounted = rejected + suppressed + queued + sent + dropped;
+            assert_eq!(received, accounted, "{} at {}: {counters}", device.alias, self.now());
+        }
+    }
+}
