@@ -144,7 +144,7 @@ impl Link {
     pub(super) fn close(&mut self, socket: &mut Socket<'_>, now: Instant) {
         if matches!(self.usage, Usage::Opening | Usage::Open) {
             socket.close();
-            self.leave_by = Some(now + LINGER);
+            self.leave_by = (!has_ended(socket)).then(|| now + LINGER);
         }
         self.usage = Usage::Free;
     }
@@ -158,18 +158,12 @@ impl Link {
         socket.abort();
     }
 
-    /// Sees a closed connection off: whether it has ended, and if not, when it is reset.
+    /// Sees off a connection that was closed: resets it when its time is over.
     pub(super) fn see_off(&mut self, socket: &mut Socket<'_>, now: Instant) {
         let Some(leave_by) = self.leave_by else {
             return;
         };
-        let has_ended = match socket.state() {
-            // A reset that is still to be sent has an endpoint to go to.
-            State::Closed => socket.remote_endpoint().is_none(),
-            State::TimeWait => true,
-            _ => false,
-        };
-        if has_ended {
+        if has_ended(socket) {
             self.leave_by = None;
         } else if now >= leave_by {
             socket.abort();
@@ -180,5 +174,15 @@ impl Link {
     pub(super) fn deadline(&self, now: Instant) -> Instant {
         let leave_by = self.leave_by.unwrap_or(Instant::NEVER);
         leave_by.min(self.lookup.deadline(now))
+    }
+}
+
+/// Whether nothing is left to be said to the peer.
+fn has_ended(socket: &Socket<'_>) -> bool {
+    match socket.state() {
+        // A reset that is still to be sent has an endpoint to go to.
+        State::Closed => socket.remote_endpoint().is_none(),
+        State::TimeWait => true,
+        _ => false,
     }
 }

@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use embedded_nal::{TcpClientStack, nb};
 use mqtt_client_bare::stack::Error;
 
-use super::common::host::{HOST, NOBODY};
 use super::lab::{Lab, PORT, settled};
+use crate::common::host::{HOST, NOBODY};
 
 #[test]
 fn a_listening_host_is_connected_to_in_two_round_trips() {

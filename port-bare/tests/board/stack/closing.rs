@@ -6,8 +6,8 @@ use embedded_nal::{TcpClientStack, TcpError, TcpErrorKind, nb};
 use mqtt_client_bare::stack::{Error, LINGER};
 use smoltcp::socket::tcp::State;
 
-use super::common::host::HOST;
 use super::lab::{BUFFER, Lab, PORT, settled};
+use crate::common::host::HOST;
 
 #[test]
 fn what_the_peer_sent_before_it_closed_is_received_before_its_end() {

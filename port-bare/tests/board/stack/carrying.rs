@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use embedded_nal::{TcpClientStack, nb};
 use mqtt_client_bare::stack::Error;
 
-use super::common::cable::Faults;
 use super::lab::{BUFFER, Lab, PORT};
+use crate::common::cable::Faults;
 
 /// Bytes in each direction: many times the buffers.
 const LENGTH: usize = 40_000;
@@ -124,7 +124,7 @@ fn two_links_carry_side_by_side() {
     lab.until(1000, |_, clients| {
         let mut sockets = sockets.borrow_mut();
         for (number, client) in clients.iter_mut().enumerate() {
-            let remote = (super::common::host::HOST, PORT + number as u16).into();
+            let remote = (crate::common::host::HOST, PORT + number as u16).into();
             connected[number] |= client.connect(&mut sockets[number], remote).is_ok();
         }
         (connected == [true; 2]).then_some(())

@@ -13,8 +13,8 @@ use mqtt_client_bare::stack::client::Socket;
 use mqtt_client_bare::stack::{Client, Error, Link, Setup, Stack, Storage};
 use smoltcp::iface::SocketStorage;
 
-use super::common::cable::{Cable, Clock, End};
-use super::common::host::{HOST, Host, PREFIX};
+use crate::common::cable::{Cable, Clock, End};
+use crate::common::host::{HOST, Host, PREFIX};
 
 /// The board's address, unless DHCP gives it one.
 pub const BOARD: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);

@@ -9,9 +9,6 @@
 //! | `turns` | how much is done in one turn? |
 //! | `addressing` | what becomes of connections when the address goes and comes? |
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod addressing;
 mod carrying;
 mod closing;

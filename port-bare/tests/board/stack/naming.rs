@@ -6,9 +6,9 @@ use embedded_nal::{AddrType, Dns, nb};
 use mqtt_client_bare::stack::Error;
 use mqtt_client_bare::stack::address::{Addressing, StaticAddress};
 
-use super::common::dns::Record;
-use super::common::host::{HOST, NOBODY, PREFIX};
 use super::lab::{BOARD, Lab, settled};
+use crate::common::dns::Record;
+use crate::common::host::{HOST, NOBODY, PREFIX};
 
 const BROKER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 20);
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 21);

@@ -12,12 +12,21 @@ fn a_sample_arrives_at_every_quality_of_service() {
         assert!(rig.publish("tag/cloud/q/in", "-1e3,1708000203825,IV"));
         rig.pass(50);
         let delivered = &rig.brokers[0].delivered;
-        let topics: Vec<_> = delivered.iter().map(|publish| publish.topic.as_str()).collect();
+        let topics: Vec<_> = delivered
+            .iter()
+            .map(|publish| publish.topic.as_str())
+            .collect();
         assert_eq!(topics, ["tag/cloud/p/in", "tag/cloud/q/in"]);
-        assert_eq!(rig.delivered(0), ["12.5,1708000203824,1", "-1e3,1708000203825,0"]);
+        assert_eq!(
+            rig.delivered(0),
+            ["12.5,1708000203824,1", "-1e3,1708000203825,0"]
+        );
         assert!(delivered.iter().all(|publish| publish.qos == qos));
         let counters = rig.counters(0);
-        assert_eq!((counters.sent, counters.acknowledged), (2, if qos == 0 { 0 } else { 2 }));
+        assert_eq!(
+            (counters.sent, counters.acknowledged),
+            (2, if qos == 0 { 0 } else { 2 })
+        );
     }
 }
 
@@ -41,7 +50,10 @@ fn the_client_identifier_ends_with_the_boards_digits() {
 
 #[test]
 fn each_broker_gets_its_own_signals() {
-    let mut rig = Rig::new(&table(&[("east", 1883, ""), ("west", 1884, r#", "mqtt_qos": 2"#)]));
+    let mut rig = Rig::new(&table(&[
+        ("east", 1883, ""),
+        ("west", 1884, r#", "mqtt_qos": 2"#),
+    ]));
     rig.until_online(100);
     for (channel, payload) in [("tag/east/p/in", "1,1"), ("tag/west/p/in", "2,2")] {
         assert!(rig.publish(channel, payload));
@@ -86,7 +98,9 @@ fn what_does_not_fit_is_dropped_oldest_first_and_counted() {
     assert_eq!(counters.received as usize, COUNT);
     assert!(counters.dropped > 0, "{counters}");
     let kept = COUNT - counters.dropped as usize;
-    let expected: Vec<_> = (COUNT - kept..COUNT).map(|value| format!("{value},1,1")).collect();
+    let expected: Vec<_> = (COUNT - kept..COUNT)
+        .map(|value| format!("{value},1,1"))
+        .collect();
     assert_eq!(rig.delivered(0), expected);
 }
 

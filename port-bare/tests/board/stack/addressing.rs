@@ -7,9 +7,9 @@ use mqtt_client_bare::stack::Error;
 use mqtt_client_bare::stack::address::{Addressing, KEEP, StaticAddress};
 use smoltcp::wire::DhcpMessageType::{Discover, Request};
 
-use super::common::dhcp::Lease;
-use super::common::host::HOST;
 use super::lab::{BOARD, Lab, PORT, settled};
+use crate::common::dhcp::Lease;
+use crate::common::host::HOST;
 
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 8);
 const DISTANT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

@@ -1,5 +1,4 @@
-//! Does a board forward from Redis to its brokers, whatever happens to its network? With a virtual clock, over a cable in memory, to
-//! the model servers of the core's own tests.
+//! Does a board forward from Redis to its brokers, whatever happens to its network?
 //!
 //! | module | question |
 //! |---|---|
@@ -9,12 +8,9 @@
 //! | `mishaps` | does anything get lost or doubled when everything goes wrong at random? |
 //! | `reporting` | what is logged? (with the feature `log`) |
 
-#[path = "../common/mod.rs"]
-mod common;
 mod forwarding;
 mod interruptions;
 mod mishaps;
-mod models;
 #[cfg(feature = "log")]
 mod reporting;
 mod rig;

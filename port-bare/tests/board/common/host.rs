@@ -28,7 +28,8 @@ pub struct Host {
     clock: Clock,
     dhcp_socket: SocketHandle,
     dns_socket: SocketHandle,
-    listeners: BTreeMap<u16, SocketHandle>,
+    /// The connection at each port, and who waits for the next.
+    listeners: BTreeMap<u16, [SocketHandle; 2]>,
 }
 
 impl Host {
@@ -62,30 +63,48 @@ impl Host {
         }
     }
 
-    /// Waits for one connection at this port: the next one after the last has ended.
+    /// Waits for a connection at this port. One that there is ends with a reset.
     pub fn listen(&mut self, port: u16) {
-        let buffer = || tcp::SocketBuffer::new(vec![0; 4096].leak());
-        let handle = *self
-            .listeners
-            .entry(port)
-            .or_insert_with(|| self.sockets.add(tcp::Socket::new(buffer(), buffer())));
-        let socket: &mut tcp::Socket<'_> = self.sockets.get_mut(handle);
-        socket.abort();
-        // Its reset goes out first.
-        self.run();
+        self.reset(port);
         self.socket(port).listen(port).expect("a closed socket");
     }
 
-    /// Listens at this port if it never did.
-    pub fn provide(&mut self, port: u16) {
-        if !self.listeners.contains_key(&port) {
-            self.listen(port);
+    /// Ends what there is at this port, with a reset.
+    pub fn reset(&mut self, port: u16) {
+        let Host {
+            listeners, sockets, ..
+        } = self;
+        let pair = listeners
+            .entry(port)
+            .or_insert_with(|| [(); 2].map(|()| sockets.add(tcp_socket())));
+        for handle in *pair {
+            sockets.get_mut::<tcp::Socket<'_>>(handle).abort();
         }
+        // The resets go out before anything else.
+        self.run();
+    }
+
+    /// Lets a new client in at this port, in the place of one that there is: whether one came. This is for servers that are
+    /// always there.
+    pub fn accept(&mut self, port: u16) -> bool {
+        let pair = self.listeners.get_mut(&port).expect("known");
+        let next: &mut tcp::Socket<'_> = self.sockets.get_mut(pair[1]);
+        let has_come = next.may_send();
+        if has_come {
+            self.sockets.get_mut::<tcp::Socket<'_>>(pair[0]).abort();
+            pair.swap(0, 1);
+            self.run();
+        }
+        let next: &mut tcp::Socket<'_> = self.sockets.get_mut(self.listeners[&port][1]);
+        if !next.is_open() {
+            next.listen(port).expect("a closed socket");
+        }
+        has_come
     }
 
     /// The connection at this port.
     pub fn socket(&mut self, port: u16) -> &mut tcp::Socket<'static> {
-        self.sockets.get_mut(self.listeners[&port])
+        self.sockets.get_mut(self.listeners[&port][0])
     }
 
     /// The client's port of the connection at this port.
@@ -124,4 +143,12 @@ impl Host {
 fn udp_buffer() -> udp::PacketBuffer<'static> {
     let meta = vec![udp::PacketMetadata::EMPTY; 8].leak() as &'static mut [_];
     udp::PacketBuffer::new(meta, vec![0; 4096].leak())
+}
+
+fn tcp_socket() -> tcp::Socket<'static> {
+    let buffer = || tcp::SocketBuffer::new(vec![0; 4096].leak());
+    let mut socket = tcp::Socket::new(buffer(), buffer());
+    // Servers whose messages are small and urgent do so (TCP_NODELAY).
+    socket.set_nagle_enabled(false);
+    socket
 }

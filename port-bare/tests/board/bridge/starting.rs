@@ -2,9 +2,9 @@
 
 use mqtt_client_bare::{Addressing, NotStarted, Status};
 
-use super::common::cable::{Cable, Clock};
 use super::rig::{BOARD, Rig, lease, start};
 use super::{one_device, table};
+use crate::common::cable::{Cable, Clock};
 
 fn refusal(table: &str) -> Option<NotStarted> {
     let (_, [device, _]) = Cable::new(Clock::default(), 1);
@@ -16,10 +16,10 @@ fn from_the_cable_to_the_broker_its_status_says_what_is_missing() {
     let mut rig = Rig::new(&one_device(""));
     rig.up = [false; 3];
     rig.host.dhcp.lease = None;
-    rig.runner.set_cable(false);
+    rig.set_cable(false);
     rig.pass(10);
     assert_eq!(rig.status(), Status::NoCable);
-    rig.runner.set_cable(true);
+    rig.set_cable(true);
     rig.pass(10);
     assert_eq!(rig.status(), Status::NoAddress);
     rig.host.dhcp.lease = Some(lease(BOARD));
@@ -82,8 +82,14 @@ fn devices_share_the_memory_for_samples_as_they_say() {
         (["", ""], true),
         ([r#", "buffer_size": 7168"#, ""], true),
         ([r#", "buffer_size": 7169"#, ""], false),
-        ([r#", "buffer_size": 4096"#, r#", "buffer_size": 4096"#], true),
-        ([r#", "buffer_size": 4096"#, r#", "buffer_size": 4097"#], false),
+        (
+            [r#", "buffer_size": 4096"#, r#", "buffer_size": 4096"#],
+            true,
+        ),
+        (
+            [r#", "buffer_size": 4096"#, r#", "buffer_size": 4097"#],
+            false,
+        ),
     ] {
         let table = table(&[("a", 1883, sizes[0]), ("b", 1884, sizes[1])]);
         assert_eq!(refusal(&table).is_none(), fits, "{sizes:?}");

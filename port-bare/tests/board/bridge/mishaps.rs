@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use mqtt_client_bare::Addressing;
 
-use super::common::cable::Faults;
 use super::one_device;
 use super::rig::{BOARD, BROKERS, REDIS, Rig, lease};
+use crate::common::cable::Faults;
 
 const SEEDS: u64 = 30;
 const STEPS: usize = 40;
@@ -36,7 +36,9 @@ fn live_through(seed: u64, qos: u8) {
     heal(&mut rig);
     rig.until_online(200_000);
     rig.until(200_000, |rig| rig.counters(0).queued == 0);
-    rig.until(200_000, |rig| rig.counters(0).acknowledged == rig.counters(0).sent);
+    rig.until(200_000, |rig| {
+        rig.counters(0).acknowledged == rig.counters(0).sent
+    });
     let counters = rig.counters(0);
     let delivered = rig.delivered(0);
     let mut once: Vec<_> = Vec::new();
@@ -47,10 +49,19 @@ fn live_through(seed: u64, qos: u8) {
     }
     let in_order = once.is_sorted_by_key(|payload| step_of(payload));
     assert!(in_order, "{once:?}");
-    assert_eq!(once.len() as u64, counters.received, "all that came from Redis");
+    assert_eq!(
+        once.len() as u64,
+        counters.received,
+        "all that came from Redis"
+    );
     assert_eq!(counters.dropped, 0);
     if qos == 2 {
-        assert_eq!(delivered.len(), once.len(), "exactly once: {:?}", rig.brokers[0].heard);
+        assert_eq!(
+            delivered.len(),
+            once.len(),
+            "exactly once: {:?}",
+            rig.brokers[0].heard
+        );
     }
 }
 
@@ -65,11 +76,11 @@ fn mishap(rig: &mut Rig, random: &mut fastrand::Rng) {
         1 => rig.reset(BROKERS[0]),
         2 => rig.up[random.usize(..2)] = false,
         3 => {
-            let unplugged = random.bool();
-            rig.cable.borrow_mut().set_unplugged(unplugged);
-            rig.runner.set_cable(!unplugged);
+            let is_plugged_in = random.bool();
+            rig.set_cable(is_plugged_in);
         }
-        4 => rig.cable.borrow_mut().set_unplugged(random.bool()),
+        // The board does not notice.
+        4 => rig.cable.borrow_mut().set_unplugged(true),
         5 => rig.cable.borrow_mut().set_faults(Faults {
             lost: random.u8(..30),
             doubled: random.u8(..30),
@@ -83,9 +94,9 @@ fn mishap(rig: &mut Rig, random: &mut fastrand::Rng) {
             let mut address = BOARD.octets();
             address[3] += random.u8(..2);
             rig.host.dhcp.lease = random.bool().then(|| lease(address.into()));
-            rig.runner.set_cable(false);
+            rig.set_cable(false);
             rig.pass(10);
-            rig.runner.set_cable(true);
+            rig.set_cable(true);
         }
         _ => heal(rig),
     }
@@ -93,9 +104,8 @@ fn mishap(rig: &mut Rig, random: &mut fastrand::Rng) {
 
 fn heal(rig: &mut Rig) {
     rig.up = [true; 3];
-    rig.cable.borrow_mut().set_unplugged(false);
+    rig.set_cable(true);
     rig.cable.borrow_mut().set_faults(Faults::default());
-    rig.runner.set_cable(true);
     rig.brokers[0].acknowledges = true;
     rig.redis.answers = true;
     rig.host.dns.answers = true;

@@ -5,17 +5,17 @@ use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
+use mqtt_client_bare::memory_type;
 use mqtt_client_bare::stack::{self, address::StaticAddress};
 use mqtt_client_bare::{Addressing, Instant, Memory, NotStarted, Runner, Setup, Sizes, Status};
-use mqtt_client_bare::memory_type;
 use mqtt_client_core::counters::Counters;
 use smoltcp::socket::tcp::State;
 
-use super::common::cable::{Cable, Clock, End};
-use super::common::dhcp::Lease;
-use super::common::host::{HOST, Host, PREFIX};
-use super::models::broker::Broker;
-use super::models::redis::{Redis, message};
+use crate::common::cable::{Cable, Clock, End};
+use crate::common::dhcp::Lease;
+use crate::common::host::{HOST, Host, PREFIX};
+use crate::models::broker::Broker;
+use crate::models::redis::{Redis, message};
 
 pub const BOARD: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);
 
@@ -97,6 +97,9 @@ impl Rig {
         let mut host = Host::new(clock.clone(), end);
         host.dhcp.lease = Some(lease(BOARD));
         host.dns.know("broker.example", &[HOST]);
+        for port in [REDIS].into_iter().chain(BROKERS) {
+            host.reset(port);
+        }
         Rig {
             runner,
             host,
@@ -141,7 +144,11 @@ impl Rig {
             if condition(self) {
                 return self.now() - start;
             }
-            assert!(next <= start + within, "{:?} after {within} ms", self.status());
+            assert!(
+                next <= start + within,
+                "{:?} after {within} ms",
+                self.status()
+            );
             self.clock.set(next);
         }
     }
@@ -150,7 +157,10 @@ impl Rig {
     fn settle(&mut self) -> u64 {
         for _ in 0..10_000 {
             self.serve();
-            let wake_up = self.runner.poll(Instant::from_millis(self.now())).as_millis();
+            let wake_up = self
+                .runner
+                .poll(Instant::from_millis(self.now()))
+                .as_millis();
             self.check_counters();
             self.serve();
             let frame = self.cable.borrow().next().unwrap_or(u64::MAX);
@@ -183,6 +193,12 @@ impl Rig {
         self.host.socket(port).abort();
     }
 
+    /// Unplugs the cable, or plugs it in, as the board can see.
+    pub fn set_cable(&mut self, is_plugged_in: bool) {
+        self.cable.borrow_mut().set_unplugged(!is_plugged_in);
+        self.runner.set_cable(is_plugged_in);
+    }
+
     pub fn counters(&self, broker: usize) -> Counters {
         self.runner.counters().nth(broker).expect("a broker").1
     }
@@ -201,7 +217,19 @@ impl Rig {
     }
 
     fn serve_port(&mut self, number: usize, port: u16) {
-        self.host.provide(port);
+        if !self.up[number] {
+            if self.was_open[number] {
+                self.host.reset(port);
+                self.ended(number);
+            }
+            return;
+        }
+        if self.host.accept(port) {
+            if self.was_open[number] {
+                self.ended(number);
+            }
+            self.was_open[number] = true;
+        }
         let socket = self.host.socket(port);
         let mut bytes = [0; 4096];
         let count = socket.recv_slice(&mut bytes).unwrap_or(0);
@@ -214,21 +242,19 @@ impl Rig {
         };
         // A client that has gone does not hear it.
         let _ = socket.send_slice(&answer);
-        let is_open = matches!(socket.state(), State::Established);
         if closes || socket.state() == State::CloseWait {
             socket.close();
         }
-        if self.was_open[number] && !is_open {
-            match number {
-                0 => self.redis.connection_ended(),
-                _ => self.brokers[number - 1].connection_ended(),
-            }
+        if self.was_open[number] && socket.state() != State::Established {
+            self.ended(number);
         }
-        self.was_open[number] = is_open;
-        match (self.up[number], self.host.socket(port).state()) {
-            (true, State::Closed | State::TimeWait) => self.host.listen(port),
-            (false, State::Listen | State::Established) => self.host.socket(port).abort(),
-            _ => {}
+    }
+
+    fn ended(&mut self, number: usize) {
+        self.was_open[number] = false;
+        match number {
+            0 => self.redis.connection_ended(),
+            _ => self.brokers[number - 1].connection_ended(),
         }
     }
 
@@ -244,7 +270,13 @@ impl Rig {
                 ..
             } = counters;
             let accounted = rejected + suppressed + queued + sent + dropped;
-            assert_eq!(received, accounted, "{} at {}: {counters}", device.alias, self.now());
+            assert_eq!(
+                received,
+                accounted,
+                "{} at {}: {counters}",
+                device.alias,
+                self.now()
+            );
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use mqtt_client_bare::Addressing;
 
-use super::common::cable::{Cable, Clock};
-use super::models::logbook;
 use super::one_device;
 use super::rig::{Rig, start};
+use crate::common::cable::{Cable, Clock};
+use crate::models::logbook;
 
 #[test]
 fn every_finding_in_the_configuration_is_logged() {
@@ -29,8 +29,10 @@ fn every_finding_in_the_configuration_is_logged() {
 fn what_does_not_fit_is_logged_with_the_room_that_there_is() {
     logbook::open();
     let password = "x".repeat(500);
-    let table = one_device(r#", "buffer_size": 9000, "client_id": "a""#)
-        .replace(r#""host": "10.0.0.1""#, &format!(r#""host": "10.0.0.1", "password": "{password}""#));
+    let table = one_device(r#", "buffer_size": 9000, "client_id": "a""#).replace(
+        r#""host": "10.0.0.1""#,
+        &format!(r#""host": "10.0.0.1", "password": "{password}""#),
+    );
     let (_, [device, _]) = Cable::new(Clock::default(), 1);
     assert!(start(&table, Addressing::Dhcp, device, 1).is_err());
     assert_eq!(
@@ -47,9 +49,9 @@ fn a_life_is_told_in_a_few_lines() {
     let mut rig = Rig::new(&one_device(""));
     logbook::open();
     rig.until_online(100);
-    rig.runner.set_cable(false);
+    rig.set_cable(false);
     rig.pass(1000);
-    rig.runner.set_cable(true);
+    rig.set_cable(true);
     rig.pass(1000);
     rig.host.dhcp.lease = None;
     rig.pass(700_000);
@@ -61,6 +63,17 @@ fn a_life_is_told_in_a_few_lines() {
         lines,
         [
             "INFO network: address 10.0.0.7/24, router 10.0.0.1, DNS 10.0.0.1",
+            "INFO redis: connected to 10.0.0.1:6379 (10.0.0.1)",
+            "INFO redis: subscribed to 2 channels",
+            "INFO cloud: connected to broker.example:1883 (10.0.0.1)",
+            "INFO cloud: online, MQTT 3.1.1, session new, 0 to repeat, 0 queued",
+            "WARN network: the cable is unplugged",
+            "INFO network: the cable is plugged in",
+            "WARN network: the address is gone: its lease has ended",
+            "WARN redis: 10.0.0.1:6379: this board's address is gone; next try in 0 s",
+            "INFO redis: 10.0.0.1:6379: still this board's address is gone; next try in 1 s",
+            "WARN cloud: broker.example:1883: this board's address is gone; next try in 0 s",
+            "INFO cloud: broker.example:1883: still this board's address is gone; next try in 1 s",
         ]
     );
 }

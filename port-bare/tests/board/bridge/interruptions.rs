@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use mqtt_client_bare::Status;
 
-use super::common::host::{HOST, NOBODY};
 use super::one_device;
 use super::rig::{BOARD, BROKERS, REDIS, Rig, lease};
+use crate::common::host::{HOST, NOBODY};
 
 const BROKER: u16 = BROKERS[0];
 
@@ -27,7 +27,10 @@ fn works(rig: &mut Rig) {
     let before = rig.delivered(0).len();
     assert!(rig.publish("tag/cloud/p/in", &payload), "it is subscribed");
     rig.until(1000, |rig| rig.delivered(0).len() > before);
-    assert_eq!(rig.delivered(0).last(), Some(&format!("{payload},1").as_str()));
+    assert_eq!(
+        rig.delivered(0).last(),
+        Some(&format!("{payload},1").as_str())
+    );
 }
 
 #[test]
@@ -66,17 +69,27 @@ fn a_message_in_flight_when_the_broker_falls_arrives_exactly_once() {
         rig.reset(BROKER);
         rig.brokers[0].acknowledges = true;
         rig.until(1000, |rig| rig.counters(0).acknowledged == 5);
-        assert_eq!(rig.delivered(0), ["0,1,1", "1,1,1", "2,1,1", "3,1,1", "4,1,1"]);
+        assert_eq!(
+            rig.delivered(0),
+            ["0,1,1", "1,1,1", "2,1,1", "3,1,1", "4,1,1"]
+        );
     }
 }
 
 #[test]
 fn nonsense_from_a_server_costs_its_connection_and_nothing_else() {
     for port in [REDIS, BROKER] {
-        for nonsense in [&[b'+'; 4000][..], &[0xff; 4000], b"HTTP/1.1 400 Bad Request\r\n\r\n", &[0; 64]] {
+        for nonsense in [
+            &[b'+'; 4000][..],
+            &[0xff; 4000],
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            &[0; 64],
+        ] {
+            eprintln!("port {port}: {}", nonsense[..8].escape_ascii());
             let mut rig = online(r#", "mqtt_qos": 1"#);
             rig.say(port, nonsense);
-            rig.pass(100);
+            // Some of it may be the beginning of something, which shows when a PING is not answered.
+            rig.pass(60_000);
             rig.until_online(COMES_BACK);
             works(&mut rig);
         }
@@ -150,8 +163,10 @@ fn a_lease_that_ends_and_another_that_begins_are_lived_through() {
 fn another_address_of_the_same_server_is_lived_through() {
     let mut rig = online(r#", "mqtt_qos": 1"#);
     rig.host.dhcp.lease = Some(lease(Ipv4Addr::new(10, 0, 0, 8)));
-    rig.until(400_000, |rig| rig.runner.address() != Some(BOARD) && rig.runner.address().is_some());
-    rig.until_online(1000);
+    rig.until(400_000, |rig| {
+        rig.runner.address() != Some(BOARD) && rig.runner.address().is_some()
+    });
+    rig.until_online(2000);
     works(&mut rig);
 }
 
@@ -180,7 +195,11 @@ fn a_dns_server_that_is_away_delays_redis_by_nothing() {
     let mut rig = Rig::new(&one_device(""));
     rig.host.dns.answers = false;
     rig.pass(1000);
-    assert_eq!(rig.status(), Status::NoBroker, "Redis is an address, and online");
+    assert_eq!(
+        rig.status(),
+        Status::NoBroker,
+        "Redis is an address, and online"
+    );
     rig.pass(100_000);
     rig.host.dns.answers = true;
     rig.until_online(COMES_BACK);
@@ -188,10 +207,8 @@ fn a_dns_server_that_is_away_delays_redis_by_nothing() {
 }
 
 fn pull(rig: &mut Rig, millis: u64) {
-    rig.cable.borrow_mut().set_unplugged(true);
-    rig.runner.set_cable(false);
+    rig.set_cable(false);
     rig.pass(millis);
     assert_eq!(rig.status(), Status::NoCable);
-    rig.cable.borrow_mut().set_unplugged(false);
-    rig.runner.set_cable(true);
+    rig.set_cable(true);
 }

@@ -1,0 +1,14 @@
+//! Does a board do what it should? With a virtual clock, over a cable in memory.
+//!
+//! | module | question |
+//! |---|---|
+//! | `stack` | does the stack do what `embedded_nal` and the core ask of a network? |
+//! | `bridge` | does the whole forward from Redis to its brokers? |
+//! | `common` | (the cable, and the host at its other end) |
+//! | `models` | (the servers of that host) |
+
+mod bridge;
+mod common;
+#[allow(dead_code, reason = "not every test of the core has its like here")]
+mod models;
+mod stack;
