@@ -128,7 +128,7 @@ impl Session<'_> {
             return Err(self.state.attempts.reason_to_leave());
         }
         // Before that it is CONNECT, which may hold a password.
-        if let Phase::Online { .. } = self.state.phase {
+        if matches!(self.state.phase, Phase::Online { .. }) && !bytes.is_empty() {
             trace!("{}: to the broker: {}", self.device.alias, Text(bytes));
         }
         Ok(bytes)
