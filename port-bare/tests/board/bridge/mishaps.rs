@@ -87,7 +87,7 @@ fn mishap(rig: &mut Rig, random: &mut fastrand::Rng) {
             late: random.u64(..50),
         }),
         6 => rig.brokers[0].acknowledges = random.bool(),
-        7 => rig.redis.answers = random.bool(),
+        7 => rig.redis.answers = false,
         8 => rig.host.dns.answers = random.bool(),
         9 => {
             // Where it plugs in next, it may get another address, or none.
@@ -107,6 +107,10 @@ fn heal(rig: &mut Rig) {
     rig.set_cable(true);
     rig.cable.borrow_mut().set_faults(Faults::default());
     rig.brokers[0].acknowledges = true;
+    if !rig.redis.answers {
+        // What it did not answer it does not know any more.
+        rig.reset(REDIS);
+    }
     rig.redis.answers = true;
     rig.host.dns.answers = true;
     rig.host.dhcp.lease = Some(lease(BOARD));

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::{tcp, udp};
-use smoltcp::time::Instant;
+use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr, IpEndpoint, Ipv4Cidr};
 
 use super::cable::{Clock, End};
@@ -91,12 +91,15 @@ impl Host {
         let next: &mut tcp::Socket<'_> = self.sockets.get_mut(pair[1]);
         let has_come = next.may_send();
         if has_come {
+            next.set_timeout(None);
             self.sockets.get_mut::<tcp::Socket<'_>>(pair[0]).abort();
             pair.swap(0, 1);
             self.run();
         }
         let next: &mut tcp::Socket<'_> = self.sockets.get_mut(self.listeners[&port][1]);
         if !next.is_open() {
+            // A client that has begun and gone keeps nobody else out.
+            next.set_timeout(Some(Duration::from_secs(3)));
             next.listen(port).expect("a closed socket");
         }
         has_come
