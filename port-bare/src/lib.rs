@@ -16,6 +16,10 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod log;
 pub mod memory;
 pub mod runner;

@@ -159,7 +159,8 @@ impl Sizes {
     }
 }
 
-/// The memory of one bridge, as [`Sizes`] says, used once: [`Runner::new`](crate::Runner::new) borrows it for good. A new one is all zeros, so that as a `static` it takes no flash:
+/// The memory of one bridge, as [`Sizes`] says, used once: [`Runner::new`](crate::Runner::new) borrows it for good.
+/// It is not `Send`, so a `static` of it is a `static mut`, as in the function that cortex-m-rt's `#[entry]` marks. A new one is all zeros, so that as a `static` it takes no flash:
 ///
 /// ```
 /// use mqtt_client_bare::{Memory, Sizes, memory_type};

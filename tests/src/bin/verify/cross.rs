@@ -1,4 +1,4 @@
-//! How the core is built for the small targets, with whichever compiler of this machine can.
+//! How the core, and the library for boards, are built for the small targets, with whichever compiler of this machine can.
 //!
 //! A target needs its `core`: prebuilt (rustup has it for the Cortex-M), or built from the standard library's source, which is the only way
 //! for MIPS. rustup has the source as the component `rust-src`, Debian in a package beside a compiler of the same version.
@@ -10,8 +10,11 @@ use mqtt_client_tests::{debian_rust, install, program};
 
 use crate::run::{self, Outcome, cargo};
 
+/// Where there is no operating system.
+const BOARDS: &str = "thumbv7m-none-eabi";
+
 const TARGETS: [&str; 3] = [
-    "thumbv7m-none-eabi",
+    BOARDS,
     "mips-unknown-linux-musl",
     "mipsel-unknown-linux-musl",
 ];
@@ -29,7 +32,7 @@ enum Compiler {
     Debian,
 }
 
-/// Builds the core for all of [`TARGETS`].
+/// Builds the core for all of [`TARGETS`], and for boards the library that is theirs.
 pub fn build_core(verbose: bool) -> Outcome {
     let mut commands = Vec::new();
     for target in TARGETS {
@@ -86,6 +89,9 @@ fn command(compiler: Compiler, target: &str) -> Command {
         Compiler::Debian => debian_rust::cargo(&[]),
     };
     command.args(["build", "--release", "--lib", "-p", "mqtt-client-core"]);
+    if target == BOARDS {
+        command.args(["-p", "mqtt-client-bare"]);
+    }
     // Another compiler in the same folder would make both build everything again and again.
     command.args(["--target", target, "--target-dir", "target/cross"]);
     if compiler != Compiler::OwnPrebuilt {

@@ -49,7 +49,7 @@ pub fn all() -> Vec<Step> {
         },
         Step {
             name: "features",
-            purpose: "nor about the core with no features, with each, and with all, the daemon without TLS, and the utility",
+            purpose: "nor about the core and the board's library with fewer and more features, the daemon without TLS, and the utility",
             run: |verbose| {
                 let core = |more: &[&str]| clippy(&[&["-p", "mqtt-client-core"], more].concat());
                 let commands = [
@@ -57,6 +57,8 @@ pub fn all() -> Vec<Step> {
                     core(&["--no-default-features", "--features", "log"]),
                     core(&["--no-default-features", "--features", "defmt"]),
                     core(&["--all-features"]),
+                    clippy(&["-p", "mqtt-client-bare", "--features", "log"]),
+                    clippy(&["-p", "mqtt-client-bare", "--all-features"]),
                     clippy(&["-p", "mqtt-client", "--features", "excel"]),
                     clippy(&["-p", "mqtt-client", "--no-default-features"]),
                 ];
@@ -74,7 +76,7 @@ pub fn all() -> Vec<Step> {
                     "mqtt-client-tests",
                     "--no-fail-fast",
                 ];
-                // What the core reports is tested where it goes to a log.
+                // What the core and a board report is tested where it goes to a log.
                 let log = [
                     "test",
                     "-p",
@@ -84,6 +86,7 @@ pub fn all() -> Vec<Step> {
                     "--test",
                     "bridge",
                 ];
+                let board = ["test", "-p", "mqtt-client-bare", "--features", "log"];
                 let utility = [
                     "test",
                     "-p",
@@ -97,7 +100,7 @@ pub fn all() -> Vec<Step> {
                     "--no-fail-fast",
                 ];
                 let without_tls = ["test", "-p", "mqtt-client", "--no-default-features"];
-                let commands = [&others[..], &log, &utility, &without_tls];
+                let commands = [&others[..], &log, &board, &utility, &without_tls];
                 run::all(commands.map(cargo), verbose)
             },
         },
@@ -121,7 +124,7 @@ pub fn all() -> Vec<Step> {
         },
         Step {
             name: "cross",
-            purpose: "the core builds for a Cortex-M and for MIPS of both byte orders",
+            purpose: "the core builds for a Cortex-M and for MIPS of both byte orders, and the library for boards",
             run: cross::build_core,
         },
         Step {
