@@ -1,4 +1,4 @@
-//! Redis samples to MQTT brokers, on a board without an operating system: the core over [smoltcp](smoltcp), no heap.
+//! Redis samples to MQTT brokers, on a board without an operating system: the core over [smoltcp], no heap.
 //!
 //! A board gives it a [`phy::Device`](smoltcp::phy::Device), the time in milliseconds, a random seed, and the configuration's bytes, and
 //! calls [`Runner::poll`] again and again; see the README beside this crate for the whole way to a new board.

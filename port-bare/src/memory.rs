@@ -17,12 +17,13 @@ use smoltcp::socket::dns::DnsQuery;
 
 use crate::stack::{Client, Link, Stack};
 
-/// How much of everything a board has room for. All of it is in the one [`Memory`]; what it costs in bytes is for 32-bit processors.
+/// How much of everything a board has room for. All of it is in the one [`Memory`]. What it costs is in bytes on a 32-bit processor,
+/// where a memory without anything takes 1900.
 ///
 /// | field | costs | too small |
 /// |---|---|---|
-/// | `signals` | 110 bytes each | the configuration is refused |
-/// | `devices` | 1200 bytes each, and the five buffers of a broker | the configuration is refused |
+/// | `signals` | 96 bytes each | the configuration is refused |
+/// | `devices` | 1240 bytes each, and the five buffers of a broker | the configuration is refused |
 /// | `keys` | 6 bytes each | the configuration is refused |
 /// | `text` | itself | the configuration is refused |
 /// | `redis_receive` | itself | Redis is slowed down; it cuts off who is too slow for long |
@@ -34,7 +35,7 @@ use crate::stack::{Client, Link, Stack};
 /// | `broker_control` | itself, for each device | the configuration is refused |
 /// | `outbox` | itself, for each device | fewer samples wait for a broker that is away |
 ///
-/// What was measured of all this is in the crate's README.
+/// [`Runner`](crate::Runner), which lives wherever the board puts it, takes 230 more, and its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Rows of the Signals tab, those of other protocols' devices included.
@@ -68,7 +69,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// 32 signals and one broker, in 24 KiB.
+    /// 32 signals and one broker, in 22,208 bytes on a 32-bit processor.
     pub const SMALL: Sizes = Sizes {
         signals: 32,
         devices: 1,
@@ -160,7 +161,8 @@ impl Sizes {
 }
 
 /// The memory of one bridge, as [`Sizes`] says, used once: [`Runner::new`](crate::Runner::new) borrows it for good.
-/// It is not `Send`, so a `static` of it is a `static mut`, as in the function that cortex-m-rt's `#[entry]` marks. A new one is all zeros, so that as a `static` it takes no flash:
+/// A new one is all zeros, so that as a `static` it takes no flash. It is not `Send`, so that `static` is a `static mut`, like
+/// those that cortex-m-rt's `#[entry]` makes safe.
 ///
 /// ```
 /// use mqtt_client_bare::{Memory, Sizes, memory_type};
@@ -178,10 +180,24 @@ pub struct Memory<
     const INDEX: usize,
     const RECORDS: usize,
     const BYTES: usize,
->(
-    // Nothing in here needs to be dropped; saying so lets the parts borrow from each other.
-    ManuallyDrop<Parts<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>>,
-);
+> {
+    // Vectors, not arrays: an empty vector is all zeros, and an array of devices is not.
+    devices: Lent<Device<'a>, DEVICES>,
+    signals: Lent<Signal<'a>, SIGNALS>,
+    last: Lent<LastSample, SIGNALS>,
+    config: Lent<Config<'a>, 1>,
+    brokers: Lent<Broker<'a, Client<'a>>, DEVICES>,
+    sockets: Lent<SocketStorage<'a>, SOCKETS>,
+    queries: Lent<Option<DnsQuery>, LINKS>,
+    links: Lent<Link, LINKS>,
+    stack: Lent<RefCell<Stack<'a>>, 1>,
+    index: [u32; INDEX],
+    records: [u64; RECORDS],
+    bytes: [u8; BYTES],
+}
+
+/// Room for values that borrow from each other, which nothing in it has to be dropped for.
+type Lent<T, const N: usize> = ManuallyDrop<Vec<T, N>>;
 
 /// The type of the [`Memory`] for [`Sizes`] that are a constant.
 #[macro_export]
@@ -200,46 +216,21 @@ macro_rules! memory_type {
     };
 }
 
-struct Parts<
-    'a,
-    const SIGNALS: usize,
-    const DEVICES: usize,
-    const LINKS: usize,
-    const SOCKETS: usize,
-    const INDEX: usize,
-    const RECORDS: usize,
-    const BYTES: usize,
-> {
-    // Vectors, not arrays: an empty vector is all zeros, and an array of devices is not.
-    devices: Vec<Device<'a>, DEVICES>,
-    signals: Vec<Signal<'a>, SIGNALS>,
-    last: Vec<LastSample, SIGNALS>,
-    config: Vec<Config<'a>, 1>,
-    brokers: Vec<Broker<'a, Client<'a>>, DEVICES>,
-    sockets: Vec<SocketStorage<'a>, SOCKETS>,
-    queries: Vec<Option<DnsQuery>, LINKS>,
-    links: Vec<Link, LINKS>,
-    stack: Vec<RefCell<Stack<'a>>, 1>,
-    index: [u32; INDEX],
-    records: [u64; RECORDS],
-    bytes: [u8; BYTES],
-}
-
-/// The memory taken apart, whatever its sizes.
-pub(crate) struct Pieces<'a> {
-    pub devices: &'a mut [Device<'a>],
-    pub signals: &'a mut [Signal<'a>],
-    pub last: &'a mut [LastSample],
-    pub config: &'a mut VecView<Config<'a>>,
-    pub brokers: &'a mut VecView<Broker<'a, Client<'a>>>,
-    pub sockets: &'a mut [SocketStorage<'a>],
-    pub queries: &'a mut [Option<DnsQuery>],
-    pub links: &'a mut VecView<Link>,
-    pub stack: &'a mut VecView<RefCell<Stack<'a>>>,
-    pub index: &'a mut [u32],
-    pub channels: &'a mut [u32],
-    pub records: Pool<'a, u64>,
-    pub bytes: Pool<'a, u8>,
+/// A [`Memory`] taken apart, whatever its sizes.
+pub struct Pieces<'a> {
+    pub(crate) devices: &'a mut [Device<'a>],
+    pub(crate) signals: &'a mut [Signal<'a>],
+    pub(crate) last: &'a mut [LastSample],
+    pub(crate) config: &'a mut VecView<Config<'a>>,
+    pub(crate) brokers: &'a mut VecView<Broker<'a, Client<'a>>>,
+    pub(crate) sockets: &'a mut [SocketStorage<'a>],
+    pub(crate) queries: &'a mut [Option<DnsQuery>],
+    pub(crate) links: &'a mut VecView<Link>,
+    pub(crate) stack: &'a mut VecView<RefCell<Stack<'a>>>,
+    pub(crate) index: &'a mut [u32],
+    pub(crate) channels: &'a mut [u32],
+    pub(crate) records: Pool<'a, u64>,
+    pub(crate) bytes: Pool<'a, u8>,
 }
 
 /// Memory that is handed out from the front.
@@ -270,40 +261,53 @@ impl<
 {
     #[must_use]
     pub const fn new() -> Self {
-        Memory(ManuallyDrop::new(Parts {
-            devices: Vec::new(),
-            signals: Vec::new(),
-            last: Vec::new(),
-            config: Vec::new(),
-            brokers: Vec::new(),
-            sockets: Vec::new(),
-            queries: Vec::new(),
-            links: Vec::new(),
-            stack: Vec::new(),
+        Memory {
+            devices: lent(),
+            signals: lent(),
+            last: lent(),
+            config: lent(),
+            brokers: lent(),
+            sockets: lent(),
+            queries: lent(),
+            links: lent(),
+            stack: lent(),
             index: [0; INDEX],
             records: [0; RECORDS],
             bytes: [0; BYTES],
-        }))
+        }
     }
+}
 
-    pub(crate) fn pieces(&'a mut self) -> Pieces<'a> {
-        let parts = &mut *self.0;
+impl<
+    'a,
+    const SIGNALS: usize,
+    const DEVICES: usize,
+    const LINKS: usize,
+    const SOCKETS: usize,
+    const INDEX: usize,
+    const RECORDS: usize,
+    const BYTES: usize,
+> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>> for Pieces<'a>
+{
+    fn from(
+        memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>,
+    ) -> Self {
         let channels = Index::slots_for(SIGNALS).min(INDEX);
-        let (channels, index) = parts.index.split_at_mut(channels);
+        let (channels, index) = memory.index.split_at_mut(channels);
         Pieces {
-            devices: filled(&mut parts.devices, || Device::EMPTY),
-            signals: filled(&mut parts.signals, || Signal::EMPTY),
-            last: filled(&mut parts.last, || LastSample::NOTHING),
-            config: &mut parts.config,
-            brokers: &mut parts.brokers,
-            sockets: filled(&mut parts.sockets, || SocketStorage::EMPTY),
-            queries: filled(&mut parts.queries, || None),
-            links: &mut parts.links,
-            stack: &mut parts.stack,
+            devices: filled(&mut memory.devices, || Device::EMPTY),
+            signals: filled(&mut memory.signals, || Signal::EMPTY),
+            last: filled(&mut memory.last, || LastSample::NOTHING),
+            config: memory.config.as_mut_view(),
+            brokers: memory.brokers.as_mut_view(),
+            sockets: filled(&mut memory.sockets, || SocketStorage::EMPTY),
+            queries: filled(&mut memory.queries, || None),
+            links: memory.links.as_mut_view(),
+            stack: memory.stack.as_mut_view(),
             index,
             channels,
-            records: Pool(&mut parts.records),
-            bytes: Pool(&mut parts.bytes),
+            records: Pool(&mut memory.records),
+            bytes: Pool(&mut memory.bytes),
         }
     }
 }
@@ -323,8 +327,12 @@ impl<
     }
 }
 
+const fn lent<T, const N: usize>() -> Lent<T, N> {
+    ManuallyDrop::new(Vec::new())
+}
+
 /// All of the vector's room, in use.
-fn filled<T>(vector: &mut VecView<T>, mut value: impl FnMut() -> T) -> &mut [T] {
+fn filled<T, const N: usize>(vector: &mut Lent<T, N>, value: impl Fn() -> T) -> &mut [T] {
     while vector.push(value()).is_ok() {}
     vector
 }

@@ -15,7 +15,7 @@ use mqtt_client_core::time::Instant;
 use smoltcp::phy;
 
 use crate::log;
-use crate::memory::{Memory, Pieces, Sizes, TooSmall};
+use crate::memory::{Pieces, Sizes, TooSmall};
 use crate::share::{TooMuch, share};
 use crate::stack::{self, Client, Stack, Unusable};
 use crate::status::Status;
@@ -36,7 +36,7 @@ pub struct Setup<'a> {
     /// Of a generated `client_id`, in hexadecimal: the same after every start, and unlike any other board's, from the chip's unique number.
     pub client_id_digits: u32,
     pub network: stack::Setup<'a>,
-    /// Those of the [`Memory`].
+    /// Those of the [`Memory`](crate::Memory).
     pub sizes: Sizes,
 }
 
@@ -64,28 +64,22 @@ pub struct Runner<'a, D> {
 }
 
 impl<'a, D: phy::Device> Runner<'a, D> {
-    /// Checks the configuration, and makes ready; nothing is sent before the first [`Runner::poll`]. What is wrong with the
+    /// Checks the configuration, and makes ready, in a [`&'a mut Memory<'a>`](crate::Memory); nothing is sent before the first [`Runner::poll`]. What is wrong with the
     /// configuration goes to the log, each finding on its own line.
     ///
     /// # Errors
     /// [`NotStarted`]; only another configuration, or another image, can help.
-    pub fn new<
-        const SIGNALS: usize,
-        const DEVICES: usize,
-        const LINKS: usize,
-        const SOCKETS: usize,
-        const INDEX: usize,
-        const RECORDS: usize,
-        const BYTES: usize,
-    >(
-        memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>,
+    pub fn new(
+        memory: impl Into<Pieces<'a>>,
         setup: &Setup<'a>,
         device: D,
         now: Instant,
     ) -> Result<Self, NotStarted> {
-        Self::start(memory.pieces(), setup, device, now)
+        Self::start(memory.into(), setup, device, now)
     }
 
+    /// Not inlined: the stack that it takes is free again before the first turn.
+    #[inline(never)]
     fn start(
         pieces: Pieces<'a>,
         setup: &Setup<'a>,
