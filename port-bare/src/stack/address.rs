@@ -36,12 +36,14 @@ pub struct StaticAddress {
 }
 
 impl StaticAddress {
-    /// `None` if `address` is no host's (unspecified, multicast, broadcast), or `prefix` has over 32 bits.
+    /// `None` if `address` or `router` is no host's (unspecified, multicast, broadcast), or `prefix` has over 32 bits.
     #[must_use]
     pub const fn new(address: Ipv4Addr, prefix: u8, router: Option<Ipv4Addr>) -> Option<Self> {
-        let is_host =
-            !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast();
-        if !is_host || prefix > 32 {
+        let is_right = match router {
+            Some(router) => is_host(router),
+            None => true,
+        };
+        if !is_right || !is_host(address) || prefix > 32 {
             return None;
         }
         Some(StaticAddress {
@@ -154,7 +156,8 @@ impl<'a> Address<'a> {
                 Some(dhcpv4::Event::Deconfigured) => None,
                 Some(dhcpv4::Event::Configured(lease)) => Some(Assigned {
                     cidr: lease.address,
-                    router: lease.router,
+                    // smoltcp has looked at all addresses but this one.
+                    router: lease.router.filter(|router| is_host(*router)),
                     dns_servers: match self.dns_servers {
                         [] => first(&lease.dns_servers),
                         given => first(given),
@@ -201,6 +204,10 @@ impl<'a> Address<'a> {
     pub fn deadline(&self) -> Instant {
         self.keep_until.unwrap_or(Instant::NEVER)
     }
+}
+
+const fn is_host(address: Ipv4Addr) -> bool {
+    !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
 }
 
 fn first(servers: &[Ipv4Addr]) -> Vec<Ipv4Addr, SERVERS> {

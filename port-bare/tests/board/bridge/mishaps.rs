@@ -84,6 +84,7 @@ fn mishap(rig: &mut Rig, random: &mut fastrand::Rng) {
         5 => rig.cable.borrow_mut().set_faults(Faults {
             lost: random.u8(..30),
             doubled: random.u8(..30),
+            garbled: random.u8(..30),
             late: random.u64(..50),
         }),
         6 => rig.brokers[0].acknowledges = random.bool(),

@@ -55,7 +55,16 @@ pub fn start(
     seed: u64,
 ) -> Result<Runner<'static, End>, NotStarted> {
     let memory: &'static mut memory_type!(SIZES) = Box::leak(Box::new(Memory::new()));
-    let setup = Setup {
+    Runner::new(
+        memory,
+        &setup(table, addressing, seed),
+        device,
+        Instant::from_millis(0),
+    )
+}
+
+pub fn setup(table: &str, addressing: Addressing, seed: u64) -> Setup<'static> {
+    Setup {
         table: table.to_string().leak().as_bytes(),
         client_id_digits: 0x00c0_ffee,
         network: stack::Setup {
@@ -65,8 +74,7 @@ pub fn start(
             dns_servers: &[],
         },
         sizes: SIZES,
-    };
-    Runner::new(memory, &setup, device, Instant::from_millis(0))
+    }
 }
 
 /// A lease of ten minutes.

@@ -1,8 +1,8 @@
 //! With what does a board start, and with what does it refuse to?
 
-use mqtt_client_bare::{Addressing, NotStarted, Status};
+use mqtt_client_bare::{Addressing, Instant, Memory, NotStarted, Runner, Status, memory_type};
 
-use super::rig::{BOARD, Rig, lease, start};
+use super::rig::{BOARD, Rig, SIZES, lease, setup, start};
 use super::{one_device, table};
 use crate::common::cable::{Cable, Clock};
 
@@ -102,4 +102,23 @@ fn a_device_that_is_not_enabled_takes_no_memory_for_samples() {
     assert_eq!(refusal(&both), Some(NotStarted::Configuration));
     let alone = both.replace(r#""b", "enable": 1"#, r#""b", "enable": 0"#);
     assert_eq!(refusal(&alone), None);
+}
+
+#[test]
+fn what_a_board_says_of_itself_must_fit() {
+    let valid = setup(&one_device(""), Addressing::Dhcp, 1);
+    let mut of_a_group = valid;
+    of_a_group.network.mac[0] |= 1;
+    let mut larger_than_its_memory = valid;
+    larger_than_its_memory.sizes.outbox += 1000;
+    for (setup, expected) in [
+        (valid, None),
+        (of_a_group, Some(NotStarted::Mac)),
+        (larger_than_its_memory, Some(NotStarted::Sizes)),
+    ] {
+        let mut memory: memory_type!(SIZES) = Memory::new();
+        let (_, [device, _]) = Cable::new(Clock::default(), 1);
+        let runner = Runner::new(&mut memory, &setup, device, Instant::from_millis(0));
+        assert_eq!(runner.err(), expected);
+    }
 }

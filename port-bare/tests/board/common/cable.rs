@@ -18,6 +18,8 @@ pub struct Faults {
     /// Of a hundred frames, so many are lost, or come twice.
     pub lost: u8,
     pub doubled: u8,
+    /// And in so many a bit is wrong.
+    pub garbled: u8,
     /// Each takes up to so many milliseconds more, so that one may overtake another.
     pub late: u64,
 }
@@ -90,10 +92,14 @@ impl Cable {
         self.under_way[at].push((self.clock.get(), frame));
     }
 
-    fn send(&mut self, to: usize, frame: Vec<u8>) {
+    fn send(&mut self, to: usize, mut frame: Vec<u8>) {
         let filtered = self.filter.as_ref().is_some_and(|filter| filter(&frame));
         if self.unplugged || filtered || self.random.u8(..100) < self.faults.lost {
             return;
+        }
+        if self.random.u8(..100) < self.faults.garbled {
+            let at = self.random.usize(..frame.len());
+            frame[at] ^= 1 << self.random.u8(..8);
         }
         let copies = 1 + usize::from(self.random.u8(..100) < self.faults.doubled);
         for frame in std::iter::repeat_n(frame, copies) {

@@ -211,17 +211,33 @@ fn what_is_outside_goes_to_the_router() {
 }
 
 #[test]
+fn a_router_that_cannot_be_is_none() {
+    for router in [Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST] {
+        let mut lab = Lab::with(Addressing::Dhcp, &[], 1);
+        lab.host.dhcp.lease = Some(Lease {
+            router: Some(router),
+            ..lease(BOARD)
+        });
+        lab.pass(20);
+        lab.connected();
+        let mut socket = lab.clients[1].socket().unwrap();
+        let remote = SocketAddr::from((DISTANT, PORT));
+        let result = lab.clients[1].connect(&mut socket, remote);
+        assert_eq!(result, Err(nb::Error::WouldBlock), "there is no way to it");
+        lab.pass(10_000);
+    }
+}
+
+#[test]
 fn no_host_has_such_an_address() {
-    for (address, prefix) in [
-        (Ipv4Addr::UNSPECIFIED, 24),
-        (Ipv4Addr::BROADCAST, 24),
-        (Ipv4Addr::new(224, 0, 0, 1), 24),
-        (BOARD, 33),
+    for (address, prefix, router) in [
+        (Ipv4Addr::UNSPECIFIED, 24, None),
+        (Ipv4Addr::BROADCAST, 24, None),
+        (Ipv4Addr::new(224, 0, 0, 1), 24, None),
+        (BOARD, 33, None),
+        (BOARD, 24, Some(Ipv4Addr::UNSPECIFIED)),
     ] {
-        assert_eq!(
-            StaticAddress::new(address, prefix, None),
-            None,
-            "{address}/{prefix}"
-        );
+        let static_address = StaticAddress::new(address, prefix, router);
+        assert_eq!(static_address, None, "{address}/{prefix} {router:?}");
     }
 }

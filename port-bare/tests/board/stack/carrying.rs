@@ -13,17 +13,19 @@ const LENGTH: usize = 40_000;
 
 #[test]
 fn every_byte_arrives_once_and_in_order_over_a_bad_cable() {
-    let bad = |lost, doubled, late| Faults {
+    let bad = |lost, doubled, garbled, late| Faults {
         lost,
         doubled,
+        garbled,
         late,
     };
     for (name, faults) in [
-        ("a good one", bad(0, 0, 0)),
-        ("one that loses", bad(10, 0, 0)),
-        ("one that doubles", bad(0, 30, 0)),
-        ("one that mixes up", bad(0, 0, 20)),
-        ("one that does it all", bad(5, 10, 10)),
+        ("a good one", bad(0, 0, 0, 0)),
+        ("one that loses", bad(10, 0, 0, 0)),
+        ("one that doubles", bad(0, 30, 0, 0)),
+        ("one that garbles", bad(0, 0, 10, 0)),
+        ("one that mixes up", bad(0, 0, 0, 20)),
+        ("one that does it all", bad(5, 10, 5, 10)),
     ] {
         for seed in 1..=5 {
             eprintln!("{name}, seed {seed}");
