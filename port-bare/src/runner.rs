@@ -61,6 +61,7 @@ pub struct Runner<'a, D> {
     bridge: Bridge<'a, 'a, Client<'a>>,
     /// Whether the board could reach anyone in the last turn.
     was_reachable: bool,
+    is_stopping: bool,
 }
 
 impl<'a, D: phy::Device> Runner<'a, D> {
@@ -155,6 +156,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
             stack,
             bridge: Bridge::new(config, routes, feed, pieces.brokers),
             was_reachable: false,
+            is_stopping: false,
         })
     }
 
@@ -169,7 +171,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         // Without an address no one is called, and no one has to be given up: the bridge stands still, after it was told.
         let is_reachable = self.is_reachable();
         let mut wake_up = Instant::NEVER;
-        if is_reachable || self.was_reachable {
+        if is_reachable || self.was_reachable || self.is_stopping {
             wake_up = self.bridge.poll(now, &mut ());
         }
         self.was_reachable = is_reachable;
@@ -218,6 +220,19 @@ impl<'a, D: phy::Device> Runner<'a, D> {
     #[must_use]
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.stack.borrow().address()
+    }
+
+    /// Stops reading Redis, sends what is queued and has it acknowledged, within [`bridge::STOP_WITHIN`](mqtt_client_core::bridge::STOP_WITHIN), and says
+    /// DISCONNECT, so that no Last Will is sent: before an update, say. Poll on until [`Runner::has_stopped`].
+    pub fn stop(&mut self, now: Instant) {
+        self.is_stopping = true;
+        self.bridge.stop(now);
+    }
+
+    /// Whether all is said, and heard as far as TCP knows: at most [`LINGER`](stack::LINGER) after the last DISCONNECT.
+    #[must_use]
+    pub fn has_stopped(&self) -> bool {
+        self.bridge.has_stopped() && self.stack.borrow().has_left()
     }
 
     /// What has happened so far, for each enabled device.

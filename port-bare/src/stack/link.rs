@@ -171,6 +171,10 @@ impl Link {
         }
     }
 
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leave_by.is_some()
+    }
+
     pub(super) fn deadline(&self, now: Instant) -> Instant {
         let leave_by = self.leave_by.unwrap_or(Instant::NEVER);
         leave_by.min(self.lookup.deadline(now))

@@ -212,6 +212,12 @@ impl<'a> Stack<'a> {
         self.address.current()
     }
 
+    /// Whether no connection that was closed has anything left to send.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        !self.links.iter().any(Link::is_leaving)
+    }
+
     fn mind_the_cable(&mut self) {
         match (self.has_cable, self.unplugged_at) {
             (true, None) | (false, Some(_)) => {}

@@ -6,6 +6,7 @@
 //! | `forwarding` | what arrives at the brokers? |
 //! | `interruptions` | how does it come back? |
 //! | `mishaps` | does anything get lost or doubled when everything goes wrong at random? |
+//! | `stopping` | what is said at the end? |
 //! | `reporting` | what is logged? (with the feature `log`) |
 
 mod forwarding;
@@ -15,6 +16,7 @@ mod mishaps;
 mod reporting;
 mod rig;
 mod starting;
+mod stopping;
 
 /// A table of one enabled device, `cloud`, with these keys besides those that it must have, and signals `p` and `q`.
 fn one_device(keys: &str) -> String {
