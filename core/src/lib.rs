@@ -26,6 +26,7 @@
 //! | [`net`] | how is a link made, kept and made again? |
 //! | [`bridge`] | how do they make one product? |
 //! | [`counters`], [`observer`], [`log`](mod@log) | what does a person see of it? |
+//! | `bytes`, `input` | how are bytes put, moved and cut with no way to panic? |
 //!
 //! # The rules
 //!
@@ -118,9 +119,11 @@
 extern crate std;
 
 pub mod bridge;
+mod bytes;
 pub mod config;
 pub mod counters;
 pub mod index;
+mod input;
 pub mod log;
 pub mod mqtt;
 pub mod net;

@@ -8,6 +8,8 @@ use nom::character::complete::{char, digit0, digit1, one_of};
 use nom::combinator::{all_consuming, opt, recognize};
 use nom::{IResult, Parser};
 
+use crate::input::Input;
+
 /// Longest message that is taken from Redis, in bytes.
 pub const MAX_MESSAGE: usize = 128;
 
@@ -63,7 +65,7 @@ impl<'a> Sample<'a> {
         if value.is_empty() {
             return Err(Rejection::EmptyValue);
         }
-        if all_consuming(number).parse_complete(value).is_err() {
+        if all_consuming(number).parse_complete(Input(value)).is_err() {
             return Err(Rejection::BadValue);
         }
         if timestamp.is_empty() {
@@ -118,7 +120,7 @@ fn trim_spaces(mut field: &[u8]) -> &[u8] {
 }
 
 /// `nan`, or digits with an optional point and exponent; an optional sign before either.
-fn number(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+fn number(input: Input<'_>) -> IResult<Input<'_>, Input<'_>, ()> {
     let point = |rest| recognize((char('.'), digit0)).parse_complete(rest);
     let mantissa = alt((
         recognize((digit1, opt(point))),

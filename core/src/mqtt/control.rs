@@ -1,6 +1,7 @@
 //! Room of their own for the short packets, so that a full outbox never holds up an acknowledgement.
 
 use super::encode::Connect;
+use crate::bytes::put;
 
 /// Packets waiting to be written; filled from the front, and empty again after each write that took all.
 pub(super) struct Control<'a> {
@@ -36,15 +37,9 @@ impl<'a> Control<'a> {
     /// Adds a packet; `false` if it does not fit.
     #[must_use]
     pub(super) fn push(&mut self, packet: &[u8]) -> bool {
-        let end = self.pending.end + packet.len();
-        match self.bytes.get_mut(self.pending.end..end) {
-            Some(room) => {
-                room.copy_from_slice(packet);
-                self.pending.end = end;
-                true
-            }
-            None => false,
-        }
+        let end = put(self.bytes, self.pending.end, packet);
+        self.pending.end = end.unwrap_or(self.pending.end);
+        end.is_some()
     }
 
     /// Makes CONNECT the only packet; `false` if the buffer is too small for it.

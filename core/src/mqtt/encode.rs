@@ -1,6 +1,7 @@
 //! The packets that a publishing client sends: CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT (MQTT 3.1.1, chapter 3).
 
 use super::{ClientId, Level, MAX_GENERATED, QoS};
+use crate::bytes::put;
 use crate::config::{Secret, Will};
 
 pub const PINGREQ: [u8; 2] = [0xc0, 0];
@@ -136,9 +137,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn bytes(&mut self, piece: &[u8]) -> Option<()> {
-        let end = self.len.checked_add(piece.len())?;
-        self.buffer.get_mut(self.len..end)?.copy_from_slice(piece);
-        self.len = end;
+        self.len = put(self.buffer, self.len, piece)?;
         Some(())
     }
 

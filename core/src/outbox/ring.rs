@@ -3,6 +3,8 @@
 //! A ring passes over all of its bytes, however few it holds, and each page that was once touched costs memory. So it
 //! begins with a small part of the slice, and takes more only when that is full.
 
+use crate::bytes::{move_within, put};
+
 /// Positions are taken modulo the length, once: callers stay below twice the length.
 pub(super) struct Ring<'a> {
     bytes: &'a mut [u8],
@@ -46,9 +48,8 @@ impl<'a> Ring<'a> {
     pub(super) fn write(&mut self, at: usize, piece: &[u8]) -> usize {
         let at = self.wrap(at);
         let end = at + piece.len();
-        match self.bytes.get_mut(at..end) {
-            Some(room) if end <= self.len => room.copy_from_slice(piece),
-            _ => self.write_around(at, piece),
+        if end > self.len || put(self.bytes, at, piece).is_none() {
+            self.write_around(at, piece);
         }
         self.wrap(end)
     }
@@ -59,9 +60,7 @@ impl<'a> Ring<'a> {
             .split_at_checked(self.len - at)
             .unwrap_or((piece, &[]));
         for (position, part) in [(at, tail), (0, head)] {
-            if let Some(room) = self.bytes.get_mut(position..position + part.len()) {
-                room.copy_from_slice(part);
-            }
+            put(self.bytes, position, part);
         }
     }
 
@@ -87,7 +86,7 @@ impl<'a> Ring<'a> {
     pub(super) fn shift(&mut self, from: usize, len: usize, by: usize) {
         let from = self.wrap(from);
         if from + len + by <= self.len {
-            self.bytes.copy_within(from..from + len, from + by);
+            move_within(self.bytes, from..from + len, from + by);
             return;
         }
         for offset in (0..len).rev() {
@@ -115,7 +114,7 @@ pub(super) fn spread<T: Copy>(
         return start;
     }
     let moved = new - (old - start);
-    storage.copy_within(start..old, moved);
+    move_within(storage, start..old, moved);
     moved
 }
 

@@ -1,5 +1,7 @@
 //! Commands, written into a bounded buffer (RESP2: arrays of bulk strings).
 
+use crate::bytes::put;
+
 /// Commands that wait to be written to the server.
 pub struct Commands<'a> {
     bytes: &'a mut [u8],
@@ -125,12 +127,7 @@ impl<'a> Commands<'a> {
     }
 
     fn put(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
-        let end = self.end + piece.len();
-        self.bytes
-            .get_mut(self.end..end)
-            .ok_or(NoRoom)?
-            .copy_from_slice(piece);
-        self.end = end;
+        self.end = put(self.bytes, self.end, piece).ok_or(NoRoom)?;
         Ok(())
     }
 }

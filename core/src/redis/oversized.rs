@@ -4,6 +4,7 @@ use nom::Parser;
 use nom::character::streaming::{crlf, u8 as small_number};
 
 use super::resp::{Malformed, bulk_len};
+use crate::input::Input;
 
 /// How much of such a frame is still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,10 +76,12 @@ impl Oversized {
     fn begin_element<'a>(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, Malformed> {
         let parsed = match input {
             [] => return Ok(None),
-            [b'+' | b'-' | b':', after @ ..] => Ok((after, (0, Inside::Line))),
-            [b'$', ..] => bulk_len(input).map(|(after, len)| (after, (0, Inside::Bulk(len + 2)))),
+            [b'+' | b'-' | b':', after @ ..] => Ok((Input(after), (0, Inside::Line))),
+            [b'$', ..] => {
+                bulk_len(Input(input)).map(|(after, len)| (after, (0, Inside::Bulk(len + 2))))
+            }
             [b'*', after @ ..] => (small_number, crlf)
-                .parse(after)
+                .parse(Input(after))
                 .map(|(after, (count, _))| (after, (count, Inside::Nothing))),
             _ => return Err(Malformed),
         };
@@ -86,7 +89,7 @@ impl Oversized {
             Ok((after, (inner, inside))) => {
                 self.elements = (self.elements - 1).checked_add(inner).ok_or(Malformed)?;
                 self.inside = inside;
-                Ok(Some(after))
+                Ok(Some(after.0))
             }
             Err(nom::Err::Incomplete(_)) if input.len() < MAX_HEAD => Ok(None),
             Err(_) => Err(Malformed),

@@ -2,9 +2,11 @@
 //!
 //! A frame is read in place, and only once it is whole.
 
-use nom::bytes::streaming::{tag, take};
-use nom::character::streaming::{i64, not_line_ending, u8 as small_number, u32};
+use nom::bytes::streaming::{tag, take, take_till};
+use nom::character::streaming::{i64, u8 as small_number, u32};
 use nom::{IResult, Parser};
+
+use crate::input::Input;
 
 /// What a Redis server says to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,8 @@ const MAX_ELEMENTS: u8 = 3;
 /// # Errors
 /// [`Malformed`]; nothing behind can be trusted then.
 pub fn frame(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Malformed> {
-    match any_frame(input) {
-        Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.len()))),
+    match any_frame(Input(input)) {
+        Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.0.len()))),
         Err(nom::Err::Incomplete(_)) => Ok(None),
         Err(nom::Err::Error(()) | nom::Err::Failure(())) => Err(Malformed),
     }
@@ -48,33 +50,27 @@ pub fn frame(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Malformed> {
 /// The channel of the message that `input` begins with, though its payload may be missing.
 #[must_use]
 pub fn channel_of_beginning(input: &[u8]) -> Option<&[u8]> {
-    let (_, (_, kind, channel)) = (tag("*3\r\n"), bulk, bulk).parse(input).ok()?;
+    let message = (tag("*3\r\n"), bulk, bulk).parse(Input(input));
+    let (_, (_, kind, channel)) = message.ok()?;
     (kind == b"message").then_some(channel)
 }
 
-type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
+type Parsed<'a, T> = IResult<Input<'a>, T, ()>;
 
-fn any_frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
-    let (rest, kind) = take(1usize).parse(input)?;
-    match kind {
-        b"*" => array(rest),
-        b"+" => {
-            let (rest, line) = line(rest)?;
-            Ok((
-                rest,
-                if line == b"PONG" {
-                    Frame::Pong
-                } else {
-                    Frame::Status(line)
-                },
-            ))
-        }
-        b"-" => line(rest).map(|(rest, line)| (rest, Frame::Error(line))),
+fn any_frame(input: Input<'_>) -> Parsed<'_, Frame<'_>> {
+    match input.0 {
+        [b'*', rest @ ..] => array(Input(rest)),
+        [b'+', rest @ ..] => line(Input(rest)).map(|(rest, line)| match line {
+            b"PONG" => (rest, Frame::Pong),
+            _ => (rest, Frame::Status(line)),
+        }),
+        [b'-', rest @ ..] => line(Input(rest)).map(|(rest, line)| (rest, Frame::Error(line))),
+        [] => incomplete(),
         _ => refuse(),
     }
 }
 
-fn array(input: &[u8]) -> Parsed<'_, Frame<'_>> {
+fn array(input: Input<'_>) -> Parsed<'_, Frame<'_>> {
     let (rest, (elements, _)) = (small_number, crlf).parse(input)?;
     if !(2..=MAX_ELEMENTS).contains(&elements) {
         return refuse();
@@ -98,16 +94,16 @@ fn array(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     }
 }
 
-fn bulk(input: &[u8]) -> Parsed<'_, &[u8]> {
+fn bulk(input: Input<'_>) -> Parsed<'_, &[u8]> {
     let (rest, len) = bulk_len(input)?;
     let (rest, content) = take(len).parse(rest)?;
-    Ok((crlf(rest)?.0, content))
+    Ok((crlf(rest)?.0, content.0))
 }
 
 /// `$5\r\n`: how many bytes follow.
-pub(super) fn bulk_len(input: &[u8]) -> Parsed<'_, usize> {
-    let (rest, len) = match input {
-        [b'$', rest @ ..] => u32.parse(rest)?,
+pub(super) fn bulk_len(input: Input<'_>) -> Parsed<'_, usize> {
+    let (rest, len) = match input.0 {
+        [b'$', rest @ ..] => u32.parse(Input(rest))?,
         [_, ..] => return refuse(),
         [] => return incomplete(),
     };
@@ -119,9 +115,9 @@ pub(super) fn bulk_len(input: &[u8]) -> Parsed<'_, usize> {
 }
 
 /// A line's end. nom's own takes several times as long, and there are five in a message.
-fn crlf(input: &[u8]) -> Parsed<'_, ()> {
-    match input {
-        [b'\r', b'\n', rest @ ..] => Ok((rest, ())),
+fn crlf(input: Input<'_>) -> Parsed<'_, ()> {
+    match input.0 {
+        [b'\r', b'\n', rest @ ..] => Ok((Input(rest), ())),
         [] | [b'\r'] => incomplete(),
         _ => refuse(),
     }
@@ -130,15 +126,16 @@ fn crlf(input: &[u8]) -> Parsed<'_, ()> {
 /// A server's limit (`proto-max-bulk-len`), and ours.
 const MAX_BULK: usize = 512 * 1024 * 1024;
 
-fn integer(input: &[u8]) -> Parsed<'_, i64> {
+fn integer(input: Input<'_>) -> Parsed<'_, i64> {
     let (rest, (_, number, _)) = (tag(":"), i64, crlf).parse(input)?;
     Ok((rest, number))
 }
 
-/// A line may be empty, which nom's own reading of one takes for "more is needed" only at the end of the input.
-fn line(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (rest, (line, _)) = (not_line_ending, crlf).parse(input)?;
-    Ok((rest, line))
+/// Up to the line's end, which a lone CR or LF is not.
+fn line(input: Input<'_>) -> Parsed<'_, &[u8]> {
+    let text = take_till(|byte| matches!(byte, b'\r' | b'\n'));
+    let (rest, (line, _)) = (text, crlf).parse(input)?;
+    Ok((rest, line.0))
 }
 
 fn incomplete<'a, T>() -> Parsed<'a, T> {

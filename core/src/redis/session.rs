@@ -15,6 +15,7 @@ use core::fmt;
 use super::command::Commands;
 use super::oversized::{MAX_HEAD, Oversized};
 use super::resp::{Frame, channel_of_beginning, frame};
+use crate::bytes::move_within;
 use crate::config::{MAX_CHANNEL, Redis};
 use crate::log::{Text, info, trace};
 use crate::time::{Instant, SECOND};
@@ -190,9 +191,9 @@ impl<'a> Session<'a> {
     /// Where received bytes go: behind those that are not read yet, which move to the front.
     pub fn input(&mut self) -> &mut [u8] {
         let unread = self.state.unread.clone();
-        if unread.start > 0 && unread.start <= unread.end && unread.end <= self.input.len() {
+        if unread.start > 0 {
             self.state.unread = 0..unread.len();
-            self.input.copy_within(unread, 0);
+            move_within(self.input, unread, 0);
         }
         self.input
             .get_mut(self.state.unread.end..)

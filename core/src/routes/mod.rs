@@ -1,5 +1,6 @@
 //! Which signal does a Redis channel belong to, and is its sample news?
 
+use crate::bytes::put;
 use crate::config::{Config, Device, Signal};
 use crate::index::{self, Index};
 use crate::redis::session::Channels;
@@ -135,9 +136,7 @@ impl LastSample {
 
     fn of(sample: &Sample<'_>) -> Self {
         let mut text = [0; 30];
-        if let Some(room) = text.get_mut(..sample.value.len()) {
-            room.copy_from_slice(sample.value);
-        } else {
+        if put(&mut text, 0, sample.value).is_none() {
             let digest = fnv1a_64(sample.value).to_be_bytes();
             for (slot, byte) in text
                 .iter_mut()

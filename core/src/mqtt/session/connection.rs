@@ -1,6 +1,7 @@
 //! What a session says and hears on one connection.
 
 use super::{Phase, Session, connect};
+use crate::bytes::move_within;
 use crate::config::Auth;
 use crate::log::{Shown, Text, debug, error, info, trace, warning};
 use crate::mqtt::QoS;
@@ -226,7 +227,7 @@ impl Session<'_> {
             }
             self.handle(packet, now, observer)?;
         }
-        self.input.copy_within(handled..self.state.filled, 0);
+        move_within(self.input, handled..self.state.filled, 0);
         self.state.filled -= handled;
         Ok(())
     }
