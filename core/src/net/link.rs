@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 
 use embedded_nal::{AddrType, TcpError, nb};
 
+use super::address::Address;
 use super::backoff::{Backoff, HELD, LONGEST};
 use super::exchange::{exchange, send};
 use super::fault::{Fault, FaultOf, ReasonText, Reported};
@@ -151,7 +152,7 @@ impl<S> Link<S> {
                         "{}: connected to {} ({})",
                         target.name,
                         Shown(Place(target)),
-                        Shown(address.ip())
+                        Shown(Address(address.ip()))
                     );
                     self.be_open(now);
                     protocol.opened(now).map_err(Fault::Protocol)?;

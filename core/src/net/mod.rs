@@ -3,6 +3,7 @@
 //! A port supplies a [`Network`] for each link: on Linux one that makes TCP, TLS or Unix sockets, on a board a handle to
 //! its one TCP/IP stack. Nothing here blocks, and nothing here knows a protocol.
 
+mod address;
 pub mod backoff;
 mod exchange;
 mod fault;
