@@ -36,7 +36,7 @@
 //! - **Storage is borrowed.** Buffers, the route table and the outbox are slices that the caller hands in: a `Vec` on Linux, a
 //!   `static` on a board.
 //! - **A panic is a bug in this crate**, never the fault of input. Errors are sorted by blame: the configuration's, the peer's, ours
-//!   (a limit reached), the network's.
+//!   (a limit reached), the network's. None is reachable: `core/no-panic` is an image that links only if the optimiser agrees.
 //!
 //! # The loop
 //!

@@ -2,10 +2,11 @@
 //!
 //! The MIPS targets need that, since nobody publishes a library for them. `RUSTC_BOOTSTRAP` lets this stable compiler do it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::install::Tool;
+use crate::program;
 
 /// What has to be installed.
 pub const TOOLS: [Tool; 3] = [
@@ -45,4 +46,27 @@ pub fn cargo(folders: &[&Path]) -> Command {
         // It would replace the flags of `.cargo/config.toml`.
         .env_remove("RUSTFLAGS");
     command
+}
+
+/// The folder of `rust-lld`, which links for any target: Debian's compiler comes without, rustup's toolchain has it.
+///
+/// # Errors
+///
+/// If it is not there.
+pub fn linker() -> Result<PathBuf, String> {
+    let output = Command::new("rustc")
+        .current_dir(program::workspace())
+        .args(["--print", "target-libdir"])
+        .output()
+        .map_err(|error| format!("run rustc: {error}"))?;
+    let libraries = String::from_utf8_lossy(&output.stdout);
+    let folder = Path::new(libraries.trim_end()).with_file_name("bin");
+    if folder.join("rust-lld").is_file() {
+        Ok(folder)
+    } else {
+        Err(format!(
+            "no rust-lld in {}: rustup's toolchain has one",
+            folder.display()
+        ))
+    }
 }

@@ -9,6 +9,8 @@ pub struct Elf {
     pub machine: u16,
     /// Whether it runs without a dynamic linker.
     pub is_static: bool,
+    /// Bytes that the file holds of its memory: code, constants and initialised data.
+    pub loaded: u32,
     /// Bytes that are writable from the start: initialised and zeroed data.
     pub writable: u32,
 }
@@ -43,12 +45,18 @@ impl Elf {
             data,
             machine: half(18)?,
             is_static: true,
+            loaded: 0,
             writable: 0,
         };
         for header in (table..).step_by(size).take(count) {
             match word(header)? {
                 INTERPRETER => elf.is_static = false,
-                LOAD if word(header + 24)? & WRITABLE != 0 => elf.writable += word(header + 20)?,
+                LOAD => {
+                    elf.loaded += word(header + 16)?;
+                    if word(header + 24)? & WRITABLE != 0 {
+                        elf.writable += word(header + 20)?;
+                    }
+                }
                 _ => {}
             }
         }
@@ -60,7 +68,7 @@ impl Elf {
 mod tests {
     use super::*;
 
-    /// An ELF header with one program header behind it.
+    /// An ELF header with one program header behind it: half of its memory is in the file.
     fn file(data: u8, kind: u32, flags: u32, memory: u32) -> Vec<u8> {
         let half = |value: u16| match data {
             2 => value.to_be_bytes(),
@@ -77,6 +85,7 @@ mod tests {
         file[42..44].copy_from_slice(&half(32));
         file[44..46].copy_from_slice(&half(1));
         file[52..56].copy_from_slice(&word(kind));
+        file[68..72].copy_from_slice(&word(memory / 2));
         file[72..76].copy_from_slice(&word(memory));
         file[76..80].copy_from_slice(&word(flags));
         file
@@ -92,11 +101,14 @@ mod tests {
 
     #[test]
     fn only_an_interpreter_makes_it_dynamic_and_only_writable_memory_counts() {
-        for (kind, flags, is_static, writable) in
-            [(LOAD, 5, true, 0), (INTERPRETER, WRITABLE, false, 0)]
-        {
+        for (kind, flags, is_static, loaded, writable) in [
+            (LOAD, 5, true, 50, 0),
+            (LOAD, 5 | WRITABLE, true, 50, 100),
+            (INTERPRETER, WRITABLE, false, 0, 0),
+        ] {
             let elf = Elf::of(&file(2, kind, flags, 100)).unwrap();
             assert_eq!((elf.is_static, elf.writable), (is_static, writable));
+            assert_eq!(elf.loaded, loaded);
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod cross;
 mod mips;
+mod no_panic;
 mod run;
 mod steps;
 

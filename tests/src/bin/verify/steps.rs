@@ -3,7 +3,7 @@
 use mqtt_client_tests::install;
 
 use crate::run::{self, Outcome, cargo};
-use crate::{cross, mips};
+use crate::{cross, mips, no_panic};
 
 /// One thing to verify.
 pub struct Step {
@@ -126,6 +126,11 @@ pub fn all() -> Vec<Step> {
             name: "cross",
             purpose: "the core builds for a Cortex-M and for MIPS of both byte orders, and the library for boards",
             run: cross::build_core,
+        },
+        Step {
+            name: "no-panic",
+            purpose: "an image of the core links only without a reachable panic, and does",
+            run: no_panic::check,
         },
         Step {
             name: "mips",
