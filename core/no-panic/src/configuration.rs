@@ -30,10 +30,7 @@ pub fn with_parsed(run: fn(&Config<'_>)) {
         index: unknown(&mut index),
         text: unknown(&mut decoded),
     };
-    let abilities = Abilities {
-        tls: black_box(true),
-        ..Abilities::ALL
-    };
+    let abilities = black_box(Abilities::ALL);
     let report = &mut |finding: &Finding<'_>| {
         mine!(mine_finding);
         show(format_args!("{}", finding.in_file(black_box("file"))));
