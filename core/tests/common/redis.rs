@@ -110,7 +110,8 @@ fn take_command(bytes: &mut Vec<u8>) -> Option<Vec<String>> {
     for _ in 0..count {
         let len = take_head(&mut rest, b'$')?;
         let (word, after) = rest.split_at_checked(len + 2)?;
-        words.push(String::from_utf8(word[..len].to_vec()).expect("text"));
+        // A channel may have any name, if only to be unsubscribed from.
+        words.push(String::from_utf8_lossy(&word[..len]).into_owned());
         assert_eq!(&word[len..], b"\r\n");
         rest = after;
     }

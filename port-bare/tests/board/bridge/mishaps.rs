@@ -86,6 +86,7 @@ fn mishap(rig: &mut Rig, random: &mut fastrand::Rng) {
             doubled: random.u8(..30),
             garbled: random.u8(..30),
             late: random.u64(..50),
+            ..Faults::default()
         }),
         6 => rig.brokers[0].acknowledges = random.bool(),
         7 => rig.redis.answers = false,

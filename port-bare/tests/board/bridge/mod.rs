@@ -5,11 +5,13 @@
 //! | `starting` | with what does it start, and with what does it refuse to? |
 //! | `forwarding` | what arrives at the brokers? |
 //! | `interruptions` | how does it come back? |
+//! | `hostile` | what does it not survive? |
 //! | `mishaps` | does anything get lost or doubled when everything goes wrong at random? |
 //! | `stopping` | what is said at the end? |
 //! | `reporting` | what is logged? (with the feature `log`) |
 
 mod forwarding;
+mod hostile;
 mod interruptions;
 mod mishaps;
 #[cfg(feature = "log")]

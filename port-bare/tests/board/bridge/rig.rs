@@ -100,7 +100,26 @@ impl Rig {
 
     pub fn with(table: &str, addressing: Addressing, seed: u64) -> Self {
         let clock = Clock::default();
-        let (cable, [device, end]) = Cable::new(clock.clone(), seed);
+        let (cable, ends) = Cable::new(clock.clone(), seed);
+        Self::on(clock, cable, ends, table, addressing, seed)
+    }
+
+    /// A board that believes every frame.
+    pub fn credulous(table: &str, seed: u64) -> Self {
+        let clock = Clock::default();
+        let (cable, ends) = Cable::new(clock.clone(), seed);
+        cable.borrow_mut().set_unverified();
+        Self::on(clock, cable, ends, table, Addressing::Dhcp, seed)
+    }
+
+    fn on(
+        clock: Clock,
+        cable: Rc<RefCell<Cable>>,
+        [device, end]: [End; 2],
+        table: &str,
+        addressing: Addressing,
+        seed: u64,
+    ) -> Self {
         let runner = start(table, addressing, device, seed).expect("a valid table");
         let mut host = Host::new(clock.clone(), end);
         host.dhcp.lease = Some(lease(BOARD));

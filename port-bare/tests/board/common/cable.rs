@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use smoltcp::phy::{self, Checksum, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
 /// Milliseconds, shared by all that takes part.
@@ -11,6 +11,9 @@ pub type Clock = Rc<Cell<u64>>;
 
 /// Milliseconds that a frame takes.
 const DELAY: u64 = 1;
+
+/// Which of the two ends is the board's.
+const BOARD_END: usize = 0;
 
 /// What happens to frames, in either direction.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,6 +23,8 @@ pub struct Faults {
     pub doubled: u8,
     /// And in so many a bit is wrong.
     pub garbled: u8,
+    /// Of a hundred frames to the board, so many are of no use any more: bytes are anything, and the end is missing.
+    pub mangled: u8,
     /// Each takes up to so many milliseconds more, so that one may overtake another.
     pub late: u64,
 }
@@ -32,6 +37,8 @@ pub struct Cable {
     random: fastrand::Rng,
     faults: Faults,
     unplugged: bool,
+    /// Whether both ends verify checksums.
+    verified: bool,
     filter: Option<Filter>,
     /// Frames on their way to each end, and when they are there, in this order.
     under_way: [Vec<(u64, Vec<u8>)>; 2],
@@ -51,6 +58,7 @@ impl Cable {
             random: fastrand::Rng::with_seed(seed),
             faults: Faults::default(),
             unplugged: false,
+            verified: true,
             filter: None,
             under_way: Default::default(),
         }));
@@ -64,6 +72,11 @@ impl Cable {
 
     pub fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
+    }
+
+    /// The ends believe every frame, whatever its checksums: a stack that was made before has not noticed yet.
+    pub fn set_unverified(&mut self) {
+        self.verified = false;
     }
 
     /// An unplugged cable loses all, what is under way included.
@@ -101,12 +114,27 @@ impl Cable {
             let at = self.random.usize(..frame.len());
             frame[at] ^= 1 << self.random.u8(..8);
         }
+        if to == BOARD_END && self.random.u8(..100) < self.faults.mangled {
+            self.mangle(&mut frame);
+        }
         let copies = 1 + usize::from(self.random.u8(..100) < self.faults.doubled);
         for frame in std::iter::repeat_n(frame, copies) {
             let due = self.clock.get() + DELAY + self.random.u64(..=self.faults.late);
             let frames = &mut self.under_way[to];
             let place = frames.partition_point(|(other, _)| *other <= due);
             frames.insert(place, (due, frame));
+        }
+    }
+
+    fn mangle(&mut self, frame: &mut Vec<u8>) {
+        let random = &mut self.random;
+        for _ in 0..random.usize(1..5) {
+            // Behind the Ethernet header, so that it is looked at.
+            let at = random.usize(14..frame.len());
+            frame[at] = random.u8(..);
+        }
+        if random.u8(..4) == 0 {
+            frame.truncate(random.usize(14..frame.len()));
         }
     }
 
@@ -160,6 +188,12 @@ impl Device for End {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
         capabilities.max_transmission_unit = 1514;
+        if !self.cable.borrow().verified {
+            capabilities.checksum.ipv4 = Checksum::Tx;
+            capabilities.checksum.udp = Checksum::Tx;
+            capabilities.checksum.tcp = Checksum::Tx;
+            capabilities.checksum.icmpv4 = Checksum::Tx;
+        }
         capabilities
     }
 }

@@ -18,6 +18,7 @@ fn every_byte_arrives_once_and_in_order_over_a_bad_cable() {
         doubled,
         garbled,
         late,
+        ..Faults::default()
     };
     for (name, faults) in [
         ("a good one", bad(0, 0, 0, 0)),
