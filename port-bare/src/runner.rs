@@ -167,7 +167,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
     /// was more to do than one turn allows.
     #[must_use]
     pub fn poll(&mut self, now: Instant) -> Instant {
-        let mut more = self.stack.borrow_mut().receive(now, &mut self.device);
+        let more = self.stack.borrow_mut().receive(now, &mut self.device);
         // Without an address no one is called, and no one has to be given up: the bridge stands still, after it was told.
         let is_reachable = self.is_reachable();
         let mut wake_up = Instant::NEVER;
@@ -176,7 +176,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         }
         self.was_reachable = is_reachable;
         let mut stack = self.stack.borrow_mut();
-        more |= stack.transmit(&mut self.device);
+        stack.transmit(&mut self.device);
         if more {
             now
         } else {

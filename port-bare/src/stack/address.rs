@@ -156,7 +156,7 @@ impl<'a> Address<'a> {
                 Some(dhcpv4::Event::Deconfigured) => None,
                 Some(dhcpv4::Event::Configured(lease)) => Some(Assigned {
                     cidr: lease.address,
-                    // smoltcp has looked at all addresses but this one.
+                    // smoltcp looks at all other addresses of a lease.
                     router: lease.router.filter(|router| is_host(*router)),
                     dns_servers: match self.dns_servers {
                         [] => first(&lease.dns_servers),
@@ -211,7 +211,8 @@ const fn is_host(address: Ipv4Addr) -> bool {
 }
 
 fn first(servers: &[Ipv4Addr]) -> Vec<Ipv4Addr, SERVERS> {
-    servers.iter().copied().take(SERVERS).collect()
+    let servers = servers.iter().copied().filter(|server| is_host(*server));
+    servers.take(SERVERS).collect()
 }
 
 impl Display for Assigned {

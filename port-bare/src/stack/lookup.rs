@@ -100,13 +100,13 @@ impl Lookup {
         }
     }
 
-    /// Takes over the answer, if there is one; whether there was.
-    pub fn settle(&mut self, now: Instant, servers: usize, dns: &mut Socket<'_>) -> bool {
+    /// Takes over the answer, if there is one.
+    pub fn settle(&mut self, now: Instant, servers: usize, dns: &mut Socket<'_>) {
         let State::Asked { name, query, at } = self.state else {
-            return false;
+            return;
         };
         let answer = match dns.get_query_result(query) {
-            Err(GetQueryResultError::Pending) => return false,
+            Err(GetQueryResultError::Pending) => return,
             Ok(addresses) => Ok(addresses
                 .iter()
                 .map(|address| match address {
@@ -126,7 +126,6 @@ impl Lookup {
             at: now,
             answer,
         };
-        true
     }
 
     /// When smoltcp gives up the server that it asks, for which it does not ask to be called.

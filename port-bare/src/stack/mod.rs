@@ -156,15 +156,15 @@ impl<'a> Stack<'a> {
             link.see_off(self.sockets.get_mut(link.handle), now);
         }
         // Resets and acknowledgements go out before anyone connects again.
-        let _ = self.transmit(device);
+        self.transmit(device);
         self.mind_the_address();
         more
     }
 
-    /// Sends what there is to send, as far as a turn goes; whether a client has something to take that was not there before.
-    pub fn transmit(&mut self, device: &mut impl Device) -> bool {
+    /// Sends what there is to send, as far as a turn goes.
+    pub fn transmit(&mut self, device: &mut impl Device) {
         if !self.has_cable {
-            return false;
+            return;
         }
         let now = instant(self.now);
         for _ in 0..PER_TURN {
@@ -175,11 +175,9 @@ impl<'a> Stack<'a> {
         }
         let servers = self.address.dns_servers();
         let dns = self.sockets.get_mut(self.dns);
-        let mut answered = false;
         for link in self.links.iter_mut() {
-            answered |= link.lookup.settle(self.now, servers, dns);
+            link.lookup.settle(self.now, servers, dns);
         }
-        answered
     }
 
     /// When the next turn is due, if the device has nothing before.

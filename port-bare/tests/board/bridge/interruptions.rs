@@ -133,6 +133,18 @@ fn a_cable_that_is_pulled_for_long_is_followed_by_new_connections() {
 }
 
 #[test]
+fn plugged_into_another_network_a_board_connects_at_once() {
+    let mut rig = online(r#", "mqtt_qos": 1"#);
+    rig.set_cable(false);
+    rig.pass(1000);
+    rig.host.dhcp.lease = Some(lease(Ipv4Addr::new(10, 0, 0, 8)));
+    rig.set_cable(true);
+    rig.until(1000, |rig| rig.runner.address() != Some(BOARD));
+    rig.until_online(500);
+    works(&mut rig);
+}
+
+#[test]
 fn a_cable_of_which_the_board_knows_nothing_may_be_pulled_too() {
     let mut rig = online(r#", "mqtt_qos": 1, "keep_alive": 10"#);
     rig.cable.borrow_mut().set_unplugged(true);

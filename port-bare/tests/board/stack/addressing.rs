@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use embedded_nal::{TcpClientStack, nb};
+use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
 use mqtt_client_bare::stack::Error;
 use mqtt_client_bare::stack::address::{Addressing, KEEP, StaticAddress};
 use smoltcp::wire::DhcpMessageType::{Discover, Request};
@@ -187,6 +187,22 @@ fn another_dns_server_costs_no_connection() {
     );
     lab.host.socket(PORT).send_slice(b"still here").unwrap();
     assert_eq!(lab.receive(&mut socket), Ok(b"still here".to_vec()));
+}
+
+#[test]
+fn what_a_name_meant_in_one_network_it_need_not_mean_in_the_next() {
+    let mut lab = leased();
+    lab.host.dns.know("broker.example", &[BOARD]);
+    let asked = lab.clients[0].get_host_by_name("broker.example", AddrType::Either);
+    assert_eq!(asked, Err(nb::Error::WouldBlock));
+    lab.pass(100);
+    lab.unplug();
+    lab.host.dhcp.lease = Some(lease(OTHER));
+    lab.plug_in();
+    lab.pass(100);
+    assert_eq!(lab.address(), Some(OTHER));
+    lab.host.dns.know("broker.example", &[HOST]);
+    assert_eq!(lab.look_up("broker.example"), Ok(HOST));
 }
 
 #[test]

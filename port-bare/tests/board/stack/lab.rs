@@ -150,9 +150,9 @@ impl Lab {
             self.host.run();
             let more = self.stack.borrow_mut().receive(now, &mut self.device);
             let answer = action(&mut self.host, &mut self.clients);
-            let news = self.stack.borrow_mut().transmit(&mut self.device);
+            self.stack.borrow_mut().transmit(&mut self.device);
             self.host.run();
-            if answer.is_some() || !(more || news || self.next() <= self.now()) {
+            if answer.is_some() || !(more || self.next() <= self.now()) {
                 return answer;
             }
         }

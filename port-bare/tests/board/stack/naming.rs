@@ -186,10 +186,11 @@ fn two_links_ask_at_the_same_time() {
 
 #[test]
 fn without_a_server_there_is_no_name() {
-    let address = StaticAddress::new(BOARD, PREFIX, None).unwrap();
-    let mut lab = Lab::with(Addressing::Static(address), &[], 1);
-    lab.pass(1);
-    assert_eq!(lab.look_up("broker.example"), Err(Error::NoDnsServer));
+    for servers in [&[][..], &[Ipv4Addr::UNSPECIFIED]] {
+        let address = StaticAddress::new(BOARD, PREFIX, None).unwrap();
+        let mut lab = Lab::with(Addressing::Static(address), servers, 1);
+        assert_eq!(lab.look_up("broker.example"), Err(Error::NoDnsServer));
+    }
 }
 
 #[test]
