@@ -65,8 +65,8 @@ pub struct Runner<'a, D> {
 }
 
 impl<'a, D: phy::Device> Runner<'a, D> {
-    /// Checks the configuration, and makes ready, in a [`&'a mut Memory<'a>`](crate::Memory); nothing is sent before the first [`Runner::poll`]. What is wrong with the
-    /// configuration goes to the log, each finding on its own line.
+    /// Checks the configuration, and makes ready, in a [`&'a mut Memory<'a>`](crate::Memory); nothing is sent before the first
+    /// [`Runner::poll`]. What is wrong with the configuration goes to the log, each finding on its own line.
     ///
     /// # Errors
     /// [`NotStarted`]; only another configuration, or another image, can help.
@@ -222,8 +222,9 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         self.stack.borrow().address()
     }
 
-    /// Stops reading Redis, sends what is queued and has it acknowledged, within [`bridge::STOP_WITHIN`](mqtt_client_core::bridge::STOP_WITHIN), and says
-    /// DISCONNECT, so that no Last Will is sent: before an update, say. Poll on until [`Runner::has_stopped`].
+    /// Stops reading Redis, sends what is queued and has it acknowledged, within
+    /// [`STOP_WITHIN`](mqtt_client_core::bridge::STOP_WITHIN), and says DISCONNECT, so that no Last Will is sent: before an update, say.
+    /// Poll on until [`Runner::has_stopped`].
     pub fn stop(&mut self, now: Instant) {
         self.is_stopping = true;
         self.bridge.stop(now);
