@@ -108,6 +108,12 @@ impl Subscriber {
         self.locked().deliveries.clone()
     }
 
+    /// How many deliveries there are so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.locked().deliveries.len()
+    }
+
     /// The deliveries that came after the first `count`, in order.
     #[must_use]
     pub fn deliveries_after(&self, count: usize) -> Vec<Delivery> {

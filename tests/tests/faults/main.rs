@@ -6,3 +6,4 @@ mod clocks;
 mod lives;
 mod network;
 mod resources;
+mod windows;
