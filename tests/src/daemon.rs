@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::bench::meter;
 use crate::counters::{self, Counters};
 use crate::process::{Lines, Process, Signal};
 use crate::{Config, program, wait};
@@ -41,7 +42,17 @@ impl Daemon {
     /// If it cannot be started.
     #[must_use]
     pub fn start_with(config: &Config, arguments: &[&str]) -> Self {
-        Self::start_on(arguments, |path| config.write(path))
+        Self::start_on(&[], arguments, |path| config.write(path))
+    }
+
+    /// Starts a daemon that says what it connects to, with these words in front of its command line: `env`, `nsenter` and so on.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start_under(words: &[String], config: &Config) -> Self {
+        Self::start_on(words, &["-d", "2"], |path| config.write(path))
     }
 
     /// Starts a daemon that says what it connects to, on this text.
@@ -51,19 +62,19 @@ impl Daemon {
     /// If it cannot be started.
     #[must_use]
     pub fn start_with_text(text: &str) -> Self {
-        Self::start_on(&["-d", "2"], |path| {
+        Self::start_on(&[], &["-d", "2"], |path| {
             std::fs::write(path, text).expect("write to a temporary folder");
         })
     }
 
-    fn start_on(arguments: &[&str], write: impl FnOnce(&Path)) -> Self {
+    fn start_on(words: &[String], arguments: &[&str], write: impl FnOnce(&Path)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join("mqtt.json");
         write(&path);
         let name = path.display().to_string();
         let arguments = [&["-c", &name], arguments].concat();
         Self {
-            process: spawn(&arguments),
+            process: spawn(words, &arguments),
             config: path,
             _folder: folder,
         }
@@ -183,6 +194,41 @@ impl Daemon {
             .sum()
     }
 
+    /// The processor time that it has used.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        Duration::from_nanos(meter::cpu_ns(self.process.id()).expect("the daemon runs"))
+    }
+
+    /// How many threads it has.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.entries("task")
+    }
+
+    /// How many file descriptors it holds.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        self.entries("fd")
+    }
+
+    fn entries(&self, folder: &str) -> usize {
+        let folder = format!("/proc/{}/{folder}", self.process.id());
+        std::fs::read_dir(folder).expect("the daemon runs").count()
+    }
+
     /// The memory it occupies, in KiB.
     ///
     /// # Panics
@@ -202,7 +248,7 @@ impl Daemon {
 /// If it does not end.
 #[must_use]
 pub fn run(arguments: &[&str]) -> Finished {
-    finish(&mut spawn(arguments))
+    finish(&mut spawn(&[], arguments))
 }
 
 /// Runs the daemon with a configuration that is expected to end it.
@@ -239,11 +285,11 @@ impl Finished {
     }
 }
 
-fn spawn(arguments: &[&str]) -> Process {
+fn spawn(words: &[String], arguments: &[&str]) -> Process {
     let program = program::daemon();
     let own = arguments.iter().map(|&argument| String::from(argument));
     let all: Vec<_> = program.arguments.iter().cloned().chain(own).collect();
-    Process::start("mqtt-client", &program.path, &all)
+    Process::start_under(words, "mqtt-client", &program.path, &all)
 }
 
 fn finish(process: &mut Process) -> Finished {

@@ -13,41 +13,34 @@ pub struct Tool {
     pub package: &'static str,
 }
 
+impl Tool {
+    /// A program, and the Debian package that has it.
+    #[must_use]
+    pub const fn new(program: &'static str, package: &'static str) -> Self {
+        Self { program, package }
+    }
+}
+
 /// The Redis server.
-pub const REDIS_SERVER: Tool = Tool {
-    program: "redis-server",
-    package: "redis-server",
-};
+pub const REDIS_SERVER: Tool = Tool::new("redis-server", "redis-server");
 /// The MQTT broker.
-pub const MOSQUITTO: Tool = Tool {
-    program: "mosquitto",
-    package: "mosquitto",
-};
+pub const MOSQUITTO: Tool = Tool::new("mosquitto", "mosquitto");
 /// Writes the broker's password file.
-pub const MOSQUITTO_PASSWD: Tool = Tool {
-    program: "mosquitto_passwd",
-    package: "mosquitto",
-};
+pub const MOSQUITTO_PASSWD: Tool = Tool::new("mosquitto_passwd", "mosquitto");
 /// Makes RSA keys, converts keys, and serves TLS as a broker would not.
-pub const OPENSSL: Tool = Tool {
-    program: "openssl",
-    package: "openssl",
-};
+pub const OPENSSL: Tool = Tool::new("openssl", "openssl");
+/// What tests start.
+pub const SERVERS: [Tool; 4] = [REDIS_SERVER, MOSQUITTO, MOSQUITTO_PASSWD, OPENSSL];
+/// Sets a program's clock.
+pub const FAKETIME: Tool = Tool::new("faketime", "faketime");
+/// Makes network namespaces and links between them.
+pub const IP: Tool = Tool::new("ip", "iproute2");
 /// For a person at the demo's servers.
-pub const MOSQUITTO_SUB: Tool = Tool {
-    program: "mosquitto_sub",
-    package: "mosquitto-clients",
-};
+pub const MOSQUITTO_SUB: Tool = Tool::new("mosquitto_sub", "mosquitto-clients");
 /// A client without any configuration of its own.
-pub const MOSQUITTO_PUB: Tool = Tool {
-    program: "mosquitto_pub",
-    package: "mosquitto-clients",
-};
+pub const MOSQUITTO_PUB: Tool = Tool::new("mosquitto_pub", "mosquitto-clients");
 /// For a person at the demo's servers.
-pub const REDIS_CLI: Tool = Tool {
-    program: "redis-cli",
-    package: "redis-tools",
-};
+pub const REDIS_CLI: Tool = Tool::new("redis-cli", "redis-tools");
 
 /// Only one apt at a time: it locks its database.
 static APT: Mutex<()> = Mutex::new(());

@@ -9,13 +9,23 @@ pub struct Totals {
     pub passed: u64,
     pub failed: u64,
     pub ignored: u64,
+    /// Tests that passed only because they could not run here, which they said: see [`skipped`].
+    pub skipped: u64,
+}
+
+/// What tests that cannot run on this machine say instead, with `--show-output`: `skipped: ` and the reason.
+pub fn skipped(output: &str) -> impl Iterator<Item = &str> {
+    output.lines().filter(|line| line.starts_with("skipped: "))
 }
 
 impl Totals {
     /// Adds up the `test result:` lines in the output of `cargo test`.
     #[must_use]
     pub fn of(output: &str) -> Self {
-        let mut totals = Self::default();
+        let mut totals = Self {
+            skipped: skipped(output).count() as u64,
+            ..Self::default()
+        };
         for line in output.lines() {
             if let Some(summary) = line.trim_start().strip_prefix("test result: ") {
                 totals.passed += number_before(summary, " passed");
@@ -23,6 +33,7 @@ impl Totals {
                 totals.ignored += number_before(summary, " ignored");
             }
         }
+        totals.passed -= totals.skipped.min(totals.passed);
         totals
     }
 }
@@ -32,6 +43,7 @@ impl AddAssign for Totals {
         self.passed += other.passed;
         self.failed += other.failed;
         self.ignored += other.ignored;
+        self.skipped += other.skipped;
     }
 }
 
@@ -40,8 +52,8 @@ impl fmt::Display for Totals {
         let ran = self.passed + self.failed;
         write!(
             f,
-            "{ran} ran, {} passed, {} failed, {} ignored",
-            self.passed, self.failed, self.ignored
+            "{ran} ran, {} passed, {} failed, {} ignored, {} skipped",
+            self.passed, self.failed, self.ignored, self.skipped
         )
     }
 }
@@ -61,10 +73,14 @@ mod tests {
         let output = "
 running 2 tests
 test a ... ok
+skipped: no such thing on this machine
 test result: ok. 21 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.19s
 test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 0.00s
 ";
         let totals = Totals::of(output);
-        assert_eq!(totals.to_string(), "26 ran, 24 passed, 2 failed, 1 ignored");
+        assert_eq!(
+            totals.to_string(),
+            "25 ran, 23 passed, 2 failed, 1 ignored, 1 skipped"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::fd::OwnedFd;
 
 use rustix::net::sockopt::set_socket_reuseaddr;
-use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with};
 
 /// A loopback port that belongs to us until this is dropped.
 ///
@@ -24,7 +24,10 @@ impl Reserved {
     /// If the system has none.
     #[must_use]
     pub fn new() -> Self {
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        // Ours alone: what tests start would hold it too.
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
+        let socket = socket.expect("a socket");
         let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         bind(&socket, &any).expect("a free port");
         // Only now: with it set before, `bind` could hand out the same port twice.

@@ -35,9 +35,24 @@ impl Process {
     ///
     /// If it cannot be started.
     pub fn start(name: impl Display, program: &Path, arguments: &[String]) -> Self {
+        Self::start_under(&[], name, program, arguments)
+    }
+
+    /// As [`start`](Self::start), with `words` in front of the command line: a program that becomes this one, such as `env` or `nsenter`.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn start_under(
+        words: &[String],
+        name: impl Display,
+        program: &Path,
+        arguments: &[String],
+    ) -> Self {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--"])
+            .args(words)
             .arg(program)
             .args(arguments);
         let mut child = command

@@ -108,6 +108,18 @@ impl Subscriber {
         self.locked().deliveries.clone()
     }
 
+    /// How many deliveries there are so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.locked().deliveries.len()
+    }
+
+    /// The deliveries that came after the first `count`, in order.
+    #[must_use]
+    pub fn deliveries_after(&self, count: usize) -> Vec<Delivery> {
+        self.locked().deliveries[count..].to_vec()
+    }
+
     /// The messages on `topic` so far, in order.
     #[must_use]
     pub fn payloads(&self, topic: &str) -> Vec<String> {

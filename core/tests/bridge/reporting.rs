@@ -112,6 +112,63 @@ fn an_overflow_is_reported_when_it_begins_and_when_it_is_over() {
 }
 
 #[test]
+fn a_broker_that_takes_samples_by_fits_and_starts_does_not_fill_the_log() {
+    logbook::open();
+    with_bridge(&one_device(r#", "buffer_size": 1024"#), |rig| {
+        rig.settle();
+        let mut lines = Vec::new();
+        for second in 0..120 {
+            rig.brokers[0].line.set_window(0);
+            for value in 0..100 {
+                rig.publish("tag/cloud/p/in", &format!("{value},{second}"));
+            }
+            rig.brokers[0].line.set_window(usize::MAX);
+            rig.run_until(1000 * (second + 1));
+            lines.extend(warnings_with("buffer"));
+        }
+        // The beginning and the end of the first overflow, and after a minute the sum of the others since.
+        assert_eq!(lines.len(), 3, "{lines:#?}");
+        let reported: u64 = lines
+            .iter()
+            .filter_map(|line| {
+                line.strip_prefix("WARN cloud: ")?
+                    .split(' ')
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
+            })
+            .sum();
+        assert!(reported > rig.counters(0).dropped / 3, "{lines:#?}");
+    });
+}
+
+#[test]
+fn an_overflow_is_reported_too_if_the_broker_went_away_soon_after_another() {
+    logbook::open();
+    with_bridge(&one_device(r#", "buffer_size": 1024"#), |rig| {
+        rig.settle();
+        for (millis, window) in [(0, 0), (1000, usize::MAX)] {
+            rig.brokers[0].line.set_window(window);
+            for value in 0..100 {
+                rig.publish("tag/cloud/p/in", &format!("{value},{millis}"));
+            }
+            rig.run_until(millis + 500);
+        }
+        assert_eq!(warnings_with("buffer").len(), 2);
+        rig.brokers[0].line.set_door(Door::Refused);
+        rig.brokers[0].line.cut();
+        rig.run_until(200_000);
+        for value in 0..100 {
+            rig.publish("tag/cloud/p/in", &format!("{value},7"));
+        }
+        assert_eq!(
+            warnings_with("buffer"),
+            ["WARN cloud: the buffer is full, the oldest samples are being dropped"]
+        );
+    });
+}
+
+#[test]
 fn the_password_is_in_no_line_at_any_level() {
     logbook::open();
     let table = one_device("").replace(

@@ -8,13 +8,15 @@ use tempfile::TempDir;
 
 use super::write_configuration;
 use crate::port::Reserved;
-use crate::process::{Lines, Process};
+use crate::process::{Lines, Process, Signal};
 use crate::subscriber::{self, Subscriber};
 use crate::{install, wait};
 
 /// A broker on a loopback port. Its log names every packet, which is an independent view of what the bridge sends.
 pub struct Mosquitto {
     process: Process,
+    /// In front of its command line.
+    words: Vec<String>,
     port: Reserved,
     folder: TempDir,
 }
@@ -44,16 +46,27 @@ impl Mosquitto {
             .status();
         assert!(status.expect("run mosquitto_passwd").success());
         let line = format!("password_file {}", file.display());
-        Self::start_in(folder, &["allow_anonymous false", &line])
+        Self::start_in(folder, &[], &["allow_anonymous false", &line])
     }
 
     /// Starts a broker whose configuration has these lines as well. None of them lets anybody in: see `allow_anonymous`.
     #[must_use]
     pub fn start_with(lines: &[&str]) -> Self {
-        Self::start_in(TempDir::new().expect("a temporary folder"), lines)
+        Self::start_under(&[], lines)
     }
 
-    fn start_in(folder: TempDir, lines: &[&str]) -> Self {
+    /// As [`start_with`](Self::start_with), with these words in front of its command line: `env` and so on.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[must_use]
+    pub fn start_under(words: &[String], lines: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        Self::start_in(folder, words, lines)
+    }
+
+    fn start_in(folder: TempDir, words: &[String], lines: &[&str]) -> Self {
         let port = Reserved::new();
         let mut fixed = vec![
             format!("listener {} 127.0.0.1", port.number()),
@@ -72,7 +85,8 @@ impl Mosquitto {
         let lines: Vec<_> = lines.iter().map(|&line| String::from(line)).collect();
         write_configuration(&folder.path().join("mosquitto.conf"), &fixed, &lines);
         let broker = Self {
-            process: spawn(&folder),
+            process: spawn(words, &folder),
+            words: words.to_vec(),
             port,
             folder,
         };
@@ -127,7 +141,28 @@ impl Mosquitto {
 
     /// Starts a broker that was stopped or killed again, on the same port.
     pub fn start_again(&mut self) {
-        self.process = spawn(&self.folder);
+        self.process = spawn(&self.words, &self.folder);
+        self.wait_until_ready();
+    }
+
+    /// Stops it where it is (SIGSTOP): connections stay, and nothing answers.
+    pub fn pause(&mut self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    pub fn go_on(&mut self) {
+        self.process.signal(Signal::CONT);
+    }
+
+    /// Makes a persistent broker save its state now (SIGUSR1). It does so by itself only when it ends, or every half hour: what it has
+    /// acknowledged since then is lost when it is killed.
+    pub fn save(&mut self) {
+        let mark = self.log().mark();
+        self.process.signal(Signal::USR1);
+        self.log()
+            .wait_for_after(mark, &["saving in-memory database"]);
+        // It has one thread: when it answers, it has saved.
         self.wait_until_ready();
     }
 
@@ -148,10 +183,11 @@ impl Mosquitto {
     }
 }
 
-fn spawn(folder: &TempDir) -> Process {
+fn spawn(words: &[String], folder: &TempDir) -> Process {
     let configuration = folder.path().join("mosquitto.conf").display().to_string();
     let arguments = [String::from("-c"), configuration];
-    Process::start("Mosquitto", &install::path(install::MOSQUITTO), &arguments)
+    let program = install::path(install::MOSQUITTO);
+    Process::start_under(words, "Mosquitto", &program, &arguments)
 }
 
 #[cfg(test)]

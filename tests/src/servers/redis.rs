@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::write_configuration;
 use crate::port::Reserved;
-use crate::process::Process;
+use crate::process::{Process, Signal};
 use crate::{install, wait};
 
 /// A Redis server on a loopback port, and on a Unix socket.
@@ -96,12 +96,21 @@ impl Redis {
     ///
     /// If nobody is subscribed.
     pub fn publish_all(&self, channel: &str, messages: impl IntoIterator<Item = String>) {
-        let mut pipeline = Pipeline::new();
-        for message in messages {
-            pipeline.cmd("PUBLISH").arg(channel).arg(message);
-        }
-        let heard: Vec<usize> = self.with_connection(|connection| pipeline.query(connection));
+        let messages = messages.into_iter().map(|message| (channel, message));
+        let heard = self.publish_each(messages);
         assert!(heard.iter().all(|&n| n > 0), "nobody listens to {channel}");
+    }
+
+    /// Publishes messages, each to its own channel, as fast as the server takes them; how many subscribers each went to.
+    pub fn publish_each(
+        &self,
+        messages: impl IntoIterator<Item = (impl AsRef<str>, String)>,
+    ) -> Vec<usize> {
+        let mut pipeline = Pipeline::new();
+        for (channel, message) in messages {
+            pipeline.cmd("PUBLISH").arg(channel.as_ref()).arg(message);
+        }
+        self.with_connection(|connection| pipeline.query(connection))
     }
 
     /// The channels that somebody is subscribed to, sorted.
@@ -158,6 +167,16 @@ impl Redis {
     pub fn start_again(&mut self) {
         self.process = spawn(&self.folder);
         self.wait_until_ready();
+    }
+
+    /// Stops it where it is (SIGSTOP): connections stay, and nothing answers.
+    pub fn pause(&mut self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    pub fn go_on(&mut self) {
+        self.process.signal(Signal::CONT);
     }
 
     fn wait_until_ready(&self) {

@@ -10,6 +10,18 @@ fn publish_to(redis: &Redis, device: &str) {
     redis.publish_all(&format!("tag/{device}/p/in"), messages);
 }
 
+/// Devices with these names, qualities of service and ports of their brokers, each with a signal `p`.
+fn devices(redis: &Redis, rows: [(&str, u8, u16); 2]) -> Config {
+    let config = Config::new().redis("port", redis.port());
+    rows.into_iter().fold(config, |config, (name, qos, port)| {
+        config
+            .device(name)
+            .with("mqtt_qos", qos)
+            .at(port)
+            .signal("p")
+    })
+}
+
 fn expected() -> Vec<String> {
     (0..COUNT).map(|n| format!("{n},1000,1")).collect()
 }
@@ -17,16 +29,7 @@ fn expected() -> Vec<String> {
 #[test]
 fn each_broker_gets_the_signals_of_its_own_device_at_its_own_quality_of_service() {
     let (redis, one, two) = (Redis::start(), Mosquitto::start(), Mosquitto::start());
-    let config = Config::new()
-        .device("one")
-        .with("mqtt_qos", 1)
-        .at(one.port())
-        .signal("p")
-        .device("two")
-        .with("mqtt_qos", 2)
-        .at(two.port())
-        .signal("p")
-        .redis("port", redis.port());
+    let config = devices(&redis, [("one", 1, one.port()), ("two", 2, two.port())]);
     let (at_one, at_two) = (one.subscribe(), two.subscribe());
     let mut daemon = Daemon::start(&config);
     redis.wait_for_subscriptions(&config.channels());
@@ -51,15 +54,9 @@ fn a_broker_that_is_down_does_not_delay_another_and_gets_its_messages_later() {
     let (redis, up) = (Redis::start(), Mosquitto::start());
     let mut down = Mosquitto::start();
     down.stop();
-    let config = Config::new()
-        .device("down")
-        .with("mqtt_retain", 1)
-        .at(down.port())
-        .signal("p")
-        .device("up")
-        .at(up.port())
-        .signal("p")
-        .redis("port", redis.port());
+    // Of `down`: its subscriber may come later than the messages.
+    let config = devices(&redis, [("up", 0, up.port()), ("down", 0, down.port())]);
+    let config = config.device_key("mqtt_retain", 1);
     let at_up = up.subscribe();
     let _daemon = Daemon::start(&config);
     redis.wait_for_subscriptions(&config.channels());
@@ -75,16 +72,7 @@ fn a_broker_that_is_down_does_not_delay_another_and_gets_its_messages_later() {
 fn a_broker_that_hangs_does_not_delay_another() {
     let (redis, up, hanging) = (Redis::start(), Mosquitto::start(), Mosquitto::start());
     let proxy = Proxy::to(hanging.port());
-    let config = Config::new()
-        .device("hanging")
-        .with("mqtt_qos", 1)
-        .at(proxy.port())
-        .signal("p")
-        .device("up")
-        .with("mqtt_qos", 1)
-        .at(up.port())
-        .signal("p")
-        .redis("port", redis.port());
+    let config = devices(&redis, [("hanging", 1, proxy.port()), ("up", 1, up.port())]);
     let at_up = up.subscribe();
     let _daemon = Daemon::start(&config);
     redis.wait_for_subscriptions(&config.channels());

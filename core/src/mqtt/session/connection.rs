@@ -3,7 +3,7 @@
 use super::{Phase, Session, connect};
 use crate::bytes::move_within;
 use crate::config::Auth;
-use crate::log::{Shown, Text, debug, error, info, trace, warning};
+use crate::log::{Shown, Text, debug, error, info, trace};
 use crate::mqtt::QoS;
 use crate::mqtt::attempt::{Reached, Welcome};
 use crate::mqtt::close::Close;
@@ -50,6 +50,7 @@ impl Session<'_> {
         let phase = core::mem::replace(&mut self.state.phase, Phase::Offline);
         self.control.clear();
         self.state.filled = 0;
+        self.state.overflow.pass(now);
         let reached = match phase {
             Phase::Greeting => Reached::Greeting,
             Phase::Online { since } => Reached::Online(now.since(since)),
@@ -155,13 +156,9 @@ impl Session<'_> {
         let seen: Option<outbox::Seen<'_>> = if sees_packets { Some(&mut show) } else { None };
         let first_time = self.outbox.written(count, seen);
         self.state.counters.sent += first_time as u64;
-        if self.state.overflow > 0 && self.outbox.queued() == 0 {
-            warning!(
-                "{}: {} samples were dropped while the buffer was full",
-                self.device.alias,
-                self.state.overflow
-            );
-            self.state.overflow = 0;
+        self.state.overflow.pass(now);
+        if self.outbox.queued() == 0 {
+            self.state.overflow.emptied(now, self.device);
         }
     }
 

@@ -9,9 +9,11 @@
 //!
 //! An error from any of these is the reason to close the connection.
 //!
-//! This file has the session's whole life; what happens on one connection is in `connection`.
+//! This file has the session's whole life; what happens on one connection is in `connection`, what is said about samples that
+//! were lost in `overflow`.
 
 mod connection;
+mod overflow;
 
 use super::attempt::Attempts;
 use super::control::{Control, Pending};
@@ -21,10 +23,10 @@ use super::packet::Packet;
 use super::{ClientId, Level};
 use crate::config::{Auth, Device};
 use crate::counters::Counters;
-use crate::log::warning;
 use crate::observer::Observer;
 use crate::outbox::{self, Message, Outbox};
 use crate::time::Instant;
+use overflow::Overflow;
 
 /// Smallest input buffer, in bytes: one packet of the longest kind that a broker may send.
 pub const MIN_INPUT: usize = 8;
@@ -61,8 +63,7 @@ pub struct State {
     filled: usize,
     liveness: Liveness,
     was_online: bool,
-    /// Samples dropped since the outbox was empty.
-    overflow: u64,
+    overflow: Overflow,
     counters: Counters,
     pending: Pending,
     outbox: outbox::State,
@@ -91,7 +92,7 @@ impl<'a> Session<'a> {
             filled: 0,
             liveness: Liveness::default(),
             was_online: false,
-            overflow: 0,
+            overflow: Overflow::default(),
             counters: Counters::default(),
             pending: Pending::default(),
             outbox: outbox::State::default(),
@@ -211,19 +212,10 @@ impl<'a> Session<'a> {
         &mut self.state.counters
     }
 
-    /// Counts samples that were lost to a full outbox; the first and the last of them are reported.
+    /// Counts samples that were lost to a full outbox, and reports them, at most twice a minute.
     pub fn count_dropped(&mut self, count: u64) {
-        if count == 0 {
-            return;
-        }
         self.state.counters.dropped += count;
-        if self.state.overflow == 0 {
-            warning!(
-                "{}: the buffer is full, the oldest samples are being dropped",
-                self.device.alias
-            );
-        }
-        self.state.overflow += count;
+        self.state.overflow.dropped(count, self.device);
     }
 
     #[must_use]

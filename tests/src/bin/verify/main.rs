@@ -16,7 +16,7 @@ mod steps;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use mqtt_client_tests::libtest::Totals;
+use mqtt_client_tests::libtest::{Totals, skipped};
 use steps::Step;
 
 const USAGE: &str = "usage: cargo verify [-v] [--list] [STEP...]";
@@ -95,6 +95,7 @@ fn verify(arguments: &Arguments) -> ExitCode {
             if arguments.verbose { "==== " } else { " " }
         );
         totals += Totals::of(text);
+        skipped(text).for_each(|reason| println!("{:<10} {reason}", ""));
         if outcome.is_err() {
             failed.push(step.name);
             if !arguments.verbose {

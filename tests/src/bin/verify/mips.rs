@@ -41,9 +41,14 @@ pub fn end_to_end_little_endian(verbose: bool) -> Outcome {
 
 fn end_to_end(gateway: Gateway, verbose: bool) -> Outcome {
     install::ensure(&[gateway.emulator])?;
-    let mut test = cargo(&["test", "-p", "mqtt-client-tests", "--no-fail-fast"]);
-    test.args(["--test", "e2e", "--test", "tls", "--test", "openwrt"]);
-    test.env("MQTT_CLIENT_BIN", gateway.binary(false));
-    test.env("MQTT_CLIENT_RUNNER", gateway.emulator.program);
-    run::all([test], verbose)
+    let mut whole = cargo(&["test", "-p", "mqtt-client-tests", "--no-fail-fast"]);
+    whole.args(["--test", "e2e", "--test", "tls", "--test", "openwrt"]);
+    let mut faults = cargo(&["test", "-p", "mqtt-client-tests", "--test", "faults"]);
+    faults.args(["--", "a_few_lives"]);
+    let commands = [whole, faults].map(|mut test| {
+        test.env("MQTT_CLIENT_BIN", gateway.binary(false));
+        test.env("MQTT_CLIENT_RUNNER", gateway.emulator.program);
+        test
+    });
+    run::all(commands, verbose)
 }

@@ -22,15 +22,7 @@ pub fn all() -> Vec<Step> {
         Step {
             name: "install",
             purpose: "the servers that the tests start are installed",
-            run: |_| {
-                let tools = [
-                    install::REDIS_SERVER,
-                    install::MOSQUITTO,
-                    install::MOSQUITTO_PASSWD,
-                    install::OPENSSL,
-                ];
-                install::ensure(&tools).map(|()| String::new())
-            },
+            run: |_| install::ensure(&install::SERVERS).map(|()| String::new()),
         },
         Step {
             name: "fmt",
@@ -111,6 +103,17 @@ pub fn all() -> Vec<Step> {
                 let build = cargo(&["build", "--release", "-p", "mqtt-client"]);
                 let test = cargo(&["test", "-p", "mqtt-client-tests", "--no-fail-fast"]);
                 run::all([build, test], verbose)
+            },
+        },
+        Step {
+            name: "faults",
+            purpose: "nothing is lost and nothing comes twice over hundreds of faults",
+            run: |verbose| {
+                install::ensure(&[install::FAKETIME, install::IP])?;
+                let mut test = cargo(&["test", "-p", "mqtt-client-tests", "--test", "faults"]);
+                // What cannot run here says so in its output.
+                test.args(["--no-fail-fast", "--", "--show-output"]);
+                run::all([test], verbose)
             },
         },
         Step {

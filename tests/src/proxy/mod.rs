@@ -1,13 +1,15 @@
-//! A link with faults: a TCP proxy that cuts, resets, stalls or refuses.
+//! A link with faults: a TCP proxy that cuts, resets, swallows, stalls, delays, splits, damages or refuses.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+mod link;
+
+pub use link::{BOTH, Fault, Treatment, Way};
+
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
-use std::time::Duration;
 
-use rustix::net::sockopt::set_socket_linger;
+use link::{Link, reset_when_closed};
 
 use crate::port::Reserved;
 use crate::wait;
@@ -20,23 +22,10 @@ pub struct Proxy {
 
 struct Shared {
     target: u16,
-    links: Mutex<Vec<Arc<Link>>>,
+    /// Its threads own a link: it ends with them.
+    links: Mutex<Vec<Weak<Link>>>,
     listening: AtomicBool,
     accepted: AtomicUsize,
-}
-
-/// One connection through the proxy: the client's half and the server's.
-struct Link {
-    client: TcpStream,
-    server: TcpStream,
-    state: Mutex<State>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Passing,
-    Stalled,
-    Resetting,
 }
 
 impl Proxy {
@@ -80,25 +69,43 @@ impl Proxy {
         });
     }
 
+    /// A fault happens to the present connections, at once. New ones are sound.
+    pub fn strike(&self, fault: Fault) {
+        self.links().iter().for_each(|link| link.strike(fault));
+    }
+
+    /// A fault happens to the latest connection when so many bytes more have passed in that direction, in the middle of a packet if
+    /// that is where they end.
+    pub fn arm(&self, way: Way, after: usize, fault: Fault) {
+        if let Some(latest) = self.links().last() {
+            latest.arm(way, after, fault);
+        }
+    }
+
+    /// Whether a fault is still to come.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.links().iter().any(|link| link.is_armed())
+    }
+
+    /// From now on all bytes pass as they come; what was lost is lost.
+    pub fn heal(&self) {
+        self.links().iter().for_each(|link| link.heal());
+    }
+
     /// Closes every connection; what is on its way is lost.
     pub fn cut(&self) {
-        for link in self.shared.links().drain(..) {
-            link.close();
-        }
+        self.strike(Fault::Cut);
     }
 
     /// Resets every connection (RST).
     pub fn reset(&self) {
-        for link in self.shared.links().drain(..) {
-            link.reset();
-        }
+        self.strike(Fault::Reset);
     }
 
-    /// From now on nothing passes on the present connections, and nobody is told: a half-open link. New connections work.
+    /// From now on nothing passes on the present connections, and nobody is told. New connections work.
     pub fn stall(&self) {
-        for link in self.shared.links().iter() {
-            link.enter(State::Stalled);
-        }
+        self.strike(Fault::Treat(BOTH, Treatment::Stall));
     }
 
     /// Closes every connection and refuses new ones.
@@ -119,6 +126,11 @@ impl Proxy {
         shared.listening.store(true, Ordering::SeqCst);
         thread::spawn(move || shared.serve(&listener));
     }
+
+    fn links(&self) -> Vec<Arc<Link>> {
+        let links = self.shared.links.lock().expect("no proxy thread panics");
+        links.iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 impl Drop for Proxy {
@@ -135,74 +147,32 @@ impl Shared {
             if !self.listening.load(Ordering::SeqCst) {
                 return;
             }
-            // With the server away, the client finds its connection closed.
-            if let Ok(server) = TcpStream::connect(("127.0.0.1", self.target)) {
-                let link = Arc::new(Link {
-                    client,
-                    server,
-                    state: Mutex::new(State::Passing),
-                });
-                self.links().push(Arc::clone(&link));
-                let other = Arc::clone(&link);
-                thread::spawn(move || link.copy(&link.client, &link.server));
-                thread::spawn(move || other.copy(&other.server, &other.client));
+            match TcpStream::connect(("127.0.0.1", self.target)) {
+                Ok(server) => self.begin(Link::new(client, server)),
+                // The server is away. To refuse is too late; this is the next best.
+                Err(_) => reset_when_closed(&client),
             }
             // Last, so that a connection that was counted can be cut.
             self.accepted.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    fn links(&self) -> MutexGuard<'_, Vec<Arc<Link>>> {
-        self.links.lock().expect("no proxy thread panics")
-    }
-}
-
-impl Link {
-    /// Copies one direction. Where the link does not pass any more, both sockets stay as they are.
-    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
-        let mut buffer = [0; 4096];
-        while let Ok(n @ 1..) = from.read(&mut buffer) {
-            if self.state() != State::Passing {
-                return;
-            }
-            if to.write_all(&buffer[..n]).is_err() {
-                break;
-            }
+    fn begin(&self, link: Link) {
+        let link = Arc::new(link);
+        let mut links = self.links.lock().expect("no proxy thread panics");
+        links.retain(|link| link.strong_count() > 0);
+        links.push(Arc::downgrade(&link));
+        for &way in BOTH {
+            let link = Arc::clone(&link);
+            thread::spawn(move || link.copy(way));
         }
-        if self.state() == State::Passing {
-            self.close();
-        }
-    }
-
-    fn close(&self) {
-        for side in [&self.client, &self.server] {
-            // It may be closed already.
-            let _ = side.shutdown(Shutdown::Both);
-        }
-    }
-
-    /// Closing a socket that lingers for no time at all sends RST. The last owner closes it: the copying threads, which a
-    /// shutdown for reading only ends without sending FIN.
-    fn reset(&self) {
-        self.enter(State::Resetting);
-        for side in [&self.client, &self.server] {
-            set_socket_linger(side, Some(Duration::ZERO)).expect("SO_LINGER");
-            let _ = side.shutdown(Shutdown::Read);
-        }
-    }
-
-    fn state(&self) -> State {
-        *self.state.lock().expect("no proxy thread panics")
-    }
-
-    fn enter(&self, state: State) {
-        *self.state.lock().expect("no proxy thread panics") = state;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
+    use std::io::{ErrorKind, Read, Write};
+    use std::time::Duration;
 
     use super::*;
 
@@ -269,5 +239,76 @@ mod tests {
         proxy.accept();
         drop(TcpStream::connect(("127.0.0.1", proxy.port())).unwrap());
         proxy.wait_for_connections(2);
+    }
+
+    #[test]
+    fn a_fault_sets_in_after_exactly_so_many_bytes() {
+        let (proxy, mut client, mut server) = connected();
+        proxy.arm(Way::ToServer, 6, Fault::Cut);
+        client.write_all(b"abcd").unwrap();
+        let mut bytes = [0; 4];
+        server.read_exact(&mut bytes).unwrap();
+        assert!(proxy.is_armed());
+        client.write_all(b"efgh").unwrap();
+        let mut rest = Vec::new();
+        server.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"ef");
+        assert!(!proxy.is_armed());
+    }
+
+    #[test]
+    fn bytes_that_stall_or_come_late_or_in_pieces_all_arrive_and_swallowed_ones_never() {
+        let (proxy, mut client, mut server) = connected();
+        let one = &[Way::ToServer];
+        let mut bytes = [0; 3];
+        for treatment in [
+            Treatment::Stall,
+            Treatment::Split(1),
+            Treatment::Delay(Duration::from_millis(5)),
+        ] {
+            proxy.strike(Fault::Treat(one, treatment));
+            client.write_all(b"abc").unwrap();
+            if treatment == Treatment::Stall {
+                server.set_nonblocking(true).unwrap();
+                let error = server.peek(&mut bytes).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                server.set_nonblocking(false).unwrap();
+                proxy.heal();
+            }
+            server.read_exact(&mut bytes).unwrap();
+            assert_eq!(&bytes, b"abc", "{treatment:?}");
+        }
+        // The other direction tells that the lost bytes were read.
+        proxy.arm(Way::ToServer, 3, Fault::Treat(one, Treatment::Pass));
+        proxy.strike(Fault::Treat(one, Treatment::Swallow));
+        client.write_all(b"lost").unwrap();
+        server.read_exact(&mut bytes[..1]).unwrap();
+        assert_eq!(bytes[0], b't');
+    }
+
+    #[test]
+    fn one_bit_is_flipped_in_the_direction_that_was_named() {
+        let (proxy, mut client, mut server) = connected();
+        proxy.strike(Fault::Flip {
+            way: Way::ToClient,
+            skip: 1,
+            bit: 0,
+        });
+        let mut bytes = [0; 3];
+        client.write_all(b"abc").unwrap();
+        server.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"abc");
+        server.write_all(&bytes).unwrap();
+        client.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"acc");
+    }
+
+    #[test]
+    fn a_connection_is_reset_while_the_server_is_away() {
+        let away = Reserved::new();
+        let proxy = Proxy::to(away.number());
+        let mut client = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+        let error = client.read(&mut [0; 1]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 }

@@ -1,0 +1,114 @@
+//! What does the daemon itself say that it reads, sends and is told? Its output with `-r -m`, read back.
+
+use std::collections::{HashMap, HashSet};
+
+/// What was said so far.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// For each device, its connections.
+    devices: HashMap<String, Vec<Connection>>,
+}
+
+/// One connection to a broker.
+#[derive(Debug, Default)]
+struct Connection {
+    /// The packet identifiers in use, and their topic and message.
+    sent: HashMap<String, (String, String)>,
+    /// What the broker has taken over: PUBACK or PUBREC.
+    taken: HashSet<(String, String)>,
+}
+
+/// A message that was read from Redis.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Read<'l> {
+    pub channel: &'l str,
+    pub message: &'l str,
+}
+
+impl Trace {
+    /// Takes up a line; a message from Redis is given back.
+    pub fn line<'l>(&mut self, line: &'l str) -> Option<Read<'l>> {
+        if let Some(rest) = line.strip_prefix("REDIS < ") {
+            let (channel, message) = rest.split_once(' ').unwrap_or((rest, ""));
+            return Some(Read { channel, message });
+        }
+        let mut words = line.split(' ');
+        let (_mqtt, _way) = (words.next(), words.next());
+        let (packet, device) = (words.next()?, words.next()?);
+        let connections = self.devices.entry(String::from(device)).or_default();
+        let id = words.clone().find_map(|word| word.strip_prefix("id="));
+        match packet {
+            "CONNECT" => connections.push(Connection::default()),
+            "PUBLISH" => {
+                let connection = connections.last_mut()?;
+                let mut last = words.rev();
+                let (message, topic) = (last.next()?, last.next()?);
+                let what = (String::from(topic), String::from(message));
+                connection.sent.insert(String::from(id?), what);
+            }
+            "PUBACK" | "PUBREC" => {
+                let connection = connections.last_mut()?;
+                let what = connection.sent.get(id?).cloned();
+                connection.taken.extend(what);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// How many connections a device has had.
+    #[must_use]
+    pub fn connections(&self, device: &str) -> usize {
+        self.devices.get(device).map_or(0, Vec::len)
+    }
+
+    /// Topics and messages that the broker has taken over in a device's connection of this number, from 0 on.
+    pub fn taken(&self, device: &str, number: usize) -> impl Iterator<Item = &(String, String)> {
+        let connections = self.devices.get(device);
+        let connection = connections.and_then(|connections| connections.get(number));
+        connection
+            .into_iter()
+            .flat_map(|connection| &connection.taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_broker_has_taken_over_is_known_for_each_connection() {
+        let mut trace = Trace::default();
+        let lines = [
+            "MQTT > CONNECT a MQTT 3.1.1 client_id=x clean_session=0 keep_alive=60",
+            "MQTT > PUBLISH a q1 id=7 t/1 5,1,1",
+            "MQTT < PUBACK a id=7",
+            "MQTT > CONNECT a MQTT 3.1.1 client_id=x clean_session=0 keep_alive=60",
+            "MQTT > PUBLISH a q1 id=7 dup t/1 6,1,1",
+            "MQTT > PUBLISH a q1 id=8 retain t/1 7,1,1",
+            "MQTT < PUBACK a id=8",
+        ];
+        for line in lines {
+            assert_eq!(trace.line(line), None);
+        }
+        let taken = |number| -> Vec<_> {
+            let taken = trace.taken("a", number);
+            taken.map(|(_, message)| message.as_str()).collect()
+        };
+        assert_eq!(trace.connections("a"), 2);
+        assert_eq!(taken(0), ["5,1,1"]);
+        assert_eq!(taken(1), ["7,1,1"]);
+        assert_eq!(trace.connections("b"), 0);
+    }
+
+    #[test]
+    fn a_message_from_redis_is_given_back() {
+        let mut trace = Trace::default();
+        let read = trace.line("REDIS < tag/a/p/in 5,1, IV");
+        let expected = Read {
+            channel: "tag/a/p/in",
+            message: "5,1, IV",
+        };
+        assert_eq!(read, Some(expected));
+    }
+}
