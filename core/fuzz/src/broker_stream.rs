@@ -6,18 +6,19 @@
 //! - Queued, sent and dropped are what was queued, at any time; `acknowledged` is never more than `sent`.
 //! - Once a deadline was kept, the next one lies behind it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use arbitrary::Arbitrary;
 use mqtt_client_core::config::{Device, Version, Will};
 use mqtt_client_core::mqtt::QoS;
 use mqtt_client_core::mqtt::close::Close;
+use mqtt_client_core::mqtt::packet::Publish;
 use mqtt_client_core::mqtt::session::{MIN_INPUT, Session, State, Storage};
 use mqtt_client_core::net::protocol::ClosedBy;
 use mqtt_client_core::outbox::Message;
 use mqtt_client_core::time::Instant;
 
-use crate::model::packet::{ClientPacket, take_packet};
+use crate::model::packet::take_packet;
 use crate::pieces::ways_to_split;
 
 /// A session, how it came into its state, and what it hears then.
@@ -147,8 +148,6 @@ struct Trace {
     queued: u64,
     begun: Vec<u8>,
     said: Vec<String>,
-    /// The payload that an identifier stands for on this connection.
-    ids: BTreeMap<u16, String>,
 }
 
 struct Client<'c> {
@@ -184,7 +183,6 @@ impl<'c> Client<'c> {
         let result = match act {
             Act::Open if !self.session.is_connected() => {
                 self.trace.begun.clear();
-                self.trace.ids.clear();
                 self.session.opened(self.now(), &mut ())
             }
             Act::Close { by } if self.session.is_connected() => {
@@ -298,18 +296,24 @@ impl<'c> Client<'c> {
         let accounted = counters.queued + counters.sent + counters.dropped;
         assert_eq!(accounted, self.trace.queued, "{counters}");
         assert!(counters.acknowledged <= counters.sent, "{counters}");
-        assert!(self.session.outbox().in_flight() <= self.trace.window.max(1));
+        let outbox = self.session.outbox();
+        assert!(outbox.in_flight() <= self.trace.window);
+        let mut ids = BTreeSet::new();
+        outbox.for_each_unconfirmed(|_, packet| {
+            let publish = Publish::decode(packet).expect("a PUBLISH");
+            // 0 until it is offered to the network for the first time.
+            let id = publish.packet_id.filter(|id| *id != 0);
+            assert!(
+                id.is_none_or(|id| ids.insert(id)),
+                "two messages of one identifier"
+            );
+        });
     }
 }
 
 impl Trace {
     fn read(&mut self) {
         while let Some(packet) = take_packet(&mut self.begun) {
-            if let ClientPacket::Publish(publish) = &packet
-                && let Some(id) = publish.id
-            {
-                self.ids.insert(id, publish.payload.clone());
-            }
             self.said.push(packet.to_string());
         }
     }

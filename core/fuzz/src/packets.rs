@@ -113,7 +113,7 @@ fn check_connect(case: &Case<'_>, level: Level) {
                 &client_id[..]
             )
         );
-        assert_eq!(read.username.as_ref().map(|name| &**name), case.username);
+        assert_eq!(read.username.as_deref(), case.username);
         assert_eq!(read.password.as_deref(), password);
         let will = read.last_will.map(|will| {
             (
