@@ -27,27 +27,30 @@ impl Rig<'_, '_> {
             end.server.acknowledges = true;
         }
         // Longer than any backoff and any wait for a dead link, one after the other.
-        self.run_until(self.clock.get() + 300_000);
+        self.run_until(self.clock.get() + 200_000);
         if self.redis_lied {
             // Half a frame may be what it waits for: a new connection is a new beginning.
             self.lines[0].cut();
-            self.run_until(self.clock.get() + 100_000);
+            self.run_until(self.clock.get() + 60_000);
         }
         for (signal, channel) in SIGNALS.into_iter().enumerate() {
-            let delivered = self.ends[signal / 2].server.delivered.len();
-            self.samples += 1;
-            // No earlier value is like it.
-            let payload = format!("1e{},{},", self.samples, self.samples);
-            self.publish(signal, payload.as_bytes());
-            self.run_until(self.clock.get() + 1000);
-            let server = &self.ends[signal / 2].server;
-            let last = server.delivered.get(delivered..).unwrap_or_default();
-            assert_eq!(
-                last.iter()
-                    .map(|publish| publish.topic.as_str())
-                    .collect::<Vec<_>>(),
-                [channel],
-                "a mended bridge delivers"
+            let before = self.ends[signal / 2].server.delivered.len();
+            // Two of different values: one may happen to be what a lie said last, and so no news.
+            for digit in [1, 2] {
+                self.samples += 1;
+                let payload = format!("{digit}e{},{},", self.samples, self.samples);
+                self.publish(signal, payload.as_bytes());
+                self.run_until(self.clock.get() + 1000);
+            }
+            let new = &self.ends[signal / 2].server.delivered[before..];
+            let fewest = if self.redis_lied { 1 } else { 2 };
+            assert!(
+                (fewest..=2).contains(&new.len()),
+                "a mended bridge delivers: {new:?}"
+            );
+            assert!(
+                new.iter().all(|publish| publish.topic == channel),
+                "{new:?}"
             );
         }
         for (number, end) in self.ends.iter().enumerate() {

@@ -12,7 +12,6 @@
 //! - at QoS 2 each message that was sent arrives once, at QoS 1 at least once, at QoS 0 once at most, in order, unless the
 //!   broker lied or forgot;
 //! - told to stop, it stops within its time.
-
 //!
 //! This file has the case; the bridge between its servers is in `rig`, the end in `mended`.
 
@@ -131,7 +130,7 @@ fn table(rows: &[Row; 2]) -> String {
             ["auto", "3.1", "3.1.1"][usize::from(row.version % 3)],
             1 + u16::from(row.window),
             u8::from(row.threshold),
-            if row.short_keep_alive { 5 } else { 60 },
+            if row.short_keep_alive { 20 } else { 60 },
         )
     };
     let signal = |(device, alias): (&str, &str)| {

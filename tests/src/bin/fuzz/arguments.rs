@@ -22,8 +22,8 @@ const fn target(name: &'static str, runs: u64) -> Target {
 
 /// All of them, in the order of the core's modules.
 pub const ALL: [Target; 7] = [
-    target("resp_stream", 100_000),
-    target("sample", 2_000_000),
+    target("resp_stream", 60_000),
+    target("sample", 600_000),
     target("config", 300_000),
     target("packets", 300_000),
     target("outbox", 60_000),
