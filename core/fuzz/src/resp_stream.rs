@@ -3,7 +3,8 @@
 //! - A frame is read when it is whole and not before; what was malformed stays so whatever follows.
 //! - Consumed and rest are the input; a frame's content, written anew, is read as the same frame.
 //! - Another reader (`redis-protocol`) takes the same bytes for the same frame.
-//! - A session hears the same from a stream in any pieces, and its deadline is never in the past twice.
+//! - A session hears every message of a stream, one that does not fit its input as such; the same in any pieces; and its deadline
+//!   is never in the past twice.
 
 use mqtt_client_core::config::Redis;
 use mqtt_client_core::redis::resp::{Frame, Malformed, frame};
@@ -24,6 +25,44 @@ pub fn check(stream: &[u8]) {
     for other in rest {
         assert_eq!(other, whole);
     }
+    let expected = expected(stream);
+    assert!(
+        whole.0.starts_with(&expected),
+        "heard {:?}, expected {expected:?}",
+        whole.0
+    );
+}
+
+/// What a session must hear of the stream at least: its messages, up to the first frame that is anything but a message as a
+/// server writes it.
+fn expected(stream: &[u8]) -> Vec<String> {
+    let mut messages = Vec::new();
+    let mut rest = stream;
+    while let Ok(Some((OwnedFrame::Array(words), len))) = decode(rest) {
+        let [
+            _,
+            OwnedFrame::BulkString(channel),
+            OwnedFrame::BulkString(payload),
+        ] = &words[..]
+        else {
+            break;
+        };
+        let message = Frame::Message { channel, payload };
+        let (frame, after) = rest.split_at(len);
+        if written(&message) != frame {
+            break;
+        }
+        rest = after;
+        messages.push(if len <= MIN_INPUT {
+            told(&Incoming::Message { channel, payload })
+        } else {
+            // The channel is known if the input holds the whole of it, its line's end included.
+            let head = len - format!("${}\r\n", payload.len()).len() - payload.len() - 2;
+            let channel = (head <= MIN_INPUT).then_some(&channel[..]);
+            told(&Incoming::Oversized { channel })
+        });
+    }
+    messages
 }
 
 fn check_first_frame(stream: &[u8]) {
