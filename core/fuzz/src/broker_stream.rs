@@ -4,6 +4,7 @@
 //! - All that the session says are whole packets of a publishing client, one after the other; a packet identifier is used
 //!   for one message at a time, and no more messages are in flight than the window allows.
 //! - Queued, sent and dropped are what was queued, at any time; `acknowledged` is never more than `sent`.
+//! - Nothing is left half written by a session that closes because all is said.
 //! - Once a deadline was kept, the next one lies behind it.
 
 use std::collections::BTreeSet;
@@ -271,7 +272,17 @@ impl<'c> Client<'c> {
     fn take(&mut self, mut count: usize) -> Result<(), Close> {
         while count > 0 && self.session.is_connected() {
             let now = self.now();
-            let bytes = self.session.output(now, &mut ())?;
+            let bytes = match self.session.output(now, &mut ()) {
+                Ok(bytes) => bytes,
+                Err(close) => {
+                    let all_is_said = matches!(close, Close::Finished | Close::Wiped);
+                    assert!(
+                        !all_is_said || self.trace.begun.is_empty(),
+                        "half of a packet"
+                    );
+                    return Err(close);
+                }
+            };
             let piece = bytes.len().min(count);
             if piece == 0 {
                 break;
