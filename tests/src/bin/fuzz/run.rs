@@ -93,7 +93,7 @@ fn end_of(output: &str) -> &str {
 }
 
 impl Curve {
-    /// Reads lines such as `#123	NEW    cov: 45 ft: 67 ...` and `#200	DONE   cov: 45 ...`.
+    /// Reads libFuzzer's lines: the executions so far, a tab, an event, and `cov:` with the edges that were seen.
     fn of(output: &str) -> Self {
         let mut curve = Curve::default();
         for line in output.lines() {
