@@ -74,11 +74,13 @@ impl Oversized {
 
     /// Reads the head of the next element; what follows it, or `None` if the head is not whole.
     fn begin_element<'a>(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, Malformed> {
-        let parsed = match input {
+        // A longer head is none, however much of it is here already.
+        let head = input.get(..MAX_HEAD).unwrap_or(input);
+        let parsed = match head {
             [] => return Ok(None),
             [b'+' | b'-' | b':', after @ ..] => Ok((Input(after), (0, Inside::Line))),
             [b'$', ..] => {
-                bulk_len(Input(input)).map(|(after, len)| (after, (0, Inside::Bulk(len + 2))))
+                bulk_len(Input(head)).map(|(after, len)| (after, (0, Inside::Bulk(len + 2))))
             }
             [b'*', after @ ..] => (small_number, crlf)
                 .parse(Input(after))
@@ -89,9 +91,9 @@ impl Oversized {
             Ok((after, (inner, inside))) => {
                 self.elements = (self.elements - 1).checked_add(inner).ok_or(Malformed)?;
                 self.inside = inside;
-                Ok(Some(after.0))
+                Ok(input.get(head.len() - after.0.len()..))
             }
-            Err(nom::Err::Incomplete(_)) if input.len() < MAX_HEAD => Ok(None),
+            Err(nom::Err::Incomplete(_)) if head.len() < MAX_HEAD => Ok(None),
             Err(_) => Err(Malformed),
         }
     }
@@ -122,6 +124,25 @@ mod tests {
                     assert!(passed > 0, "stuck at {from} with pieces of {piece}");
                 }
                 assert_eq!(&stream[from..], b"+OK\r\n", "pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_that_is_too_long_is_malformed_wherever_it_is_cut() {
+        for head in [
+            &b"$0000000000000000000000000003\r\n"[..],
+            b"*000000000000000001\r\n",
+        ] {
+            for cut in 0..=head.len() {
+                let mut oversized = Oversized::NEW;
+                let result = oversized.pass(&head[..cut]);
+                let expected = if cut < MAX_HEAD {
+                    Ok((0, false))
+                } else {
+                    Err(Malformed)
+                };
+                assert_eq!(result, expected, "{cut} bytes of {}", head.escape_ascii());
             }
         }
     }

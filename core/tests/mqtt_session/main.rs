@@ -7,6 +7,7 @@
 //! | `delivery` | what is sent, repeated and given up, at each QoS? |
 //! | `ending` | how does it end, and what does the session think of the end? |
 //! | `hostile` | what may a broker do that it should not? |
+//! | `conformance` | what does the standard ask for beyond that? |
 
 #[path = "../common/broker.rs"]
 #[expect(
@@ -18,6 +19,7 @@ mod broker;
 mod packet;
 
 mod alive;
+mod conformance;
 mod delivery;
 mod ending;
 mod hostile;

@@ -8,6 +8,7 @@
 //! as it comes. The exit code is 0 if every step succeeded, 1 if one did not, 64 for a wrong argument.
 
 mod cross;
+mod fuzz;
 mod mips;
 mod no_panic;
 mod run;

@@ -3,7 +3,7 @@
 use mqtt_client_tests::install;
 
 use crate::run::{self, Outcome, cargo};
-use crate::{cross, mips, no_panic};
+use crate::{cross, fuzz, mips, no_panic};
 
 /// One thing to verify.
 pub struct Step {
@@ -95,6 +95,11 @@ pub fn all() -> Vec<Step> {
                 let commands = [&others[..], &log, &board, &utility, &without_tls];
                 run::all(commands.map(cargo), verbose)
             },
+        },
+        Step {
+            name: "fuzz",
+            purpose: "the core's invariants hold for the seeds, and under a fuzzer",
+            run: fuzz::all,
         },
         Step {
             name: "e2e",

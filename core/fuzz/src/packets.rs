@@ -1,0 +1,369 @@
+//! Packets of both directions.
+//!
+//! - CONNECT, read by `mqtt-proto` (3.1 and 3.1.1) and `mqtt-tiny` (3.1.1), says what was written; its length is the one
+//!   that was promised, and no smaller buffer is enough.
+//! - PUBLISH likewise, made by the outbox; our own reader for `-m` is the inverse.
+//! - What we take for a packet of a broker's, `mqtt-proto` takes for the same one; what is consumed, written anew, is the
+//!   same packet. What `mqtt-proto` takes for a packet that a broker sends to a publisher, we do not wait for more of.
+
+use arbitrary::Arbitrary;
+use mqtt_client_core::config::{MAX_TOPIC, Secret, Will};
+use mqtt_client_core::mqtt::decode::{Accepted, Incoming, decode};
+use mqtt_client_core::mqtt::encode::{Connect, pubrel};
+use mqtt_client_core::mqtt::packet::{Packet, Publish};
+use mqtt_client_core::mqtt::qos::Ack;
+use mqtt_client_core::mqtt::{ClientId, Level, QoS, Refusal};
+use mqtt_client_core::outbox::{Message, Outbox};
+use mqtt_client_core::sample::MAX_PAYLOAD;
+use mqtt_proto::v3::{self, ConnectReturnCode};
+use mqtt_proto::{Protocol, QosPid, TopicName};
+use mqtt_tiny::packets::TryFromIterator as _;
+
+/// What is written, and what is read.
+#[derive(Arbitrary, Debug)]
+pub struct Case<'c> {
+    old: bool,
+    repeated: bool,
+    clean_session: bool,
+    keep_alive: u16,
+    client_id: Option<&'c str>,
+    digits: u32,
+    will: Option<(&'c str, &'c str, u8, bool)>,
+    username: Option<&'c str>,
+    password: Option<&'c str>,
+    qos: u8,
+    retain: bool,
+    packet_id: u16,
+    topic: &'c str,
+    payload: &'c [u8],
+    heard: &'c [u8],
+}
+
+/// Longest packet that `mqtt-tiny` reads: of a Remaining Length of several bytes it takes the first for the highest.
+const TINY: usize = 2 + 127;
+
+/// Checks one case.
+pub fn check(case: &Case<'_>) {
+    let level = if case.old { Level::V3_1 } else { Level::V3_1_1 };
+    check_connect(case, level);
+    check_publish(case);
+    check_pubrel(case, level);
+    check_heard(case.heard, level);
+}
+
+fn check_connect(case: &Case<'_>, level: Level) {
+    let client_id = match case.client_id {
+        Some(text) => ClientId::Given(text),
+        None => ClientId::Generated {
+            alias: "cloud-of-clouds-of-clouds",
+            digits: case.digits,
+        },
+    };
+    let connect = Connect {
+        level,
+        client_id,
+        clean_session: case.clean_session,
+        keep_alive: case.keep_alive,
+        will: case.will.map(|(topic, message, will_qos, retain)| Will {
+            topic,
+            message,
+            qos: qos(will_qos),
+            retain,
+        }),
+        username: case.username,
+        // Never without a user name [MQTT-3.1.2-22].
+        password: case.username.and(case.password).map(Secret::new),
+    };
+    let len = connect.encoded_len();
+    let mut buffer = vec![0; len];
+    assert_eq!(connect.encode(&mut buffer), Some(len));
+    assert_eq!(connect.encode(&mut vec![0; len - 1]), None);
+    let other = Connect {
+        password: connect.password.map(|_| Secret::new("another")),
+        ..connect
+    };
+    assert_eq!(
+        Packet::Connect(&connect).to_string(),
+        Packet::Connect(&other).to_string(),
+        "no password is shown"
+    );
+
+    let mut text = [0; mqtt_client_core::mqtt::MAX_GENERATED];
+    let client_id = client_id.text(level, &mut text).to_vec();
+    assert!(case.client_id.is_some() || !case.old || client_id.len() <= 23);
+    let (connect_will, password) = (
+        connect.will,
+        connect.password.map(|secret| secret.expose().as_bytes()),
+    );
+    if connect_will.is_none_or(|will| TopicName::try_from(will.topic).is_ok()) {
+        let Ok(Some(v3::Packet::Connect(read))) = v3::Packet::decode(&buffer) else {
+            panic!(
+                "mqtt-proto reads {:?} of {connect:?}",
+                v3::Packet::decode(&buffer)
+            );
+        };
+        let protocol = if case.old {
+            Protocol::V310
+        } else {
+            Protocol::V311
+        };
+        assert_eq!(
+            (
+                read.protocol,
+                read.clean_session,
+                read.keep_alive,
+                read.client_id.as_bytes()
+            ),
+            (
+                protocol,
+                case.clean_session,
+                case.keep_alive,
+                &client_id[..]
+            )
+        );
+        assert_eq!(read.username.as_deref(), case.username);
+        assert_eq!(read.password.as_deref(), password);
+        let will = read.last_will.map(|will| {
+            (
+                will.topic_name.to_string(),
+                will.message.to_vec(),
+                will.qos as u8,
+                will.retain,
+            )
+        });
+        let expected = connect_will.map(|will| {
+            (
+                will.topic.to_string(),
+                will.message.into(),
+                u8::from(will.qos),
+                will.retain,
+            )
+        });
+        assert_eq!(will, expected);
+    }
+    if level == Level::V3_1_1 && len <= TINY {
+        let read = mqtt_tiny::Connect::try_from_iter(buffer).expect("CONNECT to mqtt-tiny");
+        assert_eq!(
+            (
+                read.clean_session(),
+                read.keep_alive_secs(),
+                read.client_id()
+            ),
+            (case.clean_session, case.keep_alive, &client_id[..])
+        );
+        assert_eq!(
+            (read.username(), read.password()),
+            (case.username.map(str::as_bytes), password)
+        );
+    }
+}
+
+fn check_publish(case: &Case<'_>) {
+    let qos = qos(case.qos);
+    let topic = &case.topic.as_bytes()[..case.topic.floor_char_boundary(MAX_TOPIC)];
+    let payload = &case.payload[..case.payload.len().min(MAX_PAYLOAD)];
+    let (head, tail) = payload.split_at(payload.len() / 2);
+    let message = Message {
+        signal: 1,
+        topic,
+        payload: [head, tail, b"", b""],
+    };
+    let (mut bytes, mut records) = ([0; 1000], [0; 2]);
+    let mut outbox = Outbox::new(&mut bytes, &mut records, qos, case.retain);
+    outbox
+        .append(&message, |_| panic!("nothing to drop"))
+        .expect("room");
+    let first = outbox.unsent(1).to_vec();
+    assert_eq!(outbox.written(first.len(), None), 1);
+    outbox.start_over();
+    let again = outbox.unsent(1).to_vec();
+    assert_eq!(again.is_empty(), qos == QoS::AtMostOnce);
+    for (packet, dup) in [(first, false), (again, true)] {
+        if packet.is_empty() {
+            continue;
+        }
+        let publish = Publish {
+            qos,
+            retain: case.retain,
+            dup,
+            packet_id: (qos != QoS::AtMostOnce).then_some(1),
+            topic,
+            payload,
+        };
+        assert_eq!(Publish::decode(&packet), Some(publish));
+        if packet.len() <= TINY {
+            let tiny = mqtt_tiny::Publish::try_from_iter(packet.iter().copied())
+                .expect("PUBLISH to mqtt-tiny");
+            assert_eq!(
+                (
+                    tiny.qos(),
+                    tiny.dup(),
+                    tiny.retain(),
+                    tiny.packet_id(),
+                    tiny.topic(),
+                    tiny.payload()
+                ),
+                (
+                    u8::from(qos),
+                    dup,
+                    case.retain,
+                    publish.packet_id,
+                    topic,
+                    payload
+                )
+            );
+        }
+        if TopicName::try_from(str::from_utf8(topic).expect("text")).is_err() {
+            continue;
+        }
+        let Ok(Some(v3::Packet::Publish(proto))) = v3::Packet::decode(&packet) else {
+            panic!("mqtt-proto reads {:?}", v3::Packet::decode(&packet));
+        };
+        let (read_qos, id) = match proto.qos_pid {
+            QosPid::Level0 => (0, None),
+            QosPid::Level1(id) => (1, Some(id.value())),
+            QosPid::Level2(id) => (2, Some(id.value())),
+        };
+        assert_eq!(
+            (
+                read_qos,
+                proto.dup,
+                proto.retain,
+                id,
+                proto.topic_name.as_bytes(),
+                &proto.payload[..]
+            ),
+            (
+                u8::from(qos),
+                dup,
+                case.retain,
+                publish.packet_id,
+                topic,
+                payload
+            )
+        );
+    }
+}
+
+fn check_pubrel(case: &Case<'_>, level: Level) {
+    let packet_id = case.packet_id.max(1);
+    let mut packet = pubrel(packet_id, level, case.repeated);
+    assert_eq!(packet[0] & 0x08 != 0, case.old && case.repeated);
+    packet[0] &= !0x08;
+    let read = v3::Packet::decode(&packet);
+    assert!(
+        matches!(read, Ok(Some(v3::Packet::Pubrel(id))) if id.value() == packet_id),
+        "{read:?}"
+    );
+}
+
+fn check_heard(heard: &[u8], level: Level) {
+    let oracle = v3::Packet::decode(heard);
+    match decode(heard, level) {
+        Ok(Some((packet, len))) => {
+            let (consumed, _) = heard.split_at(len);
+            assert_eq!(decode(consumed, level), Ok(Some((packet, len))));
+            for cut in 0..len {
+                assert_eq!(decode(&heard[..cut], level), Ok(None));
+            }
+            let written = written(packet);
+            assert_eq!(decode(&written, level), Ok(Some((packet, written.len()))));
+            if level == Level::V3_1_1 {
+                // But for a length in more bytes than it needs.
+                assert_eq!(consumed[0], written[0]);
+                assert!(consumed.ends_with(&written[2..]));
+            }
+            // Bits that 3.1 calls unused are unknown to it.
+            if let Ok(Some(oracle)) = v3::Packet::decode(&written) {
+                assert!(
+                    is_same(packet, &oracle),
+                    "{packet:?} is {oracle:?} to mqtt-proto"
+                );
+            } else {
+                panic!("{packet:?} is none to mqtt-proto");
+            }
+        }
+        Ok(None) => {
+            let whole = matches!(
+                oracle,
+                Ok(Some(
+                    v3::Packet::Connack(_)
+                        | v3::Packet::Puback(_)
+                        | v3::Packet::Pubrec(_)
+                        | v3::Packet::Pubcomp(_)
+                        | v3::Packet::Pingresp
+                ))
+            );
+            // Its PINGRESP is whole before its length is.
+            assert!(!whole, "we wait for more of {oracle:?}");
+        }
+        Err(violation) => assert!(!violation.to_string().is_empty()),
+    }
+}
+
+/// The packet in as few bytes as it takes.
+fn written(packet: Incoming) -> Vec<u8> {
+    let (high, low) = match packet {
+        Incoming::Connack(Ok(Accepted { session_present })) => (u8::from(session_present), 0),
+        Incoming::Connack(Err(refusal)) => (0, code(refusal)),
+        Incoming::Ack { packet_id, .. } => {
+            let [high, low] = packet_id.to_be_bytes();
+            (high, low)
+        }
+        Incoming::Pingresp => return vec![0xd0, 0],
+    };
+    vec![packet.packet_type() << 4, 2, high, low]
+}
+
+fn is_same(packet: Incoming, oracle: &v3::Packet) -> bool {
+    match (packet, oracle) {
+        (Incoming::Connack(Ok(Accepted { session_present })), v3::Packet::Connack(connack)) => {
+            connack.code == ConnectReturnCode::Accepted
+                && connack.session_present == session_present
+        }
+        (Incoming::Connack(Err(refusal)), v3::Packet::Connack(connack)) => {
+            connack.code as u8 == code(refusal) && !connack.session_present
+        }
+        (
+            Incoming::Ack {
+                ack: Ack::Puback,
+                packet_id,
+            },
+            v3::Packet::Puback(id),
+        )
+        | (
+            Incoming::Ack {
+                ack: Ack::Pubrec,
+                packet_id,
+            },
+            v3::Packet::Pubrec(id),
+        )
+        | (
+            Incoming::Ack {
+                ack: Ack::Pubcomp,
+                packet_id,
+            },
+            v3::Packet::Pubcomp(id),
+        ) => packet_id == id.value(),
+        (Incoming::Pingresp, v3::Packet::Pingresp) => true,
+        _ => false,
+    }
+}
+
+fn code(refusal: Refusal) -> u8 {
+    match refusal {
+        Refusal::ProtocolLevel => 1,
+        Refusal::Identifier => 2,
+        Refusal::ServerUnavailable => 3,
+        Refusal::Credentials => 4,
+        Refusal::NotAuthorized => 5,
+    }
+}
+
+fn qos(number: u8) -> QoS {
+    match number % 3 {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        _ => QoS::ExactlyOnce,
+    }
+}

@@ -1,0 +1,154 @@
+//! Is `docs/conformance.md` whole, and is what it says there?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use mqtt_client_tests::program;
+
+/// How many statements each section has in Appendix B of MQTT 3.1.1.
+const APPENDIX: [(&str, usize); 39] = [
+    ("1.5.3", 3),
+    ("2.2.2", 2),
+    ("2.3.1", 7),
+    ("3.1.0", 2),
+    ("3.1.2", 24),
+    ("3.1.3", 11),
+    ("3.1.4", 5),
+    ("3.2.0", 1),
+    ("3.2.2", 6),
+    ("3.3.1", 12),
+    ("3.3.2", 3),
+    ("3.3.4", 1),
+    ("3.3.5", 2),
+    ("3.6.1", 1),
+    ("3.8.1", 1),
+    ("3.8.3", 4),
+    ("3.8.4", 6),
+    ("3.9.3", 2),
+    ("3.10.1", 1),
+    ("3.10.3", 2),
+    ("3.10.4", 6),
+    ("3.12.4", 1),
+    ("3.14.1", 1),
+    ("3.14.4", 3),
+    ("4.1.0", 2),
+    ("4.3.1", 1),
+    ("4.3.2", 2),
+    ("4.3.3", 2),
+    ("4.4.0", 1),
+    ("4.5.0", 2),
+    ("4.6.0", 6),
+    ("4.7.1", 3),
+    ("4.7.2", 1),
+    ("4.7.3", 4),
+    ("4.8.0", 2),
+    ("6.0.0", 4),
+    ("7.0.0", 2),
+    ("7.1.1", 1),
+    ("7.1.2", 1),
+];
+
+fn page() -> String {
+    let path = program::workspace().join("docs/conformance.md");
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All that stands in brackets as `[MQTT-3.1.0-1]`.
+fn clauses(text: &str) -> impl Iterator<Item = &str> {
+    text.split("[MQTT-")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once(']')?.0))
+}
+
+/// The tests that stand in backquotes as `path::name`.
+fn tests(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|quoted| quoted.split_once(".rs::"))
+}
+
+/// Calls `each` for every Rust file below a folder.
+fn for_each_source(folder: &Path, each: &mut impl FnMut(&Path, &str)) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            for_each_source(&path, each);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            each(&path, &fs::read_to_string(&path).expect("a text"));
+        }
+    }
+}
+
+#[test]
+fn every_statement_of_the_appendix_stands_in_the_page_once() {
+    let page = page();
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    clauses(&page).for_each(|clause| *times.entry(clause).or_default() += 1);
+    let numbers = |(section, count): (&str, usize)| {
+        let section = section.to_string();
+        (1..=count).map(move |number| format!("{section}-{number}"))
+    };
+    let appendix: BTreeSet<String> = APPENDIX.into_iter().flat_map(numbers).collect();
+    assert_eq!(appendix.len(), 141);
+    for statement in &appendix {
+        let found = times.remove(statement.as_str()).unwrap_or(0);
+        assert_eq!(found, 1, "[MQTT-{statement}] stands {found} times");
+    }
+    assert!(times.is_empty(), "no statements of the appendix: {times:?}");
+}
+
+#[test]
+fn every_statement_in_scope_names_a_test() {
+    let page = page();
+    let (in_scope, _) = page.split_once("## Out of scope").expect("its heading");
+    let rows = in_scope.lines().filter(|line| line.starts_with("| [MQTT-"));
+    assert_eq!(rows.clone().count(), 86);
+    for row in rows {
+        assert!(tests(row).next().is_some(), "{row}");
+    }
+}
+
+#[test]
+fn every_test_that_the_page_names_exists() {
+    let page = page();
+    let mut count = 0;
+    for (path, name) in tests(&page) {
+        let path = program::workspace().join(path).with_extension("rs");
+        let source =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let head = format!("fn {name}()");
+        // Other attributes may stand between the two.
+        let is_test = source.split("#[test]").skip(1).any(|item| {
+            let mut lines = item.lines().map(str::trim).filter(|line| !line.is_empty());
+            let function = lines.find(|line| !line.starts_with("#["));
+            function.is_some_and(|line| line.starts_with(&head))
+        });
+        assert!(is_test, "{} has no test {name}", path.display());
+        count += 1;
+    }
+    assert!(count > 100, "{count}");
+}
+
+#[test]
+fn every_clause_that_the_core_cites_is_a_statement_in_scope() {
+    let page = page();
+    let (in_scope, _) = page.split_once("## Out of scope").expect("its heading");
+    let known: BTreeSet<&str> = clauses(in_scope).collect();
+    let mut cited = 0;
+    let mut check = |path: &Path, source: &str| {
+        for clause in clauses(source) {
+            assert!(
+                known.contains(clause),
+                "{} cites [MQTT-{clause}]",
+                path.display()
+            );
+            cited += 1;
+        }
+    };
+    for folder in ["core/src", "core/tests", "core/fuzz/src"] {
+        for_each_source(&program::workspace().join(folder), &mut check);
+    }
+    assert!(cited > 30, "{cited}");
+}

@@ -1,0 +1,183 @@
+//! Are packets the bytes that the npm package `mqtt-packet` expects? Its cases stand in `mqtt_packet.txt`.
+
+use std::collections::BTreeMap;
+
+use mqtt_client_core::config::{Secret, Will};
+use mqtt_client_core::mqtt::decode::{Accepted, Incoming, decode};
+use mqtt_client_core::mqtt::encode::{Connect, DISCONNECT, PINGREQ, pubrel};
+use mqtt_client_core::mqtt::qos::Ack;
+use mqtt_client_core::mqtt::{ClientId, Level, QoS};
+use mqtt_client_core::outbox::{Message, Outbox};
+
+const TABLE: &str = include_str!("mqtt_packet.txt");
+
+/// One line of the table.
+struct Case<'t> {
+    who: &'t str,
+    packet: &'t str,
+    name: &'t str,
+    bytes: Vec<u8>,
+    says: BTreeMap<&'t str, &'t str>,
+}
+
+fn cases(who: &str) -> Vec<Case<'static>> {
+    let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    let cases = lines.map(|line| {
+        let columns: Vec<_> = line.split('|').map(str::trim).collect();
+        let [who, packet, name, hex, says] = columns[..] else {
+            panic!("not five columns: {line}");
+        };
+        let digits = hex.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(str::from_utf8(pair).expect("hex"), 16).expect("hex");
+        Case {
+            who,
+            packet,
+            name,
+            bytes: digits.map(byte).collect(),
+            says: says
+                .split_whitespace()
+                .map(|field| field.split_once('=').expect("a field"))
+                .collect(),
+        }
+    });
+    cases.filter(|case| case.who == who).collect()
+}
+
+impl Case<'_> {
+    fn text(&self, field: &str) -> Option<&str> {
+        self.says.get(field).copied()
+    }
+
+    fn number(&self, field: &str) -> u16 {
+        let text = self
+            .text(field)
+            .unwrap_or_else(|| panic!("{}: no {field}", self.name));
+        text.parse()
+            .unwrap_or_else(|_| panic!("{}: {field}={text}", self.name))
+    }
+
+    fn qos(&self, field: &str) -> QoS {
+        [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(self.number(field))]
+    }
+
+    fn connect(&self) -> Vec<u8> {
+        let connect = Connect {
+            level: match self.number("level") {
+                3 => Level::V3_1,
+                4 => Level::V3_1_1,
+                other => panic!("{}: level {other}", self.name),
+            },
+            client_id: ClientId::Given(self.text("client_id").expect("an identifier")),
+            clean_session: self.number("clean") == 1,
+            keep_alive: self.number("keep_alive"),
+            will: self.text("will_topic").map(|topic| Will {
+                topic,
+                message: self.text("will_message").expect("a message"),
+                qos: self.qos("will_qos"),
+                retain: self.number("will_retain") == 1,
+            }),
+            username: self.text("username"),
+            password: self.text("password").map(Secret::new),
+        };
+        let mut packet = vec![0; connect.encoded_len()];
+        assert_eq!(
+            connect.encode(&mut packet),
+            Some(packet.len()),
+            "{}",
+            self.name
+        );
+        packet
+    }
+
+    fn publish(&self) -> Vec<u8> {
+        let (mut bytes, mut records) = ([0; 1000], [0; 20]);
+        let qos = self.qos("qos");
+        let mut outbox = Outbox::new(&mut bytes, &mut records, qos, self.number("retain") == 1);
+        let payload = self.text("payload").expect("a payload").as_bytes();
+        let message = Message {
+            signal: 0,
+            topic: self.text("topic").expect("a topic").as_bytes(),
+            payload: [payload, b"", b"", b""],
+        };
+        // The messages before it use up the identifiers below its own.
+        for id in 1..self.number("id") {
+            outbox.append(&message, |_| ()).expect("room");
+            let count = outbox.unsent(usize::MAX).len();
+            assert_eq!(outbox.written(count, None), 1);
+            outbox.acknowledge(Ack::Pubrec, id).expect("in flight");
+            outbox.acknowledge(Ack::Pubcomp, id).expect("in flight");
+        }
+        outbox.append(&message, |_| ()).expect("room");
+        if self.number("dup") == 1 {
+            let count = outbox.unsent(usize::MAX).len();
+            assert_eq!(outbox.written(count, None), 1);
+            outbox.start_over();
+        }
+        outbox.unsent(usize::MAX).to_vec()
+    }
+}
+
+#[test]
+fn what_we_write_is_what_mqtt_packet_expects() {
+    let cases = cases("says");
+    assert_eq!(cases.len(), 16);
+    for case in cases {
+        let written = match case.packet {
+            "connect" => case.connect(),
+            "publish" => case.publish(),
+            "pubrel" => pubrel(case.number("id"), Level::V3_1_1, false).to_vec(),
+            "pingreq" => PINGREQ.to_vec(),
+            "disconnect" => DISCONNECT.to_vec(),
+            other => panic!("{}: {other}", case.name),
+        };
+        assert_eq!(written, case.bytes, "{}", case.name);
+    }
+}
+
+#[test]
+fn what_mqtt_packet_reads_of_a_broker_we_read_likewise() {
+    let cases = cases("hears");
+    assert_eq!(cases.len(), 8);
+    for case in cases {
+        let ack = |ack| Incoming::Ack {
+            ack,
+            packet_id: case.number("id"),
+        };
+        let (read, len) = decode(&case.bytes, Level::V3_1_1)
+            .unwrap_or_else(|violation| panic!("{}: {violation}", case.name))
+            .unwrap_or_else(|| panic!("{}: not whole", case.name));
+        assert_eq!(len, case.bytes.len(), "{}", case.name);
+        match case.packet {
+            "connack" => {
+                let Incoming::Connack(answer) = read else {
+                    panic!("{}: {read:?}", case.name);
+                };
+                let expected = Accepted {
+                    session_present: case.number("present") == 1,
+                };
+                match case.number("code") {
+                    0 => assert_eq!(answer, Ok(expected), "{}", case.name),
+                    code => {
+                        let refusal = answer.expect_err("a refusal").to_string();
+                        assert!(refusal.ends_with(&format!("(CONNACK {code})")), "{refusal}");
+                    }
+                }
+            }
+            "puback" => assert_eq!(read, ack(Ack::Puback), "{}", case.name),
+            "pubrec" => assert_eq!(read, ack(Ack::Pubrec), "{}", case.name),
+            "pubcomp" => assert_eq!(read, ack(Ack::Pubcomp), "{}", case.name),
+            "pingresp" => assert_eq!(read, Incoming::Pingresp, "{}", case.name),
+            other => panic!("{}: {other}", case.name),
+        }
+    }
+}
+
+#[test]
+fn what_mqtt_packet_refuses_of_a_broker_we_refuse() {
+    let cases = cases("refuses");
+    assert_eq!(cases.len(), 48);
+    for case in cases {
+        let read = decode(&case.bytes, Level::V3_1_1);
+        assert!(read.is_err(), "{}: {read:?}", case.name);
+    }
+}
