@@ -51,9 +51,6 @@ pub struct Broker {
     pub delivered: Vec<(u64, Publish)>,
     /// Last Wills that were sent.
     pub wills: usize,
-    /// Whether it remembers what was delivered; long runs only count.
-    pub records: bool,
-    pub delivered_count: u64,
     connections: BTreeMap<u32, Connection>,
     session: Option<Session>,
 }
@@ -98,8 +95,6 @@ impl Broker {
             answers_pings: true,
             delivered: Vec::new(),
             wills: 0,
-            records: true,
-            delivered_count: 0,
             connections: BTreeMap::new(),
             session,
         }
@@ -141,13 +136,6 @@ impl Broker {
         connection.is_some_and(|connection| matches!(connection.state, State::LetIn { .. }))
     }
 
-    /// Identifiers of QoS 2 messages whose PUBREL it awaits.
-    #[must_use]
-    pub fn held(&self) -> Vec<u16> {
-        let session = self.session.as_ref();
-        session.map_or_else(Vec::new, |session| session.held.keys().copied().collect())
-    }
-
     /// When [`Broker::close_silent`] has something to do.
     #[must_use]
     pub fn next_silence(&self) -> Option<u64> {
@@ -167,7 +155,13 @@ impl Broker {
     }
 
     /// Takes bytes of this connection.
-    pub fn take(&mut self, number: u32, bytes: &[u8], now: u64, heard: &mut dyn FnMut(&ClientPacket)) -> Vec<Answer> {
+    pub fn take(
+        &mut self,
+        number: u32,
+        bytes: &[u8],
+        now: u64,
+        heard: &mut dyn FnMut(&ClientPacket),
+    ) -> Vec<Answer> {
         let mut answers = Vec::new();
         if let Some(connection) = self.connections.get_mut(&number) {
             connection.input.extend_from_slice(bytes);
@@ -234,7 +228,12 @@ impl Broker {
             return;
         }
         // A client takes its session over from its earlier connection [MQTT-3.1.4-2].
-        let earlier: Vec<u32> = self.connections.keys().copied().filter(|other| *other != number).collect();
+        let earlier: Vec<u32> = self
+            .connections
+            .keys()
+            .copied()
+            .filter(|other| *other != number)
+            .collect();
         for other in earlier {
             self.ended(other);
             answers.push(Answer::Close(other));
@@ -293,10 +292,7 @@ impl Broker {
     }
 
     fn deliver(&mut self, now: u64, publish: Publish) {
-        self.delivered_count += 1;
-        if self.records {
-            self.delivered.push((now, publish));
-        }
+        self.delivered.push((now, publish));
     }
 }
 

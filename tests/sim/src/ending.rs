@@ -25,8 +25,18 @@ pub fn all_is_well(verdict: &Verdict, end: &BrokerEnd) {
 /// All that is said about what subscribers got.
 pub fn what_arrived_is_right(verdict: &Verdict, end: &BrokerEnd) {
     let ledger = end.ledger.borrow();
-    let arrivals: Vec<_> = end.server.delivered.iter().map(|(_, publish)| publish).collect();
-    let numbers: HashMap<_, _> = ledger.samples.iter().map(|sample| sample.payload.as_str()).zip(0..).collect();
+    let arrivals: Vec<_> = end
+        .server
+        .delivered
+        .iter()
+        .map(|(_, publish)| publish)
+        .collect();
+    let numbers: HashMap<_, _> = ledger
+        .samples
+        .iter()
+        .map(|sample| sample.payload.as_str())
+        .zip(0..)
+        .collect();
     let arrivals: Vec<(&Publish, Option<usize>)> = (arrivals.into_iter())
         .map(|publish| (publish, numbers.get(publish.payload.as_str()).copied()))
         .collect();
@@ -34,7 +44,10 @@ pub fn what_arrived_is_right(verdict: &Verdict, end: &BrokerEnd) {
     if verdict.is_broken() {
         return;
     }
-    let arrivals: Vec<usize> = arrivals.into_iter().filter_map(|(_, number)| number).collect();
+    let arrivals: Vec<usize> = arrivals
+        .into_iter()
+        .filter_map(|(_, number)| number)
+        .collect();
     let mut counts = vec![0; ledger.samples.len()];
     arrivals.iter().for_each(|number| counts[*number] += 1);
     nothing_is_missing(verdict, &ledger, &counts);
@@ -49,10 +62,11 @@ pub fn what_arrived_is_right(verdict: &Verdict, end: &BrokerEnd) {
 fn nothing_is_made_up(verdict: &Verdict, ledger: &Ledger, arrivals: &[(&Publish, Option<usize>)]) {
     for (publish, number) in arrivals {
         let sample = number.map(|number| &ledger.samples[number]);
-        let right = sample.is_some_and(|sample| {
-            sample.fate != Fate::Dropped && sample.topic == publish.topic
+        let right = sample
+            .is_some_and(|sample| sample.fate != Fate::Dropped && sample.topic == publish.topic);
+        verdict.require(property::NOTHING_MADE_UP, right, || {
+            format!("{publish:?} of {sample:?}")
         });
-        verdict.require(property::NOTHING_MADE_UP, right, || format!("{publish:?} of {sample:?}"));
     }
 }
 
@@ -64,9 +78,12 @@ fn nothing_is_missing(verdict: &Verdict, ledger: &Ledger, counts: &[usize]) {
         Fate::Sent(connection) => ledger.qos() > 0 || connection == ledger.connection(),
     };
     let samples = ledger.samples.iter().zip(counts);
-    let mut missing = samples.filter(|(sample, count)| promised(sample) && !sample.excused && **count == 0);
+    let mut missing =
+        samples.filter(|(sample, count)| promised(sample) && !sample.excused && **count == 0);
     let first = missing.next();
-    verdict.require(property::NOTHING_MISSING, first.is_none(), || format!("{first:?} is missing"));
+    verdict.require(property::NOTHING_MISSING, first.is_none(), || {
+        format!("{first:?} is missing")
+    });
 }
 
 /// [`property::NOTHING_TWICE`]
@@ -74,7 +91,9 @@ fn nothing_arrives_twice(verdict: &Verdict, ledger: &Ledger, counts: &[usize]) {
     let samples = ledger.samples.iter().zip(counts);
     let mut doubled = samples.filter(|(sample, count)| **count > 1 && !sample.excused);
     let first = doubled.next().filter(|_| ledger.qos() != 1);
-    verdict.require(property::NOTHING_TWICE, first.is_none(), || format!("{first:?}"));
+    verdict.require(property::NOTHING_TWICE, first.is_none(), || {
+        format!("{first:?}")
+    });
 }
 
 /// [`property::ORDER`]
@@ -91,10 +110,14 @@ fn order_holds(verdict: &Verdict, ledger: &Ledger, arrivals: &[usize]) {
         });
         newest = newest.max(Some(*number));
     }
-    let last = arrivals.last().filter(|last| !ledger.samples[**last].excused);
-    verdict.require(property::ORDER, last.is_none() || last.copied() == newest, || {
-        format!("the last to arrive was {last:?}, the newest {newest:?}")
-    });
+    let last = arrivals
+        .last()
+        .filter(|last| !ledger.samples[**last].excused);
+    verdict.require(
+        property::ORDER,
+        last.is_none() || last.copied() == newest,
+        || format!("the last to arrive was {last:?}, the newest {newest:?}"),
+    );
 }
 
 /// [`property::INDEPENDENT`]

@@ -96,7 +96,12 @@ impl BrokerEnd {
             self.write(connection, &bytes);
         }
         for connection in self.server.close_silent(now) {
-            trace::note(|| (self.name(), format!("closes connection {connection}, silent for too long")));
+            trace::note(|| {
+                (
+                    self.name(),
+                    format!("closes connection {connection}, silent for too long"),
+                )
+            });
             self.line.server_close(connection);
         }
         for event in self.line.events() {
@@ -111,7 +116,9 @@ impl BrokerEnd {
                         }
                     };
                     let answers = self.server.take(connection, &bytes, now, heard);
-                    answers.into_iter().for_each(|answer| self.answer(answer, now, rng));
+                    answers
+                        .into_iter()
+                        .for_each(|answer| self.answer(answer, now, rng));
                 }
             }
         }
@@ -129,7 +136,8 @@ impl BrokerEnd {
                 self.write(connection, &bytes);
                 if acknowledges && self.doubles {
                     self.write(connection, &bytes);
-                    self.late.push_back((now + rng.u64(1..LATE), connection, bytes));
+                    self.late
+                        .push_back((now + rng.u64(1..LATE), connection, bytes));
                 }
             }
         }
@@ -183,9 +191,12 @@ impl BrokerEnd {
             (Hostile::EndlessLength, _) => vec![0x40, 0x80, 0x80, 0x80, 0x80],
             (Hostile::PublishToUs, _) => vec![0x30, 3, 0, 1, b'a'],
             (Hostile::Suback, _) => vec![0x90, 3, 0, 1, 0],
-            (Hostile::EarlyPubcomp, Some((_, pubrec))) if qos == 2 => vec![0x70, 2, pubrec[2], pubrec[3]],
+            (Hostile::EarlyPubcomp, Some((_, pubrec))) if qos == 2 => {
+                vec![0x70, 2, pubrec[2], pubrec[3]]
+            }
             (Hostile::Garbage(count), _) => {
-                let first = [0x00, 0x10, 0x15, 0x30, 0x60, 0x80, 0xa0, 0xc0, 0xe0, 0xf0][rng.usize(..10)];
+                let first =
+                    [0x00, 0x10, 0x15, 0x30, 0x60, 0x80, 0xa0, 0xc0, 0xe0, 0xf0][rng.usize(..10)];
                 let rest = (1..count).map(|_| rng.u8(..));
                 [first].into_iter().chain(rest).collect()
             }
@@ -238,7 +249,9 @@ impl RedisEnd {
     #[must_use]
     pub fn unread(&self) -> Option<&Expected> {
         let newest = self.line.newest_connection();
-        self.expected.iter().find(|expected| expected.connection == newest)
+        self.expected
+            .iter()
+            .find(|expected| expected.connection == newest)
     }
 
     /// Does all that can be done now.
@@ -266,7 +279,12 @@ impl RedisEnd {
             Some(error) => format!("-{error}\r\n").into_bytes(),
             None => server.take(bytes),
         };
-        trace::note(|| ("redis".into(), format!("hears {}, says {}", bytes.len(), answer.escape_ascii())));
+        trace::note(|| {
+            (
+                "redis".into(),
+                format!("hears {}, says {}", bytes.len(), answer.escape_ascii()),
+            )
+        });
         if self.is_silent {
             self.unsaid.push((connection, answer));
         } else {
@@ -287,7 +305,10 @@ impl RedisEnd {
         let channel = Device::channel(device, signal);
         let subscribers = self.connections.iter();
         let subscribers = subscribers.filter(|(_, server)| server.channels.contains(&channel));
-        for connection in subscribers.map(|(connection, _)| *connection).collect::<Vec<_>>() {
+        for connection in subscribers
+            .map(|(connection, _)| *connection)
+            .collect::<Vec<_>>()
+        {
             let expected = match &text {
                 Some(text) => Message::Whole(channel.clone(), text.clone()),
                 None => Message::Oversized(device, signal),
@@ -308,7 +329,10 @@ impl RedisEnd {
 
     fn write(&mut self, connection: u32, message: Message, bytes: &[u8]) {
         self.line.server_write(connection, bytes);
-        self.expected.push_back(Expected { connection, message });
+        self.expected.push_back(Expected {
+            connection,
+            message,
+        });
     }
 
     /// Says what no Redis says; the connection that has to be closed for it.
@@ -328,7 +352,9 @@ impl RedisEnd {
         while let Some(front) = self.expected.front() {
             match front.message {
                 _ if front.connection < self.read_from => {}
-                Message::Oversized(device, signal) if signal < signals[device] => return Some(device),
+                Message::Oversized(device, signal) if signal < signals[device] => {
+                    return Some(device);
+                }
                 Message::Oversized(..) => {}
                 Message::Whole(..) => return None,
             }

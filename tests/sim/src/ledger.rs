@@ -40,8 +40,6 @@ pub struct Ledger {
     pub stop_by: Option<u64>,
     /// A reload ends this connection in good order.
     pub may_leave: bool,
-    /// Long runs keep no list of samples.
-    pub forgets: bool,
 }
 
 /// An accepted sample.
@@ -120,7 +118,6 @@ impl Ledger {
             excused_until: 0,
             stop_by: None,
             may_leave: false,
-            forgets: false,
         }
     }
 
@@ -132,7 +129,11 @@ impl Ledger {
             self.counters.rejected += 1;
             return;
         };
-        let quality = if fields.next() == Some("IV") { '0' } else { '1' };
+        let quality = if fields.next() == Some("IV") {
+            '0'
+        } else {
+            '1'
+        };
         let says = (value.to_string(), quality);
         if self.device.threshold && self.last.get(&signal) == Some(&says) {
             self.counters.suppressed += 1;
@@ -200,8 +201,12 @@ impl Ledger {
 
     /// Messages in flight, and their bytes: one that is half written counts.
     fn flight(&self) -> (usize, usize) {
-        let sent = self.items.iter().take_while(|item| item.stage != Stage::Queued);
-        let (mut count, mut bytes) = sent.fold((0, 0), |(count, bytes), item| (count + 1, bytes + item.len));
+        let sent = self
+            .items
+            .iter()
+            .take_while(|item| item.stage != Stage::Queued);
+        let (mut count, mut bytes) =
+            sent.fold((0, 0), |(count, bytes), item| (count + 1, bytes + item.len));
         if self.half_sent() {
             bytes += self.items[count].len;
             count += 1;
@@ -276,7 +281,10 @@ impl Ledger {
     }
 
     fn free_complete(&mut self) {
-        while self.items.front().is_some_and(|item| item.stage == Stage::Complete)
+        while self
+            .items
+            .front()
+            .is_some_and(|item| item.stage == Stage::Complete)
             && !(self.wire.cursor == 0 && self.wire.half)
         {
             self.items.pop_front();
@@ -291,8 +299,13 @@ impl Ledger {
             ClientPacket::Disconnect => wire.greeted && !wire.said_goodbye,
             _ => wire.let_in && !wire.said_goodbye,
         };
-        let property = if wire.greeted { property::TURN } else { property::CONNECT };
-        self.verdict.require(property, in_turn, || format!("{packet} out of turn"));
+        let property = if wire.greeted {
+            property::TURN
+        } else {
+            property::CONNECT
+        };
+        self.verdict
+            .require(property, in_turn, || format!("{packet} out of turn"));
         match packet {
             ClientPacket::Connect(connect) => self.connect(&connect),
             ClientPacket::Publish(publish) => self.publish(&publish),
@@ -321,7 +334,10 @@ impl Ledger {
             && (!connect.clean_session || may_be_clean)
             && (connect.clean_session || device.qos > 0);
         self.verdict.require(property::CONNECT, right, || {
-            format!("{connect:?} of {device:?}, after {} messages", self.counters.sent)
+            format!(
+                "{connect:?} of {device:?}, after {} messages",
+                self.counters.sent
+            )
         });
         self.wire.greeted = true;
         self.wire.clean = connect.clean_session;
@@ -340,9 +356,14 @@ impl Ledger {
         let same = wanted.payload == publish.payload && wanted.topic == publish.topic;
         if !same {
             let waits = self.items.iter().any(|item| {
-                item.stage != Stage::Complete && self.samples[item.sample].payload == publish.payload
+                item.stage != Stage::Complete
+                    && self.samples[item.sample].payload == publish.payload
             });
-            let property = if waits { property::NEXT_PUBLISH } else { property::NOT_AGAIN };
+            let property = if waits {
+                property::NEXT_PUBLISH
+            } else {
+                property::NOT_AGAIN
+            };
             self.verdict.require(property, false, || {
                 format!("{} {}, not {wanted:?}", publish.topic, publish.payload)
             });
@@ -354,25 +375,40 @@ impl Ledger {
             format!("PUBLISH {} again, though it is PUBREL's turn", item.id)
         });
         let as_configured = publish.qos == self.device.qos && publish.retain == self.device.retain;
-        verdict.require(property::CONNECT, as_configured && (!self.wire.clean || publish.qos == 0), || {
-            format!("{publish:?} of {:?}", self.device)
-        });
+        verdict.require(
+            property::CONNECT,
+            as_configured && (!self.wire.clean || publish.qos == 0),
+            || format!("{publish:?} of {:?}", self.device),
+        );
         let again = item.stage == Stage::Published;
-        verdict.require(property::DUP, publish.dup == again, || format!("{publish:?}"));
+        verdict.require(property::DUP, publish.dup == again, || {
+            format!("{publish:?}")
+        });
         if let Some(id) = publish.id {
             let others = self.items.iter().enumerate();
-            let mut others = others.filter(|(other, _)| *other != index).map(|(_, other)| other);
-            let taken = others.any(|other| other.stage != Stage::Queued && other.stage != Stage::Complete && other.id == id);
-            verdict.require(property::IDENTIFIER, !taken && (!again || id == item.id), || {
-                format!("{publish:?}, before it had {}", item.id)
+            let mut others = others
+                .filter(|(other, _)| *other != index)
+                .map(|(_, other)| other);
+            let taken = others.any(|other| {
+                other.stage != Stage::Queued && other.stage != Stage::Complete && other.id == id
             });
+            verdict.require(
+                property::IDENTIFIER,
+                !taken && (!again || id == item.id),
+                || format!("{publish:?}, before it had {}", item.id),
+            );
         }
         let before = self.items.iter().take(index);
         let unacknowledged = before.filter(|item| item.stage != Stage::Complete).count();
         verdict.require(
             property::WINDOW,
             self.device.qos == 0 || again || unacknowledged < self.device.max_inflight,
-            || format!("{publish:?} with {unacknowledged} in flight of {}", self.device.max_inflight),
+            || {
+                format!(
+                    "{publish:?} with {unacknowledged} in flight of {}",
+                    self.device.max_inflight
+                )
+            },
         );
         self.written_whole(index, publish.id);
     }
@@ -406,9 +442,14 @@ impl Ledger {
             let item = &self.items[index];
             item.stage == Stage::Released && item.id == id
         });
-        self.verdict.require(property::PUBREL, repeats && dup == self.wire.old, || {
-            format!("PUBREL {id}{}, owed are {:?}", if dup { "+" } else { "" }, self.wire.owed)
-        });
+        self.verdict
+            .require(property::PUBREL, repeats && dup == self.wire.old, || {
+                format!(
+                    "PUBREL {id}{}, owed are {:?}",
+                    if dup { "+" } else { "" },
+                    self.wire.owed
+                )
+            });
         if let (true, Some(index)) = (repeats, next) {
             self.wire.cursor = index + 1;
         }
@@ -418,10 +459,20 @@ impl Ledger {
     fn disconnect(&mut self) {
         self.wire.said_goodbye = true;
         let wipes = self.device.qos > 0 && self.counters.sent == 0;
-        let stops = self.stop_by.is_some_and(|stop_by| self.items.is_empty() || self.clock.get() >= stop_by);
-        self.verdict.require(property::DISCONNECT, wipes || stops || self.may_leave, || {
-            format!("DISCONNECT with {} messages left, to stop by {:?}", self.items.len(), self.stop_by)
-        });
+        let stops = self
+            .stop_by
+            .is_some_and(|stop_by| self.items.is_empty() || self.clock.get() >= stop_by);
+        self.verdict.require(
+            property::DISCONNECT,
+            wipes || stops || self.may_leave,
+            || {
+                format!(
+                    "DISCONNECT with {} messages left, to stop by {:?}",
+                    self.items.len(),
+                    self.stop_by
+                )
+            },
+        );
     }
 
     /// [`property::KEEP_ALIVE`]
@@ -432,9 +483,10 @@ impl Ledger {
             return;
         }
         let silent = self.clock.get().saturating_sub(wire.last_written);
-        self.verdict.require(property::KEEP_ALIVE, silent <= self.keep_alive, || {
-            format!("nothing was said for {silent} ms")
-        });
+        self.verdict
+            .require(property::KEEP_ALIVE, silent <= self.keep_alive, || {
+                format!("nothing was said for {silent} ms")
+            });
     }
 
     /// The bridge is not called until then, or its clock has jumped: its silence is not its own, for a keep-alive longer.
@@ -445,7 +497,11 @@ impl Ledger {
     /// [`property::OUTBOX`]
     pub fn check_outbox(&self, outbox: &Outbox<'_>) {
         let (in_flight, _) = self.flight();
-        let queued = self.items.iter().filter(|item| item.stage == Stage::Queued).count();
+        let queued = self
+            .items
+            .iter()
+            .filter(|item| item.stage == Stage::Queued)
+            .count();
         let right = (outbox.in_flight(), outbox.queued()) == (in_flight, queued);
         self.verdict.require(property::OUTBOX, right, || {
             format!(
@@ -458,16 +514,26 @@ impl Ledger {
 
     /// [`property::COUNTERS`]
     pub fn check_counters(&self, counters: &Counters) {
-        let queued = self.items.iter().filter(|item| item.stage == Stage::Queued).count();
+        let queued = self
+            .items
+            .iter()
+            .filter(|item| item.stage == Stage::Queued)
+            .count();
         let book = Counters {
             queued: queued as u64,
             reconnects: counters.reconnects,
             ..self.counters
         };
-        let sum = counters.rejected + counters.suppressed + counters.queued + counters.sent + counters.dropped;
-        self.verdict.require(property::COUNTERS, book == *counters && counters.received == sum, || {
-            format!("{counters}, the book says {book}")
-        });
+        let sum = counters.rejected
+            + counters.suppressed
+            + counters.queued
+            + counters.sent
+            + counters.dropped;
+        self.verdict.require(
+            property::COUNTERS,
+            book == *counters && counters.received == sum,
+            || format!("{counters}, the book says {book}"),
+        );
     }
 
     /// Whether nothing waits and nothing is unacknowledged.

@@ -47,13 +47,20 @@ pub fn live(plan: &Plan) -> Result<(), Broken> {
     let mut edition = Edition::default();
     loop {
         let mut next = None;
-        carried = play(&plan.world, edition, carried, &redis_line, &lines, |bridge| {
-            let turn = life.watch(bridge);
-            if let Turn::Reload(edition, _) = turn {
-                next = Some(edition);
-            }
-            turn
-        });
+        carried = play(
+            &plan.world,
+            edition,
+            carried,
+            &redis_line,
+            &lines,
+            |bridge| {
+                let turn = life.watch(bridge);
+                if let Turn::Reload(edition, _) = turn {
+                    next = Some(edition);
+                }
+                turn
+            },
+        );
         match next {
             Some(next) => {
                 life.reloaded(next);
@@ -131,7 +138,11 @@ impl<'p> Life<'p> {
                 let ledger = Rc::new(RefCell::new(ledger));
                 let line = line(&mut rng);
                 line.set_tap(ledger.clone());
-                let server = Broker::new(device.delivers, device.speaks, device.earlier_session.clone());
+                let server = Broker::new(
+                    device.delivers,
+                    device.speaks,
+                    device.earlier_session.clone(),
+                );
                 BrokerEnd::new(line, server, ledger)
             })
             .collect();
@@ -176,7 +187,13 @@ impl<'p> Life<'p> {
 
     /// When everything must be delivered at the latest, if all is well from now on.
     fn recovered_by(&self) -> u64 {
-        let keep_alive = self.plan.world.devices.iter().map(|device| device.keep_alive).max();
+        let keep_alive = self
+            .plan
+            .world
+            .devices
+            .iter()
+            .map(|device| device.keep_alive)
+            .max();
         self.now() + RECOVERS_WITHIN + 2000 * keep_alive.unwrap_or(0) + self.lateness
     }
 
@@ -239,12 +256,18 @@ impl<'p> Life<'p> {
     fn must_be_closed(&mut self, end: End, connection: u32, property: &'static str, within: u64) {
         // A clock that went back before makes waits longer as well.
         let at = self.now() + within + self.lateness;
-        self.schedule(at, Act::MustBeClosed(end, connection, property, self.lateness));
+        self.schedule(
+            at,
+            Act::MustBeClosed(end, connection, property, self.lateness),
+        );
     }
 
     fn take_stir(&mut self) -> bool {
         let lines = self.brokers.iter().map(|end| &end.line);
-        let stirs = lines.chain([&self.redis.line]).filter(|line| line.take_stir()).count();
+        let stirs = lines
+            .chain([&self.redis.line])
+            .filter(|line| line.take_stir())
+            .count();
         self.stirs += stirs as u64;
         stirs > 0
     }
@@ -280,10 +303,15 @@ impl<'p> Life<'p> {
         };
         self.polls += 1;
         let moved = self.moves() != before;
-        self.idle = if wake_up <= now && !moved { self.idle + 1 } else { 0 };
-        self.verdict.require(property::NO_BUSY_LOOP, self.idle < 2, || {
-            format!("asks to be called again at {wake_up:?}, at {now:?}, and did nothing")
-        });
+        self.idle = if wake_up <= now && !moved {
+            self.idle + 1
+        } else {
+            0
+        };
+        self.verdict
+            .require(property::NO_BUSY_LOOP, self.idle < 2, || {
+                format!("asks to be called again at {wake_up:?}, at {now:?}, and did nothing")
+            });
         if moved {
             self.check_attempts();
         }
@@ -305,7 +333,9 @@ impl<'p> Life<'p> {
             ledger.check_outbox(broker.session().outbox());
         }
         let leak = trace::leak();
-        self.verdict.require(property::SECRET, leak.is_none(), || leak.unwrap_or_default());
+        self.verdict.require(property::SECRET, leak.is_none(), || {
+            leak.unwrap_or_default()
+        });
     }
 
     /// [`property::BACK_OFF`]
@@ -314,9 +344,11 @@ impl<'p> Life<'p> {
         let lines = self.brokers.iter().map(|end| &end.line);
         for line in lines.chain([&self.redis.line]) {
             let attempts = line.attempts_since(minute);
-            self.verdict.require(property::BACK_OFF, attempts <= MOST_ATTEMPTS * (1 + self.jumps), || {
-                format!("{attempts} attempts in a minute")
-            });
+            self.verdict.require(
+                property::BACK_OFF,
+                attempts <= MOST_ATTEMPTS * (1 + self.jumps),
+                || format!("{attempts} attempts in a minute"),
+            );
         }
     }
 
@@ -341,7 +373,8 @@ impl<'p> Life<'p> {
                 Act::Stop => self.stop(bridge),
                 Act::MustHaveStopped => {
                     let stopped = bridge.has_stopped();
-                    self.verdict.require(property::STOPS, stopped, || "it goes on");
+                    self.verdict
+                        .require(property::STOPS, stopped, || "it goes on");
                     self.over = true;
                 }
                 Act::WakeUp(millis) => {
@@ -356,7 +389,11 @@ impl<'p> Life<'p> {
     fn begin(&mut self, what: What) {
         let now = self.now();
         match &what {
-            What::Publish { device, signal, samples } => self.publish(*device, *signal, samples),
+            What::Publish {
+                device,
+                signal,
+                samples,
+            } => self.publish(*device, *signal, samples),
             other => trace::note(|| ("fault".into(), format!("{other:?}"))),
         }
         match what {
@@ -560,7 +597,10 @@ impl<'p> Life<'p> {
 
     /// Looks at the end of a life that all has been healed in.
     fn judge(&mut self, by: u64) {
-        let open = self.brokers.iter().all(|end| end.line.open_connection().is_some());
+        let open = self
+            .brokers
+            .iter()
+            .all(|end| end.line.open_connection().is_some());
         if !(open && self.all_is_done()) && self.now() < by {
             self.schedule(self.now() + LOOK_EVERY, Act::Judge(by));
             return;
@@ -570,9 +610,10 @@ impl<'p> Life<'p> {
             ending::what_arrived_is_right(&self.verdict, end);
         }
         let unread = self.redis.unread();
-        self.verdict.require(property::STREAM, unread.is_none(), || {
-            format!("{:?} was not read", unread.map(|unread| &unread.message))
-        });
+        self.verdict
+            .require(property::STREAM, unread.is_none(), || {
+                format!("{:?} was not read", unread.map(|unread| &unread.message))
+            });
         if let Some(spared) = self.plan.world.spared {
             ending::nobody_waits_for_others(&self.verdict, &self.brokers[spared]);
         }
@@ -588,9 +629,16 @@ impl<'p> Life<'p> {
     fn check_polls(&self) {
         let events = self.moves() + self.stirs;
         let deadlines = self.now() / 1000 * (1 + self.brokers.len() as u64);
-        self.verdict.require(property::NO_BUSY_LOOP, self.polls <= 2 * events + deadlines, || {
-            format!("{} polls for {events} events and {deadlines} deadlines", self.polls)
-        });
+        self.verdict.require(
+            property::NO_BUSY_LOOP,
+            self.polls <= 2 * events + deadlines,
+            || {
+                format!(
+                    "{} polls for {events} events and {deadlines} deadlines",
+                    self.polls
+                )
+            },
+        );
     }
 
     fn stop(&mut self, bridge: &mut Bridge<'_, '_, Line>) {
@@ -613,7 +661,9 @@ impl<'p> Life<'p> {
             let healed = self.plan.world.ending == Ending::HealedAndStopped;
             if healed {
                 self.let_goodbyes_arrive();
-                self.brokers.iter().for_each(|end| ending::no_will_is_sent(&self.verdict, end));
+                self.brokers
+                    .iter()
+                    .for_each(|end| ending::no_will_is_sent(&self.verdict, end));
             }
         }
     }
@@ -635,7 +685,9 @@ impl<'p> Life<'p> {
             return;
         }
         let holds = self.line(end).client_holds(connection);
-        self.verdict.require(property, !holds, || format!("connection {connection} of {end} is held"));
+        self.verdict.require(property, !holds, || {
+            format!("connection {connection} of {end} is held")
+        });
     }
 
     /// The configuration is about to change.
@@ -653,7 +705,9 @@ impl<'p> Life<'p> {
     fn reloaded(&mut self, edition: Edition) {
         self.edition = edition;
         for (end, device) in self.brokers.iter().zip(&self.plan.world.devices) {
-            end.ledger.borrow_mut().reloaded(device.keep_alive + edition.keep_alive);
+            end.ledger
+                .borrow_mut()
+                .reloaded(device.keep_alive + edition.keep_alive);
         }
     }
 }

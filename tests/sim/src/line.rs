@@ -500,7 +500,10 @@ impl TcpClientStack for Line {
         let at = cable.arrival_time();
         let cable = &mut *cable;
         let (piece, window) = (cable.piece, cable.window);
-        let connection = cable.connections.get_mut(&socket.0).expect("an open socket");
+        let connection = cable
+            .connections
+            .get_mut(&socket.0)
+            .expect("an open socket");
         assert!(connection.open && !connection.client_closed, "{socket:?}");
         if let Some(error) = connection.to_client.error_met() {
             return Err(nb::Error::Other(error));
@@ -514,7 +517,9 @@ impl TcpClientStack for Line {
         if connection.dead {
             connection.to_server.swallow(count);
         } else if !connection.server_ended {
-            connection.to_server.push(at, &bytes[..count], &mut cable.rng);
+            connection
+                .to_server
+                .push(at, &bytes[..count], &mut cable.rng);
         }
         cable.moves += 1;
         cable.tap(|tap| tap.wrote(&bytes[..count]));

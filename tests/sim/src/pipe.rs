@@ -61,7 +61,8 @@ impl Pipe {
             rest = after;
         }
         if !rest.is_empty() {
-            self.under_way.push_back((at, Segment::Bytes(rest.to_vec())));
+            self.under_way
+                .push_back((at, Segment::Bytes(rest.to_vec())));
         }
         self.last_arrival = at;
     }

@@ -174,7 +174,10 @@ impl Plan {
 
     #[must_use]
     pub fn numbers(&self) -> Vec<usize> {
-        self.happenings.iter().map(|happening| happening.number).collect()
+        self.happenings
+            .iter()
+            .map(|happening| happening.number)
+            .collect()
     }
 }
 
@@ -225,7 +228,11 @@ fn fault(world: &World, rng: &mut Rng) -> Option<What> {
 }
 
 fn line_fault(rng: &mut Rng) -> LineFault {
-    let direction = if rng.bool() { Direction::ToServer } else { Direction::ToClient };
+    let direction = if rng.bool() {
+        Direction::ToServer
+    } else {
+        Direction::ToClient
+    };
     match rng.u8(..12) {
         0..4 => {
             let how = [Cut::Fin, Cut::Reset, Cut::Silent][rng.usize(..3)];
@@ -248,8 +255,12 @@ fn line_fault(rng: &mut Rng) -> LineFault {
 /// A broker that denies an earlier process's session deceives any client: that is not asked for.
 fn broker_fault(device: &Device, rng: &mut Rng) -> BrokerFault {
     match rng.u8(..14) {
-        0..2 => BrokerFault::Crash { keeps_session: true },
-        2 => BrokerFault::Crash { keeps_session: false },
+        0..2 => BrokerFault::Crash {
+            keeps_session: true,
+        },
+        2 => BrokerFault::Crash {
+            keeps_session: false,
+        },
         3 => BrokerFault::Greeting(Greeting::Refuse(rng.u8(1..8))),
         4 => BrokerFault::Greeting(
             [Greeting::HangUp, Greeting::ThrowOut, Greeting::Silence][rng.usize(..3)],
@@ -279,7 +290,12 @@ fn redis_fault(rng: &mut Rng) -> RedisFault {
 
 impl Display for Happening {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>3}  {:>9.3} s  ", self.number, self.at as f64 / 1000.0)?;
+        write!(
+            f,
+            "{:>3}  {:>9.3} s  ",
+            self.number,
+            self.at as f64 / 1000.0
+        )?;
         match &self.what {
             What::Publish {
                 device,

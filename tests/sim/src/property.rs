@@ -72,7 +72,12 @@ pub struct Verdict(RefCell<Option<Broken>>);
 
 impl Verdict {
     /// Notes that `property` is broken, unless `holds`.
-    pub fn require<D: Display>(&self, property: &'static str, holds: bool, details: impl FnOnce() -> D) {
+    pub fn require<D: Display>(
+        &self,
+        property: &'static str,
+        holds: bool,
+        details: impl FnOnce() -> D,
+    ) {
         if !holds {
             self.0.borrow_mut().get_or_insert_with(|| Broken {
                 property,

@@ -1,6 +1,6 @@
 //! One seed, from its number to what was broken; and the shortest part of its plan that breaks the same.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
@@ -11,6 +11,7 @@ use crate::trace;
 
 thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LIVES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What became of a plan.
@@ -18,6 +19,8 @@ pub struct Outcome {
     pub result: Result<(), Broken>,
     /// Lines, if a trace was wanted.
     pub trace: Vec<String>,
+    /// Warnings and errors, and the first of them.
+    pub loud: (u64, Vec<String>),
 }
 
 /// Lives through a plan; a panic is a broken property like any other.
@@ -25,19 +28,27 @@ pub struct Outcome {
 pub fn run(plan: &Plan, wants_trace: bool) -> Outcome {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        std::panic::set_hook(Box::new(|info| {
-            PANIC.set(Some(info.to_string().replace('\n', " ")));
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if LIVES.get() {
+                PANIC.set(Some(info.to_string().replace('\n', " ")));
+            } else {
+                others(info);
+            }
         }));
     });
     trace::open(wants_trace, plan.world.verbose);
+    LIVES.set(true);
     let result = catch_unwind(AssertUnwindSafe(|| life::live(plan))).unwrap_or_else(|_| {
         Err(Broken {
             property: property::NO_PANIC,
             details: PANIC.take().unwrap_or_default(),
         })
     });
+    LIVES.set(false);
     Outcome {
         result,
+        loud: trace::loud(),
         trace: trace::close(),
     }
 }

@@ -19,14 +19,20 @@ pub struct Seen<'s> {
 
 impl Observer for Seen<'_> {
     fn redis_message(&mut self, channel: &[u8], message: &[u8]) {
-        let (channel, message) = (channel.escape_ascii().to_string(), message.escape_ascii().to_string());
+        let (channel, message) = (
+            channel.escape_ascii().to_string(),
+            message.escape_ascii().to_string(),
+        );
         trace::note(|| ("redis".into(), format!("{channel} {message} is read")));
         self.expect(&channel, &message);
         let Some((device, signal)) = place_of(&channel) else {
             return;
         };
         if signal < self.signals[device] {
-            self.brokers[device].ledger.borrow_mut().received(signal, &message);
+            self.brokers[device]
+                .ledger
+                .borrow_mut()
+                .received(signal, &message);
         }
     }
 
@@ -45,7 +51,9 @@ impl Observer for Seen<'_> {
         let mut ledger = self.brokers[number].ledger.borrow_mut();
         match packet {
             Packet::Incoming(Incoming::Connack(Ok(_))) => ledger.let_in(),
-            Packet::Incoming(Incoming::Ack { ack, packet_id }) => ledger.acknowledged(*ack, *packet_id),
+            Packet::Incoming(Incoming::Ack { ack, packet_id }) => {
+                ledger.acknowledged(*ack, *packet_id)
+            }
             _ => {}
         }
         if !matches!(packet, Packet::Incoming(Incoming::Pingresp)) {
@@ -60,10 +68,18 @@ impl Seen<'_> {
         self.redis.is_read();
         while let Some(device) = self.redis.oversized_next(self.signals) {
             self.redis.expected.pop_front();
-            self.brokers[device].ledger.borrow_mut().received_oversized();
+            self.brokers[device]
+                .ledger
+                .borrow_mut()
+                .received_oversized();
         }
-        let next = self.redis.expected.pop_front().map(|expected| expected.message);
-        let right = matches!(&next, Some(Message::Whole(at, text)) if at == channel && text == message);
+        let next = self
+            .redis
+            .expected
+            .pop_front()
+            .map(|expected| expected.message);
+        let right =
+            matches!(&next, Some(Message::Whole(at, text)) if at == channel && text == message);
         self.verdict.require(property::STREAM, right, || {
             format!("{channel} {message} is read, next is {next:?}")
         });

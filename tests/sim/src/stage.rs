@@ -121,7 +121,8 @@ pub fn play(
     let feed = match suspended_feed {
         Some(suspended) => {
             let mut feed = Feed::resume(&config, storage, suspended);
-            left.iter().for_each(|channel| feed.leave(channel.as_bytes()));
+            left.iter()
+                .for_each(|channel| feed.leave(channel.as_bytes()));
             feed
         }
         None => Feed::new(&config, storage, redis_line.clone()),
@@ -129,10 +130,14 @@ pub fn play(
 
     let (mut memories, suspended): (Vec<_>, Vec<_>) = if suspended_brokers.is_empty() {
         let devices = world.devices.iter().zip(config.devices);
-        devices.map(|(world, device)| (Memory::new(world, device), None)).unzip()
+        devices
+            .map(|(world, device)| (Memory::new(world, device), None))
+            .unzip()
     } else {
         let brokers = suspended_brokers.into_iter();
-        brokers.map(|(memory, suspended)| (memory, Some(suspended))).unzip()
+        brokers
+            .map(|(memory, suspended)| (memory, Some(suspended)))
+            .unzip()
     };
     let mut brokers = Vec::new();
     for (number, (memory, suspended)) in memories.iter_mut().zip(suspended).enumerate() {
@@ -140,9 +145,19 @@ pub fn play(
         let broker = match suspended {
             None => Broker::new(&config, number as u16, 0x00c0_ffee, memory.storage(), line),
             Some(suspended) => {
-                let suspended = if same_connections { suspended } else { suspended.over(line) };
-                let mut broker = Broker::resume(&config, number as u16, 0x00c0_ffee, memory.storage(), suspended)
-                    .expect("the device is there");
+                let suspended = if same_connections {
+                    suspended
+                } else {
+                    suspended.over(line)
+                };
+                let mut broker = Broker::resume(
+                    &config,
+                    number as u16,
+                    0x00c0_ffee,
+                    memory.storage(),
+                    suspended,
+                )
+                .expect("the device is there");
                 let renumber = |old: u32| numbers[old as usize].map(|new| new as u32);
                 broker.session_mut().outbox_mut().renumber(renumber);
                 Some(broker)
@@ -161,7 +176,9 @@ pub fn play(
     let suspended_feed = feed.suspend();
     let keeps = next.keep_alive == edition.keep_alive;
     if !keeps {
-        brokers.iter_mut().for_each(|broker| broker.leave(now, &mut ()));
+        brokers
+            .iter_mut()
+            .for_each(|broker| broker.leave(now, &mut ()));
     }
     let suspended: Vec<_> = brokers.into_iter().map(Broker::suspend).collect();
     Some(Carried {

@@ -107,7 +107,11 @@ impl World {
         let mut signals = Vec::new();
         for (number, device) in self.devices.iter().enumerate() {
             devices.push(device.row(number, edition));
-            let rows = if edition.without_last { device.signals - 1 } else { device.signals };
+            let rows = if edition.without_last {
+                device.signals - 1
+            } else {
+                device.signals
+            };
             signals.extend((0..rows).map(|signal| device.signal_row(number, signal)));
         }
         if edition.turned {
@@ -150,7 +154,11 @@ impl Device {
             control: [0, 0, 5, 256][rng.usize(..4)],
             signals: rng.usize(1..5),
             long_topics: rng.u8(..4) == 0,
-            delivers: if rng.bool() { Delivers::OnPublish } else { Delivers::OnPubrel },
+            delivers: if rng.bool() {
+                Delivers::OnPublish
+            } else {
+                Delivers::OnPubrel
+            },
             speaks,
             earlier_session: rng.bool().then(|| (1..=held).collect()),
         }
@@ -193,7 +201,10 @@ impl Device {
             keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;
         }
         keys += &if self.password {
-            format!(r#", "auth": "password", "username": "u", "password": "{}""#, SECRETS[1])
+            format!(
+                r#", "auth": "password", "username": "u", "password": "{}""#,
+                SECRETS[1]
+            )
         } else {
             String::from(r#", "auth": "none""#)
         };

@@ -37,7 +37,11 @@ fn main() -> ExitCode {
         Task::Live if arguments.seeds == 1 => report::one(&planned(&arguments, arguments.seed)),
         Task::Live => live(&arguments),
     };
-    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn planned(arguments: &Arguments, seed: u64) -> Plan {
@@ -81,7 +85,10 @@ fn live(arguments: &Arguments) -> bool {
     let time = started.elapsed().as_secs_f64();
     match failed.into_inner().expect("no thread panics") {
         None => {
-            println!("{} seeds from {} on: all held, in {time:.1} s", arguments.seeds, arguments.seed);
+            println!(
+                "{} seeds from {} on: all held, in {time:.1} s",
+                arguments.seeds, arguments.seed
+            );
             true
         }
         Some(seed) => {
