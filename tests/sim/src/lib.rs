@@ -12,6 +12,7 @@ pub mod ends;
 pub mod ledger;
 pub mod life;
 pub mod line;
+pub mod mutants;
 mod pipe;
 pub mod plan;
 pub mod property;

@@ -609,6 +609,12 @@ impl<'p> Life<'p> {
             ending::all_is_well(&self.verdict, end);
             ending::what_arrived_is_right(&self.verdict, end);
         }
+        let subscribed = self.redis.has_subscriber_of(self.signals.iter().sum());
+        self.verdict.require(
+            property::RECOVERS,
+            subscribed,
+            || "Redis has no subscriber of all channels",
+        );
         let unread = self.redis.unread();
         self.verdict
             .require(property::STREAM, unread.is_none(), || {

@@ -3,7 +3,8 @@
 use lexopt::prelude::*;
 
 pub const USAGE: &str = "usage: cargo sim [--seeds N] [--seed S] [--keep I,J,...] [--brief]
-       cargo sim --plan --seed S [--keep I,J,...]";
+       cargo sim --plan --seed S [--keep I,J,...]
+       cargo sim --mutants [WORD...]";
 
 /// See the command's page.
 pub struct Arguments {
@@ -19,6 +20,8 @@ pub struct Arguments {
 pub enum Task {
     Live,
     ShowPlan,
+    /// Those whose names hold one of these words, or all.
+    TryMutants(Vec<String>),
 }
 
 /// Lives without an argument.
@@ -50,6 +53,10 @@ pub fn parse() -> Result<Arguments, lexopt::Error> {
             }
             Long("brief") => arguments.brief = true,
             Long("plan") => arguments.task = Task::ShowPlan,
+            Long("mutants") => arguments.task = Task::TryMutants(Vec::new()),
+            Value(word) if let Task::TryMutants(words) = &mut arguments.task => {
+                words.push(word.string()?);
+            }
             other => return Err(other.unexpected()),
         }
     }

@@ -9,6 +9,7 @@
 //! The exit code is 0 if everything held, 1 if something did not, 64 for a wrong argument.
 
 mod arguments;
+mod mutants;
 mod report;
 
 use std::process::ExitCode;
@@ -34,6 +35,10 @@ fn main() -> ExitCode {
             report::plan(&planned(&arguments, arguments.seed));
             true
         }
+        Task::TryMutants(names) => mutants::try_all(names).unwrap_or_else(|error| {
+            eprintln!("cargo sim: {error}");
+            false
+        }),
         Task::Live if arguments.seeds == 1 => report::one(&planned(&arguments, arguments.seed)),
         Task::Live => live(&arguments),
     };
