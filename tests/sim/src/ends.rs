@@ -276,7 +276,11 @@ impl RedisEnd {
             return;
         };
         let answer = match self.error {
-            Some(error) => format!("-{error}\r\n").into_bytes(),
+            Some(error) => {
+                // What follows on this connection may begin in the middle of a command.
+                self.connections.remove(&connection);
+                format!("-{error}\r\n").into_bytes()
+            }
             None => server.take(bytes),
         };
         trace::note(|| {

@@ -177,7 +177,7 @@ impl Device {
     /// The topic of a signal: every second one has its own.
     #[must_use]
     pub fn topic(&self, number: usize, signal: usize) -> String {
-        if signal % 2 == 0 {
+        if signal.is_multiple_of(2) {
             return Self::channel(number, signal);
         }
         let length = if self.long_topics { 200 } else { 1 };
@@ -212,7 +212,7 @@ impl Device {
     }
 
     fn signal_row(&self, number: usize, signal: usize) -> String {
-        let topic = if signal % 2 == 0 {
+        let topic = if signal.is_multiple_of(2) {
             String::new()
         } else {
             format!(r#", "topic": "{}""#, self.topic(number, signal))
