@@ -11,7 +11,7 @@
 //! | [`plan`] | what happens when? An explicit list, so that a failing life can be shortened |
 //! | [`life`] | one life, step by step |
 //! | [`stage`] | the bridge, made, taken apart and made again as the daemon does it |
-//! | [`line`] | the network: delays, splits, cuts at any byte, half-open connections, stalls, refusals, look-ups |
+//! | [`mod@line`] | the network: delays, splits, cuts at any byte, half-open connections, stalls, refusals, look-ups |
 //! | [`ends`], [`broker`], `redis` | the servers, with restarts, withheld and doubled acknowledgements, hostile bytes |
 //! | [`ledger`] | a second book of what the bridge holds and may say next, kept from outside |
 //! | [`property`] | what has to hold, by name |
@@ -35,7 +35,10 @@
 pub mod network;
 #[path = "../../../core/tests/common/packet.rs"]
 pub mod packet;
-#[expect(clippy::new_without_default, reason = "in the core's tests it is no public type")]
+#[expect(
+    clippy::new_without_default,
+    reason = "in the core's tests it is no public type"
+)]
 #[path = "../../../core/tests/common/redis.rs"]
 pub mod redis;
 
