@@ -26,7 +26,7 @@ pub struct BrokerEnd {
     pub doubles: bool,
     /// Acknowledgements went out of order.
     pub has_shuffled: bool,
-    held: Vec<(u32, Vec<u8>)>,
+    held: Vec<Vec<u8>>,
     /// Copies that go out later.
     late: VecDeque<(u64, u32, Vec<u8>)>,
 }
@@ -130,7 +130,7 @@ impl BrokerEnd {
             Answer::Packet(connection, bytes) => {
                 let acknowledges = matches!(bytes[0], 0x40 | 0x50 | 0x70);
                 if acknowledges && self.holds {
-                    self.held.push((connection, bytes));
+                    self.held.push(bytes);
                     return;
                 }
                 self.write(connection, &bytes);
@@ -150,13 +150,15 @@ impl BrokerEnd {
         self.line.server_write(connection, bytes);
     }
 
-    /// Sends what was held back, in any order.
+    /// Sends what was held back, in any order, and to the connection that the client has now: acknowledgements belong to the session.
     pub fn release(&mut self, rng: &mut Rng) {
         self.holds = false;
         rng.shuffle(&mut self.held);
         self.has_shuffled |= self.held.len() > 1;
-        for (connection, bytes) in std::mem::take(&mut self.held) {
-            self.write(connection, &bytes);
+        let held = std::mem::take(&mut self.held);
+        let newest = self.line.open_connection();
+        if let Some(newest) = newest.filter(|newest| self.server.has_let_in(*newest)) {
+            held.iter().for_each(|bytes| self.write(newest, bytes));
         }
     }
 
@@ -181,7 +183,7 @@ impl BrokerEnd {
             let ledger = self.ledger.borrow();
             (ledger.qos(), ledger.speaks_3_1())
         };
-        let unanswered = self.held.iter().find(|(_, bytes)| bytes[0] == 0x50);
+        let unanswered = self.held.iter().find(|bytes| bytes[0] == 0x50);
         let bytes = match (how, unanswered) {
             (Hostile::SecondConnack, _) => vec![0x20, 2, 0, 0],
             (Hostile::OtherHandshake, _) => vec![[0x40, 0x50, 0x40][usize::from(qos)], 2, 0, 1],
@@ -191,7 +193,7 @@ impl BrokerEnd {
             (Hostile::EndlessLength, _) => vec![0x40, 0x80, 0x80, 0x80, 0x80],
             (Hostile::PublishToUs, _) => vec![0x30, 3, 0, 1, b'a'],
             (Hostile::Suback, _) => vec![0x90, 3, 0, 1, 0],
-            (Hostile::EarlyPubcomp, Some((_, pubrec))) if qos == 2 => {
+            (Hostile::EarlyPubcomp, Some(pubrec)) if qos == 2 => {
                 vec![0x70, 2, pubrec[2], pubrec[3]]
             }
             (Hostile::Garbage(count), _) => {

@@ -69,6 +69,8 @@ struct Cable {
     piece: usize,
     window: usize,
     stalled_to_server: bool,
+    /// What a receiver that does not read still takes.
+    stall_room: usize,
     stalled_to_client: bool,
     look_up_done: Option<u64>,
     connections: BTreeMap<u32, Connection>,
@@ -97,6 +99,9 @@ struct Connection {
     fuse: Option<(Direction, usize, Cut)>,
 }
 
+/// Bytes of a receiver's buffer, at most.
+const MOST_STALL_ROOM: usize = 400;
+
 /// A socket, by its number.
 #[derive(Debug)]
 pub struct Socket(u32);
@@ -116,6 +121,7 @@ impl Line {
             piece: usize::MAX,
             window: usize::MAX,
             stalled_to_server: false,
+            stall_room: 0,
             stalled_to_client: false,
             look_up_done: None,
             connections: BTreeMap::new(),
@@ -161,7 +167,10 @@ impl Line {
     /// Whether the receiver of this direction does not read: nothing arrives, nothing is lost.
     pub fn set_stalled(&self, direction: Direction, stalled: bool) {
         self.change(|cable| match direction {
-            Direction::ToServer => cable.stalled_to_server = stalled,
+            Direction::ToServer => {
+                cable.stalled_to_server = stalled;
+                cable.stall_room = cable.rng.usize(1..MOST_STALL_ROOM);
+            }
             Direction::ToClient => cable.stalled_to_client = stalled,
         });
     }

@@ -69,9 +69,9 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a suppressed sample is not counted" in FEED:
         "counters.suppressed += 1;" => "";
     "there is no back-off" in LINK:
-        "Retry::BackOff | Retry::Displaced => self.backoff.next_delay()," => "Retry::BackOff | Retry::Displaced => 0,";
+        "Retry::BackOff | Retry::Displaced => self.backoff.next_delay()," => "Retry::BackOff | Retry::Displaced => 1,";
     "connecting never takes too long" in LINK:
-        "return Ok(Step::WaitUntil(*give_up));" => "return Ok(Step::WaitUntil(now + 1000));";
+        "Err(nb::Error::WouldBlock) if now < *give_up => {" => "Err(nb::Error::WouldBlock) if now.as_millis() > 0 => {";
     "an idle link asks to be called again" in EXCHANGE:
         "return Ok(protocol.deadline());" => "return Ok(now);";
     "deadlines are not looked at" in EXCHANGE:

@@ -62,7 +62,11 @@ impl TcpClientStack for Line {
         let mut cable = self.0.borrow_mut();
         let at = cable.arrival_time();
         let cable = &mut *cable;
-        let (piece, window) = (cable.piece, cable.window);
+        let piece = cable.piece;
+        let window = match cable.stalled_to_server {
+            true => cable.window.min(cable.stall_room),
+            false => cable.window,
+        };
         let connection = cable
             .connections
             .get_mut(&socket.0)
