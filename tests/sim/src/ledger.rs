@@ -90,10 +90,12 @@ struct Wire {
     said_goodbye: bool,
     /// Items before this one have been repeated or sent on this connection.
     cursor: usize,
-    /// The item at the cursor is written in part.
-    half: bool,
+    /// This item is written in part: the rest follows, whatever becomes of it meanwhile.
+    half: Option<usize>,
     /// PUBREC that were taken in, and not answered yet.
     owed: VecDeque<u16>,
+    /// PUBREL that wait to be written, and whether they have DUP.
+    pubrels: VecDeque<(u16, bool)>,
     last_written: u64,
     /// The network took nothing more.
     excused: bool,
@@ -215,13 +217,17 @@ impl Ledger {
 
     /// Whether a message is written in part, and for the first time.
     fn half_sent(&self) -> bool {
-        let next = self.next();
-        self.wire.half && next.is_some_and(|index| self.items[index].stage == Stage::Queued)
+        self.wire
+            .half
+            .is_some_and(|index| self.items[index].stage == Stage::Queued)
     }
 
     /// The item that this connection comes to next.
     fn next(&self) -> Option<usize> {
         let from = self.wire.cursor;
+        if self.wire.half.is_some() {
+            return self.wire.half;
+        }
         (from..self.items.len()).find(|index| self.items[*index].stage != Stage::Complete)
     }
 
@@ -284,10 +290,11 @@ impl Ledger {
             .items
             .front()
             .is_some_and(|item| item.stage == Stage::Complete)
-            && !(self.wire.cursor == 0 && self.wire.half)
+            && self.wire.half != Some(0)
         {
             self.items.pop_front();
             self.wire.cursor = self.wire.cursor.saturating_sub(1);
+            self.wire.half = self.wire.half.map(|index| index - 1);
         }
     }
 
@@ -308,6 +315,15 @@ impl Ledger {
     /// The bridge is not called until then, or its clock has jumped: its silence is not its own, for a keep-alive longer.
     pub fn excuse_silence(&mut self, until: u64) {
         self.excused_until = self.excused_until.max(until + self.keep_alive);
+    }
+
+    /// [`property::PUBREL`]: every PUBREC was answered.
+    pub fn check_answers(&self) {
+        let owed = &self.wire.owed;
+        let answered = owed.is_empty() || !self.wire.is_open || self.wire.said_goodbye;
+        self.verdict.require(property::PUBREL, answered, || {
+            format!("{owed:?} are not answered")
+        });
     }
 
     /// [`property::OUTBOX`]

@@ -332,6 +332,7 @@ impl<'p> Life<'p> {
         for (broker, end) in bridge.brokers().iter().zip(&self.brokers) {
             let ledger = end.ledger.borrow();
             ledger.check_counters(&broker.counters());
+            ledger.check_answers();
             ledger.check_outbox(broker.session().outbox());
         }
         let leak = trace::leak();

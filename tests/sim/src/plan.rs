@@ -150,6 +150,10 @@ impl Plan {
                 happenings.push((rng.u64(0..world.storm), what));
             }
         }
+        if rng.u8(..3) == 0 {
+            let at = rng.u64(0..world.storm / 2);
+            happenings.extend(rare_moment(&world, at, &mut rng));
+        }
         happenings.sort_by_key(|(at, _)| *at);
         let happenings = (happenings.into_iter().enumerate())
             .map(|(number, (at, what))| Happening { number, at, what })
@@ -198,6 +202,43 @@ fn publication(world: &World, rng: &mut Rng) -> What {
         signal: rng.usize(..world.devices[device].signals),
         samples,
     }
+}
+
+/// Faults in a row that seldom meet by chance.
+fn rare_moment(world: &World, at: u64, rng: &mut Rng) -> Vec<(u64, What)> {
+    let device = rng.usize(..world.devices.len());
+    if world.spared.is_some() {
+        return Vec::new();
+    }
+    let burst = What::Publish {
+        device,
+        signal: 0,
+        samples: vec![Published::New; rng.usize(2..40)],
+    };
+    let line = |fault, lasts| What::Line(End::Broker(device), fault, lasts);
+    let held = What::Broker(device, BrokerFault::HoldAcks, rng.u64(1000..4000));
+    if rng.bool() {
+        // Acknowledgements come while their messages are being repeated.
+        let latency = rng.u64(20..400);
+        return vec![
+            (at, held),
+            (at + 1, burst),
+            (at + 500, line(LineFault::Cut(Cut::Reset, None), 1)),
+            (at + 501, line(LineFault::Window(rng.usize(1..60)), 10_000)),
+            (at + 501, line(LineFault::Latency(latency, latency), 10_000)),
+        ];
+    }
+    // A reload comes while answers wait to be written.
+    let reload = Edition {
+        turned: rng.bool(),
+        ..Edition::default()
+    };
+    vec![
+        (at, held),
+        (at + 1, burst),
+        (at + 500, line(LineFault::Stall(Direction::ToServer), 6000)),
+        (at + 4500, What::Reload(reload)),
+    ]
 }
 
 fn fault(world: &World, rng: &mut Rng) -> Option<What> {

@@ -1,10 +1,13 @@
 //! What the bridge itself shows of what it takes in: its observer feeds the second books.
 
+use std::cell::RefMut;
+
 use mqtt_client_core::mqtt::decode::Incoming;
 use mqtt_client_core::mqtt::packet::Packet;
 use mqtt_client_core::observer::Observer;
 
 use crate::ends::{BrokerEnd, Message, RedisEnd};
+use crate::ledger::Ledger;
 use crate::property::{self, Verdict};
 use crate::trace;
 
@@ -40,15 +43,18 @@ impl Observer for Seen<'_> {
         true
     }
 
-    fn packet_sent(&mut self, _: &str, packet: &Packet<'_>) {
+    fn packet_sent(&mut self, device: &str, packet: &Packet<'_>) {
+        if let Packet::Pubrel { packet_id } = packet {
+            let mut ledger = self.ledger_of(device);
+            ledger.decides_on_pubrel(*packet_id);
+        }
         if trace::is_verbose() {
             trace::shown(&packet.to_string());
         }
     }
 
     fn packet_received(&mut self, device: &str, packet: &Packet<'_>) {
-        let number: usize = device[1..].parse().expect("d and a number");
-        let mut ledger = self.brokers[number].ledger.borrow_mut();
+        let mut ledger = self.ledger_of(device);
         match packet {
             Packet::Incoming(Incoming::Connack(Ok(_))) => ledger.let_in(),
             Packet::Incoming(Incoming::Ack { ack, packet_id }) => {
@@ -63,6 +69,11 @@ impl Observer for Seen<'_> {
 }
 
 impl Seen<'_> {
+    fn ledger_of(&self, device: &str) -> RefMut<'_, Ledger> {
+        let number: usize = device[1..].parse().expect("d and a number");
+        self.brokers[number].ledger.borrow_mut()
+    }
+
     /// [`property::STREAM`]: what is read is what Redis wrote next to this connection.
     fn expect(&mut self, channel: &str, message: &str) {
         self.redis.is_read();

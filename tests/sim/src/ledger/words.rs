@@ -24,14 +24,14 @@ impl Tap for Ledger {
         self.wire.last_written = self.clock.get();
         self.wire.excused = false;
         self.wire.rest.extend_from_slice(bytes);
-        self.wire.half = false;
         while let Some(packet) = take_packet(&mut self.wire.rest) {
             if packet != ClientPacket::Pingreq {
                 trace::note(|| (self.name(), format!("<- {packet}")));
             }
             self.packet(packet);
         }
-        self.wire.half = self.wire.rest.first().is_some_and(|first| first >> 4 == 3);
+        let is_publish = self.wire.rest.first().is_some_and(|first| first >> 4 == 3);
+        self.wire.half = self.next().filter(|_| is_publish);
     }
 
     fn refused_to_write(&mut self) {
@@ -126,7 +126,8 @@ impl Ledger {
         }
         let item = &self.items[index];
         let verdict = &self.verdict;
-        verdict.require(property::PUBREL, item.stage != Stage::Released, || {
+        let may_go_on = self.wire.half.is_some() || item.stage != Stage::Released;
+        verdict.require(property::PUBREL, may_go_on, || {
             format!("PUBLISH {} again, though it is PUBREL's turn", item.id)
         });
         let as_configured = publish.qos == self.device.qos && publish.retain == self.device.retain;
@@ -135,7 +136,7 @@ impl Ledger {
             as_configured && (!self.wire.clean || publish.qos == 0),
             || format!("{publish:?} of {:?}", self.device),
         );
-        let again = item.stage == Stage::Published;
+        let again = item.stage != Stage::Queued;
         verdict.require(property::DUP, publish.dup == again, || {
             format!("{publish:?}")
         });
@@ -176,7 +177,7 @@ impl Ledger {
         }
         item.id = id.unwrap_or(0);
         self.samples[item.sample].fate = Fate::Sent(self.wire.connection);
-        self.wire.half = false;
+        self.wire.half = None;
         if self.device.qos == 0 {
             self.items.remove(index);
         } else {
@@ -185,11 +186,11 @@ impl Ledger {
         self.free_complete();
     }
 
-    /// [`property::PUBREL`]
-    fn pubrel(&mut self, id: u16, dup: bool) {
-        if self.wire.owed.front() == Some(&id) && !dup {
+    /// [`property::PUBREL`]: the client decides to say it. When it is written, much may have changed.
+    pub fn decides_on_pubrel(&mut self, id: u16) {
+        if self.wire.owed.front() == Some(&id) {
             self.wire.owed.pop_front();
-            // Its turn to be repeated may have come as well: that is one PUBREL more.
+            self.wire.pubrels.push_back((id, false));
             return;
         }
         let next = self.next();
@@ -197,17 +198,22 @@ impl Ledger {
             let item = &self.items[index];
             item.stage == Stage::Released && item.id == id
         });
-        self.verdict
-            .require(property::PUBREL, repeats && dup == self.wire.old, || {
-                format!(
-                    "PUBREL {id}{}, owed are {:?}",
-                    if dup { "+" } else { "" },
-                    self.wire.owed
-                )
-            });
+        self.verdict.require(property::PUBREL, repeats, || {
+            format!("PUBREL {id}, owed are {:?}", self.wire.owed)
+        });
         if let (true, Some(index)) = (repeats, next) {
             self.wire.cursor = index + 1;
+            self.wire.pubrels.push_back((id, self.wire.old));
         }
+    }
+
+    /// [`property::PUBREL`]: it is written.
+    fn pubrel(&mut self, id: u16, dup: bool) {
+        let decided = self.wire.pubrels.pop_front();
+        self.verdict
+            .require(property::PUBREL, decided == Some((id, dup)), || {
+                format!("PUBREL {id} {dup} is written, not {decided:?}")
+            });
     }
 
     /// [`property::DISCONNECT`]
