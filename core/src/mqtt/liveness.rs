@@ -2,7 +2,8 @@
 //!
 //! With a keep-alive of K: CONNACK is due within K, or 20 s if that is less. PINGREQ is due 3/4 K after either side was last
 //! heard, and must be answered within 1/2 K, so that a dead link is noticed 1.25 K after its last sign of life (MQTT 3.1.1,
-//! 3.1.2.10, gives the broker 1.5 K). DISCONNECT must have been taken by the network within K.
+//! 3.1.2.10, gives the broker 1.5 K). Where other bytes arrive before the answer, PINGREQ is repeated, since something must be said
+//! within each K [MQTT-3.1.2-23]. DISCONNECT must have been taken by the network within K.
 
 use super::close::Close;
 use crate::time::{Instant, SECOND};
@@ -18,10 +19,18 @@ pub(super) struct Liveness {
     opened: Instant,
     last_sent: Instant,
     last_received: Instant,
-    /// When an unanswered PINGREQ was queued.
-    ping: Option<Instant>,
+    /// PINGREQ that are not answered.
+    pings: Option<Pings>,
     /// When the broker last let us in or acknowledged something, or there was nothing to acknowledge.
     progress: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pings {
+    unanswered: u32,
+    /// When the first and the last of them were queued.
+    first: Instant,
+    last: Instant,
 }
 
 /// What has to be done.
@@ -51,7 +60,7 @@ impl Liveness {
             opened: now,
             last_sent: now,
             last_received: now,
-            ping: None,
+            pings: None,
             progress: now,
         }
     }
@@ -71,7 +80,15 @@ impl Liveness {
 
     /// PINGRESP came; whether it was asked for.
     pub(super) fn ping_answered(&mut self) -> bool {
-        self.ping.take().is_some()
+        let Some(pings) = self.pings else {
+            return false;
+        };
+        let unanswered = pings.unanswered.saturating_sub(1);
+        self.pings = (unanswered > 0).then_some(Pings {
+            unanswered,
+            ..pings
+        });
+        true
     }
 
     /// When [`Liveness::take_due`] has something.
@@ -79,8 +96,11 @@ impl Liveness {
         match awaiting {
             Awaiting::Connack => self.opened + CONNACK_WITHIN.min(self.keep_alive),
             Awaiting::Disconnect => self.last_sent.max(self.last_received) + self.keep_alive,
-            Awaiting::Nothing => self.ping_deadline(),
-            Awaiting::Acknowledgement => self.ping_deadline().min(self.progress_deadline()),
+            Awaiting::Nothing => self.ask_deadline().min(self.answer_deadline()),
+            Awaiting::Acknowledgement => self
+                .ask_deadline()
+                .min(self.answer_deadline())
+                .min(self.progress_deadline()),
         }
     }
 
@@ -89,25 +109,40 @@ impl Liveness {
         if now < self.deadline(awaiting) {
             return None;
         }
-        Some(match (awaiting, self.ping) {
+        Some(match (awaiting, self.pings) {
             (Awaiting::Connack, _) => Due::Close(Close::NoConnack(now.since(self.opened))),
             (Awaiting::Disconnect, _) => Due::GiveUp,
             (Awaiting::Acknowledgement, _) if now >= self.progress_deadline() => {
                 Due::Close(Close::NoAcknowledgement(now.since(self.progress)))
             }
-            (_, Some(ping)) => Due::Close(Close::NoPingresp(now.since(ping))),
-            (_, None) => {
-                self.ping = Some(now);
+            (_, Some(pings)) if now >= self.answer_deadline() => {
+                Due::Close(Close::NoPingresp(now.since(pings.first)))
+            }
+            (_, pings) => {
+                self.pings = Some(Pings {
+                    unanswered: pings.map_or(0, |pings| pings.unanswered).saturating_add(1),
+                    first: pings.map_or(now, |pings| pings.first),
+                    last: now,
+                });
                 Due::Pingreq
             }
         })
     }
 
+    /// When PINGREQ is due. One that the network has not taken yet counts as sent.
+    fn ask_deadline(&self) -> Instant {
+        let silent_since = match self.pings {
+            Some(pings) => self.last_sent.max(pings.last),
+            None => self.last_sent.min(self.last_received),
+        };
+        silent_since + self.keep_alive / 4 * 3
+    }
+
     /// Any bytes that arrive count as an answer to PINGREQ: on a slow line it may wait behind much else.
-    fn ping_deadline(&self) -> Instant {
-        match self.ping {
-            Some(ping) => ping.max(self.last_received) + self.keep_alive / 2,
-            None => self.last_sent.min(self.last_received) + self.keep_alive / 4 * 3,
+    fn answer_deadline(&self) -> Instant {
+        match self.pings {
+            Some(pings) => pings.first.max(self.last_received) + self.keep_alive / 2,
+            None => Instant::NEVER,
         }
     }
 

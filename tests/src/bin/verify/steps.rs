@@ -66,6 +66,8 @@ pub fn all() -> Vec<Step> {
                     "--workspace",
                     "--exclude",
                     "mqtt-client-tests",
+                    "--exclude",
+                    "mqtt-client-sim",
                     "--no-fail-fast",
                 ];
                 // What the core and a board report is tested where it goes to a log.
@@ -100,6 +102,15 @@ pub fn all() -> Vec<Step> {
             name: "fuzz",
             purpose: "the core's invariants hold for the seeds, and under a fuzzer",
             run: fuzz::all,
+        },
+        Step {
+            name: "sim",
+            purpose: "thousands of simulated lives lose nothing and double nothing",
+            run: |verbose| {
+                let test = cargo(&["test", "--profile", "sim", "-p", "mqtt-client-sim"]);
+                let lives = cargo(&["sim", "--seeds", "12000"]);
+                run::all([test, lives], verbose)
+            },
         },
         Step {
             name: "e2e",

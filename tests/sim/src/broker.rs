@@ -1,0 +1,311 @@
+//! The model broker: one client's session over any number of connections, and all that subscribers ever got.
+//!
+//! It reads strictly (see [`crate::packet`]), and keeps to MQTT 3.1.1, 4.3, in either of the two ways that [MQTT-4.3.3-2] allows at QoS 2:
+//! see [`Delivers`]. What else it may be made to do, by the faults of a plan, are its public fields.
+
+use std::collections::BTreeMap;
+
+use crate::packet::{ClientPacket, Connect, Publish, take_packet};
+
+/// When a QoS 2 message goes on to subscribers (MQTT 3.1.1, figure 4.3: methods B and A).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivers {
+    OnPublish,
+    OnPubrel,
+}
+
+/// How it answers CONNECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    Welcome,
+    /// CONNACK with this code.
+    Refuse(u8),
+    /// Closes without an answer.
+    HangUp,
+    /// Lets the client in, and closes.
+    ThrowOut,
+    Silence,
+    /// Welcomes, and says that a session is present, true or not.
+    ClaimSession,
+    /// Welcomes, and says that none is.
+    DenySession,
+}
+
+/// Which protocol levels it speaks, and how it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    Both,
+    /// 3.1 only; others hear CONNACK 1.
+    Only3_1,
+    /// 3.1 only; others are closed.
+    Only3_1AndHangsUp,
+}
+
+/// See the module's page.
+pub struct Broker {
+    pub delivers: Delivers,
+    pub speaks: Speaks,
+    pub greeting: Greeting,
+    pub answers_pings: bool,
+    /// What subscribers got, and when.
+    pub delivered: Vec<(u64, Publish)>,
+    /// Last Wills that were sent.
+    pub wills: usize,
+    connections: BTreeMap<u32, Connection>,
+    session: Option<Session>,
+}
+
+/// Identifiers that PUBREL has not freed, with what it will deliver.
+#[derive(Default)]
+struct Session {
+    held: BTreeMap<u16, Option<Publish>>,
+}
+
+struct Connection {
+    input: Vec<u8>,
+    state: State,
+    last_heard: u64,
+}
+
+enum State {
+    Fresh,
+    Refused,
+    LetIn { keep_alive: u64, will: bool },
+}
+
+/// What the broker does about what it heard.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To this connection.
+    Packet(u32, Vec<u8>),
+    Close(u32),
+}
+
+impl Broker {
+    /// A broker that keeps a session of an earlier process, with these identifiers not freed, if there are any.
+    #[must_use]
+    pub fn new(delivers: Delivers, speaks: Speaks, earlier_session: Option<Vec<u16>>) -> Self {
+        let session = earlier_session.map(|identifiers| Session {
+            held: identifiers.into_iter().map(|id| (id, None)).collect(),
+        });
+        Broker {
+            delivers,
+            speaks,
+            greeting: Greeting::Welcome,
+            answers_pings: true,
+            delivered: Vec::new(),
+            wills: 0,
+            connections: BTreeMap::new(),
+            session,
+        }
+    }
+
+    /// A connection has come.
+    pub fn opened(&mut self, connection: u32, now: u64) {
+        let fresh = Connection {
+            input: Vec::new(),
+            state: State::Fresh,
+            last_heard: now,
+        };
+        self.connections.insert(connection, fresh);
+    }
+
+    /// A connection is gone, however that came.
+    pub fn ended(&mut self, connection: u32) {
+        if let Some(connection) = self.connections.remove(&connection)
+            && let State::LetIn { will: true, .. } = connection.state
+        {
+            self.wills += 1;
+        }
+    }
+
+    /// It crashes; the connections that it had. Whether it finds its session again is for the caller to say.
+    pub fn crash(&mut self, keeps_session: bool) -> Vec<u32> {
+        if !keeps_session {
+            self.session = None;
+        }
+        let connections: Vec<u32> = self.connections.keys().copied().collect();
+        self.connections.clear();
+        connections
+    }
+
+    /// Whether this connection is let in.
+    #[must_use]
+    pub fn has_let_in(&self, connection: u32) -> bool {
+        let connection = self.connections.get(&connection);
+        connection.is_some_and(|connection| matches!(connection.state, State::LetIn { .. }))
+    }
+
+    /// When [`Broker::close_silent`] has something to do.
+    #[must_use]
+    pub fn next_silence(&self) -> Option<u64> {
+        let connections = self.connections.values();
+        connections.filter_map(Connection::silent_at).min()
+    }
+
+    /// Closes the connections that were silent for one and a half keep-alives [MQTT-3.1.2-24].
+    pub fn close_silent(&mut self, now: u64) -> Vec<u32> {
+        let connections = self.connections.iter();
+        let silent: Vec<u32> = connections
+            .filter(|(_, connection)| connection.silent_at().is_some_and(|time| time <= now))
+            .map(|(number, _)| *number)
+            .collect();
+        silent.iter().for_each(|number| self.ended(*number));
+        silent
+    }
+
+    /// Takes bytes of this connection.
+    pub fn take(
+        &mut self,
+        number: u32,
+        bytes: &[u8],
+        now: u64,
+        heard: &mut dyn FnMut(&ClientPacket),
+    ) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        if let Some(connection) = self.connections.get_mut(&number) {
+            connection.input.extend_from_slice(bytes);
+        }
+        // It may be closed on the way.
+        while let Some(connection) = self.connections.get_mut(&number)
+            && let Some(packet) = take_packet(&mut connection.input)
+        {
+            heard(&packet);
+            connection.last_heard = now;
+            self.handle(number, packet, now, &mut answers);
+        }
+        answers
+    }
+
+    fn handle(&mut self, number: u32, packet: ClientPacket, now: u64, answers: &mut Vec<Answer>) {
+        let connection = self.connections.get_mut(&number).expect("it is open");
+        match (&mut connection.state, packet) {
+            (State::Fresh, ClientPacket::Connect(connect)) => self.greet(number, &connect, answers),
+            (State::Fresh, other) => panic!("{other} before CONNECT [MQTT-3.1.0-1]"),
+            (_, ClientPacket::Connect(_)) => panic!("a second CONNECT [MQTT-3.1.0-2]"),
+            (State::Refused, _) => {}
+            (State::LetIn { .. }, ClientPacket::Publish(publish)) => {
+                self.publish(number, publish, now, answers);
+            }
+            (State::LetIn { .. }, ClientPacket::Pubrel { id, .. }) => {
+                let session = self.session.get_or_insert_default();
+                if let Some(Some(publish)) = session.held.remove(&id) {
+                    self.deliver(now, publish);
+                }
+                answers.push(packet_with_id(number, 0x70, id));
+            }
+            (State::LetIn { .. }, ClientPacket::Pingreq) => {
+                if self.answers_pings {
+                    answers.push(Answer::Packet(number, vec![0xd0, 0]));
+                }
+            }
+            (State::LetIn { .. }, ClientPacket::Disconnect) => {
+                self.connections.remove(&number);
+                answers.push(Answer::Close(number));
+            }
+        }
+    }
+
+    fn greet(&mut self, number: u32, connect: &Connect, answers: &mut Vec<Answer>) {
+        let old = connect.level == 3;
+        let code = match (self.greeting, self.speaks) {
+            (Greeting::Silence, _) => {
+                self.be(number, State::Refused);
+                return;
+            }
+            (Greeting::HangUp, _) => None,
+            (_, Speaks::Only3_1AndHangsUp) if !old => None,
+            (_, Speaks::Only3_1) if !old => Some(1),
+            (Greeting::Refuse(code), _) => Some(code),
+            _ => Some(0),
+        };
+        if code != Some(0) {
+            if let Some(code) = code {
+                answers.push(Answer::Packet(number, vec![0x20, 2, 0, code]));
+            }
+            answers.push(Answer::Close(number));
+            self.connections.remove(&number);
+            return;
+        }
+        // A client takes its session over from its earlier connection [MQTT-3.1.4-2].
+        let earlier: Vec<u32> = self
+            .connections
+            .keys()
+            .copied()
+            .filter(|other| *other != number)
+            .collect();
+        for other in earlier {
+            self.ended(other);
+            answers.push(Answer::Close(other));
+        }
+        let present = match self.greeting {
+            Greeting::ClaimSession => true,
+            Greeting::DenySession => false,
+            _ => !connect.clean_session && self.session.is_some(),
+        };
+        // 3.1 has no such flag.
+        let flags = u8::from(present && !old);
+        answers.push(Answer::Packet(number, vec![0x20, 2, flags, 0]));
+        let keep_alive = u64::from(connect.keep_alive) * 1000;
+        let will = connect.will.is_some();
+        self.be(number, State::LetIn { keep_alive, will });
+        if connect.clean_session {
+            self.session = None;
+        } else {
+            self.session.get_or_insert_default();
+        }
+        if self.greeting == Greeting::ThrowOut {
+            self.ended(number);
+            answers.push(Answer::Close(number));
+        }
+    }
+
+    fn be(&mut self, number: u32, state: State) {
+        self.connections.get_mut(&number).expect("it is open").state = state;
+    }
+
+    fn publish(&mut self, number: u32, publish: Publish, now: u64, answers: &mut Vec<Answer>) {
+        let id = publish.id.unwrap_or(0);
+        match publish.qos {
+            0 => self.deliver(now, publish),
+            1 => {
+                answers.push(packet_with_id(number, 0x40, id));
+                self.deliver(now, publish);
+            }
+            _ => {
+                answers.push(packet_with_id(number, 0x50, id));
+                let session = self.session.get_or_insert_default();
+                if session.held.contains_key(&id) {
+                    return;
+                }
+                match self.delivers {
+                    Delivers::OnPublish => {
+                        session.held.insert(id, None);
+                        self.deliver(now, publish);
+                    }
+                    Delivers::OnPubrel => {
+                        session.held.insert(id, Some(publish));
+                    }
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, now: u64, publish: Publish) {
+        self.delivered.push((now, publish));
+    }
+}
+
+impl Connection {
+    fn silent_at(&self) -> Option<u64> {
+        match self.state {
+            State::LetIn { keep_alive, .. } => Some(self.last_heard + keep_alive * 3 / 2),
+            State::Fresh | State::Refused => None,
+        }
+    }
+}
+
+fn packet_with_id(number: u32, first: u8, id: u16) -> Answer {
+    let [high, low] = id.to_be_bytes();
+    Answer::Packet(number, vec![first, 2, high, low])
+}

@@ -1,0 +1,238 @@
+//! What the client says, packet by packet, against what the ledger says that it must be.
+
+use super::Fate;
+use super::{Ledger, Stage, Wire};
+use crate::line::Tap;
+use crate::packet::{ClientPacket, Connect, Publish, take_packet};
+use crate::property;
+use crate::trace;
+use crate::world::{Device, SECRETS};
+
+impl Tap for Ledger {
+    fn opened(&mut self, connection: u32) {
+        self.wire = Wire {
+            connection,
+            is_open: true,
+            last_written: self.clock.get(),
+            ..Wire::default()
+        };
+        trace::note(|| (self.name(), format!("connection {connection} is open")));
+    }
+
+    fn wrote(&mut self, bytes: &[u8]) {
+        self.check_silence();
+        self.wire.last_written = self.clock.get();
+        self.wire.excused = false;
+        self.wire.rest.extend_from_slice(bytes);
+        while let Some(packet) = take_packet(&mut self.wire.rest) {
+            if packet != ClientPacket::Pingreq {
+                trace::note(|| (self.name(), format!("<- {packet}")));
+            }
+            self.packet(packet);
+        }
+        let is_publish = self.wire.rest.first().is_some_and(|first| first >> 4 == 3);
+        self.wire.half = self.next().filter(|_| is_publish);
+    }
+
+    fn refused_to_write(&mut self) {
+        self.wire.excused = true;
+    }
+
+    fn closed(&mut self) {
+        self.check_silence();
+        self.wire.is_open = false;
+        let owed = self.wire.connection;
+        trace::note(|| (self.name(), format!("connection {owed} is closed by us")));
+    }
+}
+
+impl Ledger {
+    fn packet(&mut self, packet: ClientPacket) {
+        let wire = &self.wire;
+        let in_turn = match packet {
+            ClientPacket::Connect(_) => !wire.greeted,
+            ClientPacket::Disconnect => wire.greeted && !wire.said_goodbye,
+            _ => wire.let_in && !wire.said_goodbye,
+        };
+        let property = if wire.greeted {
+            property::TURN
+        } else {
+            property::CONNECT
+        };
+        self.verdict
+            .require(property, in_turn, || format!("{packet} out of turn"));
+        match packet {
+            ClientPacket::Connect(connect) => self.connect(&connect),
+            ClientPacket::Publish(publish) => self.publish(&publish),
+            ClientPacket::Pubrel { id, dup } => self.pubrel(id, dup),
+            ClientPacket::Pingreq => {}
+            ClientPacket::Disconnect => self.disconnect(),
+        }
+    }
+
+    /// [`property::CONNECT`]
+    fn connect(&mut self, connect: &Connect) {
+        let device = &self.device;
+        let levels: &[u8] = match device.version {
+            "3.1" => &[3],
+            "3.1.1" => &[4],
+            _ => &[3, 4],
+        };
+        let password = device.password.then(|| SECRETS[1].to_string());
+        let may_be_clean = device.qos == 0 || self.counters.sent == 0;
+        let right = levels.contains(&connect.level)
+            && u64::from(connect.keep_alive) * 1000 == self.keep_alive
+            && connect.will.is_some() == device.will
+            && connect.username.is_some() == device.password
+            && connect.password == password
+            && connect.client_id == format!("{}-00c0ffee", Device::alias(self.number))
+            && (!connect.clean_session || may_be_clean)
+            && (connect.clean_session || device.qos > 0);
+        self.verdict.require(property::CONNECT, right, || {
+            format!(
+                "{connect:?} of {device:?}, after {} messages",
+                self.counters.sent
+            )
+        });
+        self.wire.greeted = true;
+        self.wire.clean = connect.clean_session;
+        self.wire.old = connect.level == 3;
+    }
+
+    /// The properties of PUBLISH.
+    fn publish(&mut self, publish: &Publish) {
+        let Some(index) = self.next() else {
+            self.verdict.require(property::NOT_AGAIN, false, || {
+                format!("{} though all is done with", publish.payload)
+            });
+            return;
+        };
+        let wanted = &self.samples[self.items[index].sample];
+        let same = wanted.payload == publish.payload && wanted.topic == publish.topic;
+        if !same {
+            let waits = self.items.iter().any(|item| {
+                item.stage != Stage::Complete
+                    && self.samples[item.sample].payload == publish.payload
+            });
+            let property = if waits {
+                property::NEXT_PUBLISH
+            } else {
+                property::NOT_AGAIN
+            };
+            self.verdict.require(property, false, || {
+                format!("{} {}, not {wanted:?}", publish.topic, publish.payload)
+            });
+            return;
+        }
+        let item = &self.items[index];
+        let verdict = &self.verdict;
+        let may_go_on = self.wire.half.is_some() || item.stage != Stage::Released;
+        verdict.require(property::PUBREL, may_go_on, || {
+            format!("PUBLISH {} again, though it is PUBREL's turn", item.id)
+        });
+        let as_configured = publish.qos == self.device.qos && publish.retain == self.device.retain;
+        verdict.require(
+            property::CONNECT,
+            as_configured && (!self.wire.clean || publish.qos == 0),
+            || format!("{publish:?} of {:?}", self.device),
+        );
+        let again = item.stage != Stage::Queued;
+        verdict.require(property::DUP, publish.dup == again, || {
+            format!("{publish:?}")
+        });
+        if let Some(id) = publish.id {
+            let others = self.items.iter().enumerate();
+            let mut others = others
+                .filter(|(other, _)| *other != index)
+                .map(|(_, other)| other);
+            let taken = others.any(|other| {
+                other.stage != Stage::Queued && other.stage != Stage::Complete && other.id == id
+            });
+            verdict.require(
+                property::IDENTIFIER,
+                !taken && (!again || id == item.id),
+                || format!("{publish:?}, before it had {}", item.id),
+            );
+        }
+        let before = self.items.iter().take(index);
+        let unacknowledged = before.filter(|item| item.stage != Stage::Complete).count();
+        verdict.require(
+            property::WINDOW,
+            self.device.qos == 0 || again || unacknowledged < self.device.max_inflight,
+            || {
+                format!(
+                    "{publish:?} with {unacknowledged} in flight of {}",
+                    self.device.max_inflight
+                )
+            },
+        );
+        self.written_whole(index, publish.id);
+    }
+
+    fn written_whole(&mut self, index: usize, id: Option<u16>) {
+        let item = &mut self.items[index];
+        if item.stage == Stage::Queued {
+            item.stage = Stage::Published;
+            self.counters.sent += 1;
+        }
+        item.id = id.unwrap_or(0);
+        self.samples[item.sample].fate = Fate::Sent(self.wire.connection);
+        self.wire.half = None;
+        if self.device.qos == 0 {
+            self.items.remove(index);
+        } else {
+            self.wire.cursor = index + 1;
+        }
+        self.free_complete();
+    }
+
+    /// [`property::PUBREL`]: the client decides to say it. When it is written, much may have changed.
+    pub fn decides_on_pubrel(&mut self, id: u16) {
+        if self.wire.owed.front() == Some(&id) {
+            self.wire.owed.pop_front();
+            self.wire.pubrels.push_back((id, false));
+            return;
+        }
+        let next = self.next();
+        let repeats = next.is_some_and(|index| {
+            let item = &self.items[index];
+            item.stage == Stage::Released && item.id == id
+        });
+        self.verdict.require(property::PUBREL, repeats, || {
+            format!("PUBREL {id}, owed are {:?}", self.wire.owed)
+        });
+        if let (true, Some(index)) = (repeats, next) {
+            self.wire.cursor = index + 1;
+            self.wire.pubrels.push_back((id, self.wire.old));
+        }
+    }
+
+    /// [`property::PUBREL`]: it is written.
+    fn pubrel(&mut self, id: u16, dup: bool) {
+        let decided = self.wire.pubrels.pop_front();
+        self.verdict
+            .require(property::PUBREL, decided == Some((id, dup)), || {
+                format!("PUBREL {id} {dup} is written, not {decided:?}")
+            });
+    }
+
+    /// [`property::DISCONNECT`]
+    fn disconnect(&mut self) {
+        self.wire.said_goodbye = true;
+        let wipes = self.device.qos > 0 && self.counters.sent == 0;
+        let stops = self
+            .stop_by
+            .is_some_and(|stop_by| self.items.is_empty() || self.clock.get() >= stop_by);
+        self.verdict.require(
+            property::DISCONNECT,
+            wipes || stops || self.may_leave,
+            || {
+                format!(
+                    "DISCONNECT with {} messages left, to stop by {:?}",
+                    self.items.len(),
+                    self.stop_by
+                )
+            },
+        );
+    }
+}

@@ -1,0 +1,412 @@
+//! One life of the bridge: a plan is carried out, step by step, and after every step all that has to hold is looked at.
+
+mod finish;
+mod happening;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use fastrand::Rng;
+use mqtt_client_core::bridge::Bridge;
+use mqtt_client_core::time::Instant;
+
+use crate::broker::Broker;
+use crate::ends::{BrokerEnd, RedisEnd};
+use crate::ledger::Ledger;
+use crate::line::Line;
+use crate::network::Clock;
+use crate::plan::{End, Plan, What};
+use crate::property::{self, Broken, Verdict};
+use crate::seen::Seen;
+use crate::stage::{Turn, play};
+use crate::trace;
+use crate::world::{Edition, Ending, SECRETS};
+
+/// After all is healed so much time is allowed, besides twice the keep-alive, until everything is delivered: time-outs of a last connection that
+/// is half dead (20 s), and the longest delay before the next (32 s), a few times in a row for old sessions and protocol levels.
+const RECOVERS_WITHIN: u64 = 200_000;
+
+/// How often it is looked at whether everything is delivered already.
+const LOOK_EVERY: u64 = 5000;
+
+/// Attempts to connect within a minute: 0, 1, 2, 4, 8, 16, 32 s are seven, and three may follow at once each time that an old session is wiped out
+/// or the protocol level changes.
+const MOST_ATTEMPTS: usize = 14;
+
+/// A silent Redis is noticed within two times 15 s.
+const REDIS_SILENCE: u64 = 31_000;
+
+/// Lives through a plan.
+///
+/// # Errors
+/// The first property that was broken.
+pub fn live(plan: &Plan) -> Result<(), Broken> {
+    let mut life = Life::new(plan);
+    let lines: Vec<Line> = life.brokers.iter().map(|end| end.line.clone()).collect();
+    let redis_line = life.redis.line.clone();
+    let mut carried = None;
+    let mut edition = Edition::default();
+    loop {
+        let mut next = None;
+        carried = play(
+            &plan.world,
+            edition,
+            carried,
+            &redis_line,
+            &lines,
+            |bridge| {
+                let turn = life.watch(bridge);
+                if let Turn::Reload(edition, _) = turn {
+                    next = Some(edition);
+                }
+                turn
+            },
+        );
+        match next {
+            Some(next) => {
+                life.reloaded(next);
+                edition = next;
+            }
+            None => return life.verdict.result(),
+        }
+    }
+}
+
+/// Something that is to be done at a time.
+enum Act {
+    Begin(What),
+    End(What),
+    /// This connection, to Redis or to a broker, must be closed by now, or this property is broken. What the bridge is late for other
+    /// reasons, beyond what it was when this was scheduled, it may be late here.
+    MustBeClosed(End, u32, &'static str, u64),
+    Heal,
+    /// If all is delivered, or by this time, a last sample is published for every signal.
+    LastWords(u64),
+    /// If that is delivered too, or by this time, the life is judged.
+    Judge(u64),
+    Stop,
+    /// It must have stopped.
+    MustHaveStopped,
+    /// The bridge is called again, that was not for so long.
+    WakeUp(u64),
+}
+
+struct Life<'p> {
+    plan: &'p Plan,
+    rng: Rng,
+    clock: Clock,
+    /// The bridge's clock less the simulation's.
+    ahead: u64,
+    verdict: Rc<Verdict>,
+    redis: RedisEnd,
+    brokers: Vec<BrokerEnd>,
+    agenda: BTreeMap<(u64, usize), Act>,
+    acts: usize,
+    edition: Edition,
+    /// Signals of each device.
+    signals: Vec<usize>,
+    asleep: bool,
+    /// When the bridge wants to be called, by the simulation's clock.
+    wake_up: u64,
+    /// Polls without any effect and without a wait, in a row.
+    idle: u32,
+    polls: u64,
+    stirs: u64,
+    published: u64,
+    last_values: HashMap<(usize, usize), u64>,
+    /// Milliseconds for which the bridge was not called, or its clock went back.
+    lateness: u64,
+    jumps: usize,
+    over: bool,
+}
+
+impl<'p> Life<'p> {
+    fn new(plan: &'p Plan) -> Self {
+        let world = &plan.world;
+        let mut rng = Rng::with_seed(plan.seed ^ 0x5eed);
+        let clock = trace::clock();
+        let verdict = Rc::new(Verdict::default());
+        let line = |rng: &mut Rng| {
+            let line = Line::new(clock.clone(), rng.fork());
+            line.set_latency(world.latency);
+            line
+        };
+        let password = world.redis_password.then(|| SECRETS[0].to_string());
+        let redis = RedisEnd::new(line(&mut rng), password);
+        let brokers = (world.devices.iter().enumerate())
+            .map(|(number, device)| {
+                let ledger = Ledger::new(verdict.clone(), clock.clone(), number, device);
+                let ledger = Rc::new(RefCell::new(ledger));
+                let line = line(&mut rng);
+                line.set_tap(ledger.clone());
+                let server = Broker::new(
+                    device.delivers,
+                    device.speaks,
+                    device.earlier_session.clone(),
+                );
+                BrokerEnd::new(line, server, ledger)
+            })
+            .collect();
+        let mut life = Life {
+            plan,
+            rng,
+            clock,
+            ahead: world.clock,
+            verdict,
+            redis,
+            brokers,
+            agenda: BTreeMap::new(),
+            acts: 0,
+            edition: Edition::default(),
+            signals: world.devices.iter().map(|device| device.signals).collect(),
+            asleep: false,
+            wake_up: 0,
+            idle: 0,
+            polls: 0,
+            stirs: 0,
+            published: 0,
+            last_values: HashMap::new(),
+            lateness: 0,
+            jumps: 0,
+            over: false,
+        };
+        for happening in &plan.happenings {
+            life.schedule(happening.at, Act::Begin(happening.what.clone()));
+        }
+        life.schedule_ending();
+        life
+    }
+
+    fn schedule_ending(&mut self) {
+        let world = &self.plan.world;
+        if world.ending == Ending::StoppedInTheStorm {
+            self.schedule(world.storm / 5 * 4, Act::Stop);
+            return;
+        }
+        self.schedule(world.storm, Act::Heal);
+    }
+
+    /// When everything must be delivered at the latest, if all is well from now on.
+    fn recovered_by(&self) -> u64 {
+        let keep_alive = self
+            .plan
+            .world
+            .devices
+            .iter()
+            .map(|device| device.keep_alive)
+            .max();
+        self.now() + RECOVERS_WITHIN + 2000 * keep_alive.unwrap_or(0) + self.lateness
+    }
+
+    fn schedule(&mut self, at: u64, act: Act) {
+        self.acts += 1;
+        self.agenda.insert((at, self.acts), act);
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.get()
+    }
+
+    fn bridge_time(&self) -> Instant {
+        Instant::from_millis(self.now() + self.ahead)
+    }
+
+    /// Lets everybody act, and time pass, until the plan is carried out or wants another edition.
+    fn watch(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Turn {
+        self.wake_up = self.now();
+        loop {
+            if let Some(edition) = self.act(bridge) {
+                let carried_by = self.bridge_time();
+                self.part(edition);
+                return Turn::Reload(edition, carried_by);
+            }
+            if self.over || self.verdict.is_broken() {
+                return Turn::Over;
+            }
+            self.serve();
+            let stirred = self.take_stir();
+            if !self.asleep && (stirred || self.wake_up <= self.now()) {
+                self.poll(bridge);
+                self.check_stopped(bridge);
+                continue;
+            }
+            let Some(next) = self.next_time() else {
+                return Turn::Over;
+            };
+            self.clock.set(next.max(self.now()));
+        }
+    }
+
+    fn serve(&mut self) {
+        let now = self.now();
+        self.redis.serve();
+        for broker in &mut self.brokers {
+            broker.serve(now, &mut self.rng);
+        }
+        for number in 0..self.brokers.len() {
+            for connection in self.brokers[number].line.take_dead() {
+                let bound = self.brokers[number].ledger.borrow().keep_alive() / 2 * 3 + 10;
+                self.must_be_closed(End::Broker(number), connection, property::NOTICED, bound);
+            }
+        }
+        for connection in self.redis.line.take_dead() {
+            self.must_be_closed(End::Redis, connection, property::NOTICED, REDIS_SILENCE);
+        }
+    }
+
+    fn must_be_closed(&mut self, end: End, connection: u32, property: &'static str, within: u64) {
+        // A clock that went back before makes waits longer as well.
+        let at = self.now() + within + self.lateness;
+        self.schedule(
+            at,
+            Act::MustBeClosed(end, connection, property, self.lateness),
+        );
+    }
+
+    fn take_stir(&mut self) -> bool {
+        let lines = self.brokers.iter().map(|end| &end.line);
+        let stirs = lines
+            .chain([&self.redis.line])
+            .filter(|line| line.take_stir())
+            .count();
+        self.stirs += stirs as u64;
+        stirs > 0
+    }
+
+    fn next_time(&self) -> Option<u64> {
+        let agenda = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        let brokers = self.brokers.iter().filter_map(BrokerEnd::next_event);
+        let wake_up = (!self.asleep && self.wake_up != u64::MAX).then_some(self.wake_up);
+        let times = [agenda, self.redis.line.next_event(), wake_up];
+        times.into_iter().flatten().chain(brokers).min()
+    }
+
+    fn moves(&self) -> u64 {
+        let brokers = self.brokers.iter().map(|end| end.line.moves());
+        brokers.sum::<u64>() + self.redis.line.moves()
+    }
+
+    /// [`property::NO_BUSY_LOOP`], and the second books.
+    fn poll(&mut self, bridge: &mut Bridge<'_, '_, Line>) {
+        let before = self.moves();
+        let now = self.bridge_time();
+        self.redis.is_read();
+        let mut seen = Seen {
+            redis: &mut self.redis,
+            brokers: &self.brokers,
+            signals: &self.signals,
+            verdict: &self.verdict,
+        };
+        let wake_up = bridge.poll(now, &mut seen);
+        self.wake_up = match wake_up {
+            Instant::NEVER => u64::MAX,
+            time => self.now() + time.since(now),
+        };
+        self.polls += 1;
+        let moved = self.moves() != before;
+        self.idle = if wake_up <= now && !moved {
+            self.idle + 1
+        } else {
+            0
+        };
+        self.verdict
+            .require(property::NO_BUSY_LOOP, self.idle < 2, || {
+                format!("asks to be called again at {wake_up:?}, at {now:?}, and did nothing")
+            });
+        if moved {
+            self.check_attempts();
+        }
+        self.check_books(bridge);
+    }
+
+    fn check_books(&mut self, bridge: &Bridge<'_, '_, Line>) {
+        // Messages that were too long to be seen.
+        while let Some(device) = self.redis.oversized_next(&self.signals)
+            && let ledger = &self.brokers[device].ledger
+            && bridge.brokers()[device].counters().rejected > ledger.borrow().rejected()
+        {
+            self.redis.expected.pop_front();
+            ledger.borrow_mut().received_oversized();
+        }
+        for (broker, end) in bridge.brokers().iter().zip(&self.brokers) {
+            let ledger = end.ledger.borrow();
+            ledger.check_counters(&broker.counters());
+            ledger.check_answers();
+            ledger.check_outbox(broker.session().outbox());
+        }
+        let leak = trace::leak();
+        self.verdict.require(property::SECRET, leak.is_none(), || {
+            leak.unwrap_or_default()
+        });
+    }
+
+    /// [`property::BACK_OFF`]
+    fn check_attempts(&self) {
+        let minute = self.now().saturating_sub(60_000);
+        let lines = self.brokers.iter().map(|end| &end.line);
+        for line in lines.chain([&self.redis.line]) {
+            let attempts = line.attempts_since(minute);
+            self.verdict.require(
+                property::BACK_OFF,
+                attempts <= MOST_ATTEMPTS * (1 + self.jumps),
+                || format!("{attempts} attempts in a minute"),
+            );
+        }
+    }
+
+    /// Carries out what is due; the edition of the configuration that is wanted next.
+    fn act(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Option<Edition> {
+        while let Some(entry) = self.agenda.first_entry()
+            && entry.key().0 <= self.clock.get()
+        {
+            match entry.remove() {
+                Act::Begin(What::Reload(edition)) => {
+                    trace::note(|| ("reload".into(), format!("{edition:?}")));
+                    return Some(edition);
+                }
+                Act::Begin(what) => self.begin(what),
+                Act::End(what) => self.end(&what),
+                Act::MustBeClosed(end, connection, property, known) => {
+                    self.check_closed(end, connection, property, known);
+                }
+                Act::Heal => self.heal(),
+                Act::LastWords(by) => self.last_words(by),
+                Act::Judge(by) => self.judge(by),
+                Act::Stop => self.stop(bridge),
+                Act::MustHaveStopped => {
+                    let stopped = bridge.has_stopped();
+                    self.verdict
+                        .require(property::STOPS, stopped, || "it goes on");
+                    self.over = true;
+                }
+                Act::WakeUp(millis) => {
+                    self.asleep = false;
+                    self.lateness += millis;
+                }
+            }
+        }
+        None
+    }
+
+    /// The configuration is about to change.
+    fn part(&mut self, next: Edition) {
+        self.jumps += 1;
+        for (number, end) in self.brokers.iter().enumerate() {
+            let mut ledger = end.ledger.borrow_mut();
+            ledger.may_leave = next.keep_alive != self.edition.keep_alive;
+            let device = &self.plan.world.devices[number];
+            self.signals[number] = device.signals - usize::from(next.without_last);
+            ledger.keep_signals(self.signals[number]);
+        }
+    }
+
+    fn reloaded(&mut self, edition: Edition) {
+        self.edition = edition;
+        for (end, device) in self.brokers.iter().zip(&self.plan.world.devices) {
+            end.ledger
+                .borrow_mut()
+                .reloaded(device.keep_alive + edition.keep_alive);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! How a life ends, and what must have come about by certain times.
+
+use mqtt_client_core::bridge::{Bridge, STOP_WITHIN};
+
+use super::{Act, LOOK_EVERY, Life};
+use crate::ending;
+use crate::line::Line;
+use crate::plan::{End, Published};
+use crate::property;
+use crate::trace;
+use crate::world::Ending;
+
+impl Life<'_> {
+    pub(super) fn last_words(&mut self, by: u64) {
+        if !self.all_is_done() && self.now() < by {
+            self.schedule(self.now() + LOOK_EVERY, Act::LastWords(by));
+            return;
+        }
+        let by = self.recovered_by();
+        self.schedule(self.now() + LOOK_EVERY, Act::Judge(by));
+        for device in 0..self.signals.len() {
+            for signal in 0..self.signals[device] {
+                self.publish(device, signal, &[Published::New]);
+            }
+        }
+    }
+
+    /// Looks at the end of a life that all has been healed in.
+    pub(super) fn judge(&mut self, by: u64) {
+        let open = self
+            .brokers
+            .iter()
+            .all(|end| end.line.open_connection().is_some());
+        if !(open && self.all_is_done()) && self.now() < by {
+            self.schedule(self.now() + LOOK_EVERY, Act::Judge(by));
+            return;
+        }
+        for end in &self.brokers {
+            ending::all_is_well(&self.verdict, end);
+            ending::what_arrived_is_right(&self.verdict, end);
+        }
+        let subscribed = self.redis.has_subscriber_of(self.signals.iter().sum());
+        self.verdict.require(
+            property::RECOVERS,
+            subscribed,
+            || "Redis has no subscriber of all channels",
+        );
+        let unread = self.redis.unread();
+        self.verdict
+            .require(property::STREAM, unread.is_none(), || {
+                format!("{:?} was not read", unread.map(|unread| &unread.message))
+            });
+        if let Some(spared) = self.plan.world.spared {
+            ending::nobody_waits_for_others(&self.verdict, &self.brokers[spared]);
+        }
+        self.check_polls();
+        if self.plan.world.ending == Ending::HealedAndStopped {
+            self.schedule(self.now(), Act::Stop);
+        } else {
+            self.over = true;
+        }
+    }
+
+    /// [`property::NO_BUSY_LOOP`]: something has to happen for each poll, or a deadline of a link, of which there is one in a few seconds.
+    pub(super) fn check_polls(&self) {
+        let events = self.moves() + self.stirs;
+        let deadlines = self.now() / 1000 * (1 + self.brokers.len() as u64);
+        self.verdict.require(
+            property::NO_BUSY_LOOP,
+            self.polls <= 2 * events + deadlines,
+            || {
+                format!(
+                    "{} polls for {events} events and {deadlines} deadlines",
+                    self.polls
+                )
+            },
+        );
+    }
+
+    pub(super) fn stop(&mut self, bridge: &mut Bridge<'_, '_, Line>) {
+        trace::note(|| ("stop".into(), String::new()));
+        let by = self.now() + STOP_WITHIN;
+        self.asleep = false;
+        self.agenda.clear();
+        for end in &self.brokers {
+            end.ledger.borrow_mut().stop_by = Some(by);
+        }
+        bridge.stop(self.bridge_time());
+        self.wake_up = self.now();
+        self.schedule(by + 1, Act::MustHaveStopped);
+    }
+
+    pub(super) fn check_stopped(&mut self, bridge: &Bridge<'_, '_, Line>) {
+        if bridge.has_stopped() && !self.over {
+            self.over = true;
+            let healed = self.plan.world.ending == Ending::HealedAndStopped;
+            if healed {
+                self.let_goodbyes_arrive();
+                self.brokers
+                    .iter()
+                    .for_each(|end| ending::no_will_is_sent(&self.verdict, end));
+            }
+        }
+    }
+
+    /// What is under way when the bridge has stopped still arrives.
+    pub(super) fn let_goodbyes_arrive(&mut self) {
+        let wills: Vec<usize> = self.brokers.iter().map(|end| end.server.wills).collect();
+        for _ in 0..100 {
+            self.clock.set(self.now() + 10);
+            self.serve();
+        }
+        for (end, wills) in self.brokers.iter_mut().zip(wills) {
+            end.server.wills -= wills;
+        }
+    }
+
+    pub(super) fn check_closed(
+        &mut self,
+        end: End,
+        connection: u32,
+        property: &'static str,
+        known: u64,
+    ) {
+        let late = self.lateness - known;
+        if late > 0 || self.asleep {
+            self.must_be_closed(end, connection, property, late.max(1000));
+            return;
+        }
+        let holds = self.line(end).client_holds(connection);
+        self.verdict.require(property, !holds, || {
+            format!("connection {connection} of {end} is held")
+        });
+    }
+}

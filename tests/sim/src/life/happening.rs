@@ -1,0 +1,206 @@
+//! What befalls a life: samples and faults begin, and end.
+
+use super::{Act, LOOK_EVERY, Life, REDIS_SILENCE};
+use crate::broker::Greeting;
+use crate::line::Line;
+use crate::network::{Door, Names};
+use crate::plan::{BrokerFault, End, LineFault, Published, RedisFault, What};
+use crate::property;
+use crate::trace;
+
+impl Life<'_> {
+    pub(super) fn begin(&mut self, what: What) {
+        let now = self.now();
+        match &what {
+            What::Publish {
+                device,
+                signal,
+                samples,
+            } => self.publish(*device, *signal, samples),
+            other => trace::note(|| ("fault".into(), format!("{other:?}"))),
+        }
+        match what {
+            What::Publish { .. } | What::Reload(_) => {}
+            What::Line(end, fault, lasts) => {
+                self.line_fault(end, fault);
+                self.schedule(now + lasts, Act::End(what));
+            }
+            What::Broker(device, fault, lasts) => {
+                self.broker_fault(device, fault);
+                self.schedule(now + lasts, Act::End(what));
+            }
+            What::Redis(fault, lasts) => {
+                self.redis_fault(fault);
+                self.schedule(now + lasts, Act::End(what));
+            }
+            What::ClockAhead(millis) => {
+                self.ahead += millis;
+                self.wake_up = self.wake_up.saturating_sub(millis).max(now);
+                self.excuse_silence(0);
+            }
+            What::ClockBack(millis) => {
+                self.ahead -= millis;
+                self.wake_up = self.wake_up.saturating_add(millis);
+                self.lateness += millis;
+                self.excuse_silence(millis);
+            }
+            What::Oversleep(millis) => {
+                self.asleep = true;
+                self.excuse_silence(millis);
+                self.schedule(now + millis, Act::WakeUp(millis));
+            }
+        }
+    }
+
+    /// For so long the bridge cannot know what time it is.
+    pub(super) fn excuse_silence(&mut self, millis: u64) {
+        self.jumps += 1;
+        let until = self.now() + millis;
+        for end in &self.brokers {
+            end.ledger.borrow_mut().excuse_silence(until);
+        }
+    }
+
+    pub(super) fn line(&self, end: End) -> &Line {
+        match end {
+            End::Redis => &self.redis.line,
+            End::Broker(device) => &self.brokers[device].line,
+        }
+    }
+
+    pub(super) fn line_fault(&mut self, end: End, fault: LineFault) {
+        let line = self.line(end);
+        match fault {
+            LineFault::Cut(how, after) => line.cut(how, after),
+            LineFault::Door(door) => line.set_door(door),
+            LineFault::Names(names) => line.set_names(names),
+            LineFault::Delays(look_up, connect) => line.set_delays(look_up, connect),
+            LineFault::Latency(least, most) => line.set_latency((least, most)),
+            LineFault::Piece(bytes) => line.set_piece(bytes),
+            LineFault::Window(bytes) => line.set_window(bytes),
+            LineFault::Stall(direction) => line.set_stalled(direction, true),
+        }
+    }
+
+    pub(super) fn broker_fault(&mut self, device: usize, fault: BrokerFault) {
+        let end = &mut self.brokers[device];
+        match fault {
+            BrokerFault::Crash { keeps_session } => {
+                end.crash(keeps_session);
+                end.line.set_door(Door::Refused);
+            }
+            BrokerFault::Greeting(greeting) => end.server.greeting = greeting,
+            BrokerFault::NoPings => end.server.answers_pings = false,
+            BrokerFault::HoldAcks => end.holds = true,
+            BrokerFault::DoubleAcks => end.doubles = true,
+            BrokerFault::Hostile(how) => {
+                if let Some(connection) = end.be_hostile(how, &mut self.rng) {
+                    let bound = 2 * end.ledger.borrow().keep_alive() + 10_000;
+                    self.must_be_closed(End::Broker(device), connection, property::CLOSES, bound);
+                }
+            }
+        }
+    }
+
+    pub(super) fn redis_fault(&mut self, fault: RedisFault) {
+        let broken = match fault {
+            RedisFault::Crash => {
+                self.redis.crash();
+                self.redis.line.set_door(Door::Refused);
+                None
+            }
+            RedisFault::Error(error) => {
+                self.redis.error = Some(error);
+                None
+            }
+            RedisFault::Silent => {
+                self.redis.is_silent = true;
+                None
+            }
+            RedisFault::Garbage => self.redis.break_protocol(b"HTTP/1.1 400 Bad Request\r\n"),
+            RedisFault::Unasked => {
+                let unasked = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
+                self.redis.break_protocol(unasked)
+            }
+            RedisFault::Stranger => {
+                self.redis.be_strange();
+                None
+            }
+        };
+        if let Some(connection) = broken {
+            self.must_be_closed(End::Redis, connection, property::CLOSES, 2 * REDIS_SILENCE);
+        }
+    }
+
+    pub(super) fn end(&mut self, what: &What) {
+        let latency = self.plan.world.latency;
+        match what {
+            What::Line(end, fault, _) => {
+                let line = self.line(*end);
+                match fault {
+                    LineFault::Cut(..) => line.defuse(),
+                    LineFault::Door(_) => line.set_door(Door::Open),
+                    LineFault::Names(_) => line.set_names(Names::Known),
+                    LineFault::Delays(..) => line.set_delays(0, 0),
+                    LineFault::Latency(..) => line.set_latency(latency),
+                    LineFault::Piece(_) => line.set_piece(usize::MAX),
+                    LineFault::Window(_) => line.set_window(usize::MAX),
+                    LineFault::Stall(direction) => line.set_stalled(*direction, false),
+                }
+            }
+            What::Broker(device, fault, _) => {
+                let end = &mut self.brokers[*device];
+                match fault {
+                    BrokerFault::Crash { .. } => end.line.set_door(Door::Open),
+                    BrokerFault::Greeting(_) => end.server.greeting = Greeting::Welcome,
+                    BrokerFault::NoPings => end.server.answers_pings = true,
+                    BrokerFault::HoldAcks => end.release(&mut self.rng),
+                    BrokerFault::DoubleAcks => end.doubles = false,
+                    BrokerFault::Hostile(_) => {}
+                }
+            }
+            What::Redis(RedisFault::Crash, _) => self.redis.line.set_door(Door::Open),
+            What::Redis(RedisFault::Error(_), _) => self.redis.error = None,
+            What::Redis(RedisFault::Silent, _) => self.redis.speak(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn heal(&mut self) {
+        trace::note(|| ("fault".into(), "all is healed".into()));
+        let latency = self.plan.world.latency;
+        self.redis.heal(latency);
+        for end in &mut self.brokers {
+            end.heal(latency, &mut self.rng);
+        }
+        self.agenda.retain(|_, act| !matches!(act, Act::End(_)));
+        let by = self.recovered_by();
+        self.schedule(self.now() + LOOK_EVERY, Act::LastWords(by));
+    }
+
+    /// Whether there is nothing left to do for anybody.
+    pub(super) fn all_is_done(&self) -> bool {
+        let channels = self.signals.iter().sum();
+        let reads = self.redis.has_subscriber_of(channels) && self.redis.unread().is_none();
+        reads && !self.asleep && self.brokers.iter().all(|end| end.ledger.borrow().is_done())
+    }
+
+    pub(super) fn publish(&mut self, device: usize, signal: usize, samples: &[Published]) {
+        for sample in samples {
+            self.published += 1;
+            let number = self.published;
+            let last = self.last_values.entry((device, signal)).or_insert(number);
+            let text = match sample {
+                Published::New | Published::NewBad => {
+                    *last = number;
+                    let flags = if *sample == Published::New { "" } else { ",IV" };
+                    Some(format!("{number},{number}{flags}"))
+                }
+                Published::Same => Some(format!("{last},{number}")),
+                Published::Malformed => Some(format!("nonsense {number}")),
+                Published::Oversized => None,
+            };
+            self.redis.publish(device, signal, text);
+        }
+    }
+}

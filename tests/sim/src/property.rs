@@ -1,0 +1,99 @@
+//! What has to hold, whatever happens. Each name is what a failing seed reports; the function that checks it is named behind it.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+/// At QoS 1 and 2 every sample that was accepted, and not counted as dropped, arrives (`ending::nothing_is_missing`). At QoS 0 every one does
+/// that was written to the connection that is open at the end.
+pub const NOTHING_MISSING: &str = "nothing that was accepted is missing";
+/// At QoS 0 and 2 no sample arrives a second time (`ending::nothing_arrives_twice`).
+pub const NOTHING_TWICE: &str = "nothing arrives twice";
+/// What arrives is what was accepted and not dropped, byte for byte (`ending::nothing_is_made_up`).
+pub const NOTHING_MADE_UP: &str = "nothing arrives that was not sent";
+/// First arrivals are in the order of acceptance, and the last one is the newest (`ending::order_holds`).
+pub const ORDER: &str = "the order holds";
+/// The first packet is CONNECT, there is one, and it says what the configuration says (`Ledger::connect`).
+pub const CONNECT: &str = "CONNECT is right [MQTT-3.1.0-1] [MQTT-3.1.0-2]";
+/// Nothing is said before the broker has let us in, nor after DISCONNECT (`Ledger::packet`).
+pub const TURN: &str = "nothing is said before CONNACK or after DISCONNECT [MQTT-3.14.4-1]";
+/// Each PUBLISH is the next one in the original order, unacknowledged ones first (`Ledger::publish`).
+pub const NEXT_PUBLISH: &str = "PUBLISH is the next in order [MQTT-4.4.0-1] [MQTT-4.6.0-1]";
+/// DUP is set if and only if the packet was written whole before (`Ledger::publish`).
+pub const DUP: &str = "DUP marks repetitions [MQTT-3.3.1-1]";
+/// A packet identifier is nobody else's, and the same in every repetition (`Ledger::publish`).
+pub const IDENTIFIER: &str = "packet identifiers are unique and kept [MQTT-2.3.1-2] [MQTT-2.3.1-3]";
+/// No more than `max_inflight` messages are unacknowledged (`Ledger::publish`).
+pub const WINDOW: &str = "the window is honoured";
+/// PUBREL answers every PUBREC, is repeated on the next connection, and is said for nothing else (`Ledger::pubrel`).
+pub const PUBREL: &str = "PUBREL answers PUBREC and is repeated [MQTT-4.3.3-1] [MQTT-4.4.0-1]";
+/// Acknowledged samples are not sent again; at QoS 0 none is that was written whole (`Ledger::publish`).
+pub const NOT_AGAIN: &str = "what is done with is not sent again";
+/// The client is never silent for longer than the keep-alive (`Ledger::check_silence`).
+pub const KEEP_ALIVE: &str = "something is said within each keep-alive [MQTT-3.1.2-23]";
+/// DISCONNECT is said when all is done, or time is up (`Ledger::disconnect`).
+pub const DISCONNECT: &str = "DISCONNECT is the last that is left to say";
+/// The outbox holds what a second book says that it must: its messages, those in flight, and so what was dropped (`Ledger::check_outbox`).
+pub const OUTBOX: &str = "the outbox accounts for each byte";
+/// The counters are those of a second book, and add up (`Ledger::check_counters`).
+pub const COUNTERS: &str = "the counters add up";
+/// Redis' stream is read to its end and in its order (`Seen::redis_message`).
+pub const STREAM: &str = "no message of a subscribed channel is skipped";
+/// A deadline is not in the past twice in a row, and polls are as few as events (`Life::poll`).
+pub const NO_BUSY_LOOP: &str = "no busy loop";
+/// Attempts to connect back off (`Life::check_attempts`).
+pub const BACK_OFF: &str = "attempts to connect back off";
+/// What a broker may not send closes the connection (`Life::check_poison`).
+pub const CLOSES: &str = "a broken protocol closes the connection";
+/// A dead peer is noticed, also if its end is half open (`Life::check_dead`).
+pub const NOTICED: &str = "a dead connection is noticed within one and a half keep-alives";
+/// Once the network is healthy, all samples are delivered, within a bound (`ending::all_is_well`).
+pub const RECOVERS: &str = "a healthy network leads back to everything delivered";
+/// A broker that is well gets its samples at once, whatever befalls the others (`ending::nobody_waits_for_others`).
+pub const INDEPENDENT: &str = "a dead broker never delays another";
+/// Stopping takes five seconds at most, and on a healthy network sends no Last Will (`ending::stops_in_time`).
+pub const STOPS: &str = "stopping takes five seconds at most and keeps the Last Will unsent";
+/// No password is in the log or in the shown packets (`trace::write`).
+pub const SECRET: &str = "no password is shown";
+/// The log grows with time, not with what peers send (`overload`).
+pub const QUIET: &str = "the log is bounded";
+/// The core does not panic, and the strict models understand what it says.
+pub const NO_PANIC: &str = "nothing panics, and every byte is a packet";
+
+/// What was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    pub property: &'static str,
+    pub details: String,
+}
+
+/// The first breach of a life, if there was one.
+#[derive(Default)]
+pub struct Verdict(RefCell<Option<Broken>>);
+
+impl Verdict {
+    /// Notes that `property` is broken, unless `holds`.
+    pub fn require<D: Display>(
+        &self,
+        property: &'static str,
+        holds: bool,
+        details: impl FnOnce() -> D,
+    ) {
+        if !holds {
+            self.0.borrow_mut().get_or_insert_with(|| Broken {
+                property,
+                details: details().to_string(),
+            });
+        }
+    }
+
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// # Errors
+    /// The first breach.
+    pub fn result(&self) -> Result<(), Broken> {
+        self.0.borrow().clone().map_or(Ok(()), Err)
+    }
+}

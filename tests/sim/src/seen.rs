@@ -1,0 +1,105 @@
+//! What the bridge itself shows of what it takes in: its observer feeds the second books.
+
+use std::cell::RefMut;
+
+use mqtt_client_core::mqtt::decode::Incoming;
+use mqtt_client_core::mqtt::packet::Packet;
+use mqtt_client_core::observer::Observer;
+
+use crate::ends::{BrokerEnd, Message, RedisEnd};
+use crate::ledger::Ledger;
+use crate::property::{self, Verdict};
+use crate::trace;
+
+/// For the time of one poll.
+pub struct Seen<'s> {
+    pub redis: &'s mut RedisEnd,
+    pub brokers: &'s [BrokerEnd],
+    /// Signals that each device has now.
+    pub signals: &'s [usize],
+    pub verdict: &'s Verdict,
+}
+
+impl Observer for Seen<'_> {
+    fn redis_message(&mut self, channel: &[u8], message: &[u8]) {
+        let (channel, message) = (
+            channel.escape_ascii().to_string(),
+            message.escape_ascii().to_string(),
+        );
+        trace::note(|| ("redis".into(), format!("{channel} {message} is read")));
+        self.expect(&channel, &message);
+        let Some((device, signal)) = place_of(&channel) else {
+            return;
+        };
+        if signal < self.signals[device] {
+            self.brokers[device]
+                .ledger
+                .borrow_mut()
+                .received(signal, &message);
+        }
+    }
+
+    fn sees_packets(&self) -> bool {
+        true
+    }
+
+    fn packet_sent(&mut self, device: &str, packet: &Packet<'_>) {
+        if let Packet::Pubrel { packet_id } = packet {
+            let mut ledger = self.ledger_of(device);
+            ledger.decides_on_pubrel(*packet_id);
+        }
+        if trace::is_verbose() {
+            trace::shown(&packet.to_string());
+        }
+    }
+
+    fn packet_received(&mut self, device: &str, packet: &Packet<'_>) {
+        let mut ledger = self.ledger_of(device);
+        match packet {
+            Packet::Incoming(Incoming::Connack(Ok(_))) => ledger.let_in(),
+            Packet::Incoming(Incoming::Ack { ack, packet_id }) => {
+                ledger.acknowledged(*ack, *packet_id)
+            }
+            _ => {}
+        }
+        if !matches!(packet, Packet::Incoming(Incoming::Pingresp)) {
+            trace::note(|| (ledger.name(), format!("-> {}{packet}", packet.name())));
+        }
+    }
+}
+
+impl Seen<'_> {
+    fn ledger_of(&self, device: &str) -> RefMut<'_, Ledger> {
+        let number: usize = device[1..].parse().expect("d and a number");
+        self.brokers[number].ledger.borrow_mut()
+    }
+
+    /// [`property::STREAM`]: what is read is what Redis wrote next to this connection.
+    fn expect(&mut self, channel: &str, message: &str) {
+        self.redis.is_read();
+        while let Some(device) = self.redis.oversized_next(self.signals) {
+            self.redis.expected.pop_front();
+            self.brokers[device]
+                .ledger
+                .borrow_mut()
+                .received_oversized();
+        }
+        let next = self
+            .redis
+            .expected
+            .pop_front()
+            .map(|expected| expected.message);
+        let right =
+            matches!(&next, Some(Message::Whole(at, text)) if at == channel && text == message);
+        self.verdict.require(property::STREAM, right, || {
+            format!("{channel} {message} is read, next is {next:?}")
+        });
+    }
+}
+
+/// Device and signal of one of our channels.
+fn place_of(channel: &str) -> Option<(usize, usize)> {
+    let rest = channel.strip_prefix("tag/d")?.strip_suffix("/in")?;
+    let (device, signal) = rest.split_once("/s")?;
+    Some((device.parse().ok()?, signal.parse().ok()?))
+}

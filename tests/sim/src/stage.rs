@@ -1,0 +1,211 @@
+//! The real bridge on its stage: configuration, memory and parts, made and taken over as the daemon does it (`port-linux`: `daemon`,
+//! `reload`).
+
+use mqtt_client_core::bridge::{Bridge, Broker, Feed, broker, feed};
+use mqtt_client_core::config::{Abilities, Config, Device, Signal, Storage, measure, parse};
+use mqtt_client_core::index::Index;
+use mqtt_client_core::mqtt::session::{self as mqtt, Session};
+use mqtt_client_core::outbox;
+use mqtt_client_core::redis::session::{self as redis_session, MIN_INPUT};
+use mqtt_client_core::routes::{LastSample, Routes};
+use mqtt_client_core::time::Instant;
+
+use crate::line::Line;
+use crate::world::{Edition, World};
+
+/// What goes on from one edition of the configuration to the next.
+pub struct Carried {
+    edition: Edition,
+    feed: Option<(FeedMemory, feed::Suspended<Line>)>,
+    brokers: Vec<(Memory, broker::Suspended<Line>)>,
+    last: Vec<LastSample>,
+    /// Channels of the old edition, by number.
+    channels: Vec<String>,
+}
+
+struct FeedMemory {
+    input: Vec<u8>,
+    commands: Vec<u8>,
+}
+
+struct Memory {
+    input: Vec<u8>,
+    control: Vec<u8>,
+    outbox: Vec<u8>,
+    records: Vec<u64>,
+}
+
+impl Memory {
+    fn new(world: &crate::world::Device, device: &Device<'_>) -> Self {
+        let (bytes, records) = outbox::divide(world.buffer_size);
+        Memory {
+            input: vec![0; world.input],
+            control: vec![0; Session::control_len(device) + world.control],
+            outbox: vec![0; bytes],
+            records: vec![0; records],
+        }
+    }
+
+    fn storage(&mut self) -> mqtt::Storage<'_> {
+        mqtt::Storage {
+            input: &mut self.input,
+            control: &mut self.control,
+            outbox: &mut self.outbox,
+            records: &mut self.records,
+        }
+    }
+}
+
+/// What ends an edition.
+pub enum Turn {
+    Over,
+    /// The next one; at this time by the bridge's clock.
+    Reload(Edition, Instant),
+}
+
+/// Plays one edition with `script`; what goes on in the next, if there is one.
+pub fn play(
+    world: &World,
+    edition: Edition,
+    carried: Option<Carried>,
+    redis_line: &Line,
+    lines: &[Line],
+    script: impl FnOnce(&mut Bridge<'_, '_, Line>) -> Turn,
+) -> Option<Carried> {
+    let table = world.table(edition);
+    let sizes = measure(table.as_bytes()).expect("JSON");
+    let mut devices = vec![Device::default(); sizes.devices];
+    let mut signals = vec![Signal::default(); sizes.signals];
+    let (mut index, mut text) = (vec![0; sizes.index], vec![0; sizes.text]);
+    let storage = Storage {
+        devices: &mut devices,
+        signals: &mut signals,
+        index: &mut index,
+        text: &mut text,
+    };
+    let config = parse(table.as_bytes(), storage, Abilities::ALL, &mut |finding| {
+        panic!("{}", finding.in_file("table"));
+    })
+    .expect("a valid table");
+
+    let channels = channels(&config);
+    let mut slots = vec![0; Index::slots_for(config.signals.len())];
+    let mut last = vec![LastSample::NOTHING; config.signals.len()];
+    let mut numbers = Vec::new();
+    let mut left = Vec::new();
+    let mut suspended_feed = None;
+    let mut suspended_brokers = Vec::new();
+    let mut same_connections = true;
+    if let Some(carried) = carried {
+        for (old, channel) in carried.channels.iter().enumerate() {
+            let new = channels.iter().position(|new| new == channel);
+            match new {
+                Some(new) => last[new] = carried.last[old],
+                None => left.push(channel.clone()),
+            }
+            numbers.push(new);
+        }
+        suspended_feed = carried.feed;
+        suspended_brokers = carried.brokers;
+        same_connections = carried.edition.keep_alive == edition.keep_alive;
+    }
+
+    let (mut feed_memory, suspended_feed) = match suspended_feed {
+        Some((memory, suspended)) => (memory, Some(suspended)),
+        None => (FeedMemory::new(world, &config), None),
+    };
+    let storage = redis_session::Storage {
+        input: &mut feed_memory.input,
+        commands: &mut feed_memory.commands,
+    };
+    let feed = match suspended_feed {
+        Some(suspended) => {
+            let mut feed = Feed::resume(&config, storage, suspended);
+            left.iter()
+                .for_each(|channel| feed.leave(channel.as_bytes()));
+            feed
+        }
+        None => Feed::new(&config, storage, redis_line.clone()),
+    };
+
+    let (mut memories, suspended): (Vec<_>, Vec<_>) = if suspended_brokers.is_empty() {
+        let devices = world.devices.iter().zip(config.devices);
+        devices
+            .map(|(world, device)| (Memory::new(world, device), None))
+            .unzip()
+    } else {
+        let brokers = suspended_brokers.into_iter();
+        brokers
+            .map(|(memory, suspended)| (memory, Some(suspended)))
+            .unzip()
+    };
+    let mut brokers = Vec::new();
+    for (number, (memory, suspended)) in memories.iter_mut().zip(suspended).enumerate() {
+        let line = lines[number].clone();
+        let broker = match suspended {
+            None => Broker::new(&config, number as u16, 0x00c0_ffee, memory.storage(), line),
+            Some(suspended) => {
+                let suspended = if same_connections {
+                    suspended
+                } else {
+                    suspended.over(line)
+                };
+                let mut broker = Broker::resume(
+                    &config,
+                    number as u16,
+                    0x00c0_ffee,
+                    memory.storage(),
+                    suspended,
+                )
+                .expect("the device is there");
+                let renumber = |old: u32| numbers[old as usize].map(|new| new as u32);
+                broker.session_mut().outbox_mut().renumber(renumber);
+                Some(broker)
+            }
+        };
+        brokers.extend(broker);
+    }
+
+    let routes = Routes::new(&config, &mut slots, &mut last).expect("room");
+    let mut bridge = Bridge::new(&config, routes, feed, &mut brokers);
+    let turn = script(&mut bridge);
+    let (_, feed) = bridge.into_parts();
+    let Turn::Reload(next, now) = turn else {
+        return None;
+    };
+    let suspended_feed = feed.suspend();
+    let keeps = next.keep_alive == edition.keep_alive;
+    if !keeps {
+        brokers
+            .iter_mut()
+            .for_each(|broker| broker.leave(now, &mut ()));
+    }
+    let suspended: Vec<_> = brokers.into_iter().map(Broker::suspend).collect();
+    Some(Carried {
+        edition,
+        feed: suspended_feed.map(|suspended| (feed_memory, suspended)),
+        brokers: memories.into_iter().zip(suspended).collect(),
+        last,
+        channels,
+    })
+}
+
+impl FeedMemory {
+    fn new(world: &World, config: &Config<'_>) -> Self {
+        let commands = redis_session::Session::commands_len(&config.redis);
+        FeedMemory {
+            input: vec![0; MIN_INPUT + world.redis_input],
+            commands: vec![0; commands + world.redis_commands],
+        }
+    }
+}
+
+fn channels(config: &Config<'_>) -> Vec<String> {
+    let signals = config.signals.iter();
+    signals
+        .map(|signal| {
+            let alias = config.devices[usize::from(signal.device)].alias;
+            signal.channel_pieces(alias).concat()
+        })
+        .collect()
+}

@@ -1,0 +1,224 @@
+//! What a life is lived in: configuration, sizes and servers, all drawn from the seed.
+
+use fastrand::Rng;
+
+use crate::broker::{Delivers, Speaks};
+
+/// Secrets of the configurations: they must not be shown anywhere.
+pub const SECRETS: [&str; 2] = ["hunter2-redis", "hunter2-broker"];
+
+/// See the module's page.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub devices: Vec<Device>,
+    pub redis_password: bool,
+    /// Bytes of the buffers towards Redis, beyond the smallest that work.
+    pub redis_input: usize,
+    pub redis_commands: usize,
+    /// Milliseconds that a segment takes on a healthy network, at least and at most.
+    pub latency: (u64, u64),
+    /// Bounds of what a faulty plan may do, in milliseconds from the start.
+    pub storm: u64,
+    /// Where the bridge's clock begins: backward jumps need room.
+    pub clock: u64,
+    /// This device's broker and line are left alone: nothing that befalls the others may reach it.
+    pub spared: Option<usize>,
+    pub ending: Ending,
+    /// Everything is logged, and looked through for secrets.
+    pub verbose: bool,
+}
+
+/// How a life ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All is well again, everything arrives, and nobody stops.
+    Healed,
+    /// The same, and then the bridge is stopped.
+    HealedAndStopped,
+    /// The bridge is stopped while things go wrong.
+    StoppedInTheStorm,
+}
+
+/// One device with its broker.
+#[derive(Debug, Clone)]
+pub struct Device {
+    pub qos: u8,
+    pub retain: bool,
+    pub threshold: bool,
+    pub version: &'static str,
+    pub max_inflight: usize,
+    pub buffer_size: usize,
+    /// Seconds.
+    pub keep_alive: u64,
+    pub will: bool,
+    pub password: bool,
+    /// Bytes of the session's buffers; those of control beyond the smallest that work.
+    pub input: usize,
+    pub control: usize,
+    pub signals: usize,
+    pub long_topics: bool,
+    pub delivers: Delivers,
+    pub speaks: Speaks,
+    /// A session that an earlier process left, with these identifiers held.
+    pub earlier_session: Option<Vec<u16>>,
+}
+
+/// A configuration that a reload brings: what differs from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Edition {
+    /// The signals stand in another order.
+    pub turned: bool,
+    /// The last signal of each device is missing.
+    pub without_last: bool,
+    /// Seconds that are added to every keep-alive: that takes a new connection.
+    pub keep_alive: u64,
+}
+
+impl World {
+    #[must_use]
+    pub fn draw(rng: &mut Rng) -> Self {
+        let count = [1, 1, 2, 3][rng.usize(..4)];
+        let devices: Vec<Device> = (0..count).map(|_| Device::draw(rng)).collect();
+        let spared = (count > 1 && rng.u8(..3) == 0).then(|| rng.usize(..count));
+        let fast = rng.u64(0..20);
+        let ending = match rng.u8(..8) {
+            0 => Ending::StoppedInTheStorm,
+            1..4 => Ending::HealedAndStopped,
+            _ => Ending::Healed,
+        };
+        World {
+            devices,
+            redis_password: rng.bool(),
+            redis_input: if rng.bool() { 0 } else { 1024 },
+            redis_commands: if rng.bool() { 0 } else { 512 },
+            latency: (0, fast),
+            storm: rng.u64(20_000..240_000),
+            clock: rng.u64(1_000_000..1 << 40),
+            spared,
+            ending,
+            verbose: rng.u8(..8) == 0,
+        }
+    }
+
+    /// The mapping table of this edition.
+    #[must_use]
+    pub fn table(&self, edition: Edition) -> String {
+        let mut devices = Vec::new();
+        let mut signals = Vec::new();
+        for (number, device) in self.devices.iter().enumerate() {
+            devices.push(device.row(number, edition));
+            let rows = if edition.without_last {
+                device.signals - 1
+            } else {
+                device.signals
+            };
+            signals.extend((0..rows).map(|signal| device.signal_row(number, signal)));
+        }
+        if edition.turned {
+            signals.reverse();
+        }
+        let redis = if self.redis_password {
+            format!(r#""redis": {{"password": "{}"}}, "#, SECRETS[0])
+        } else {
+            String::new()
+        };
+        format!(
+            r#"{{{redis}"devices": [{}], "signals": [{}]}}"#,
+            devices.join(", "),
+            signals.join(", ")
+        )
+    }
+}
+
+impl Device {
+    fn draw(rng: &mut Rng) -> Self {
+        let qos = [0, 1, 1, 2, 2, 2][rng.usize(..6)];
+        let version = ["auto", "auto", "3.1", "3.1.1"][rng.usize(..4)];
+        let speaks = match (version, rng.u8(..6)) {
+            ("auto" | "3.1", 0) => Speaks::Only3_1,
+            ("auto" | "3.1", 1) => Speaks::Only3_1AndHangsUp,
+            _ => Speaks::Both,
+        };
+        let held = rng.u16(0..6);
+        Device {
+            qos,
+            retain: rng.bool(),
+            threshold: rng.bool(),
+            version,
+            max_inflight: [1, 2, 3, 10, 100, 65_535][rng.usize(..6)],
+            buffer_size: [1024, 1500, 3000, 40_000][rng.usize(..4)],
+            keep_alive: [5, 7, 20, 60][rng.usize(..4)],
+            will: rng.bool(),
+            password: rng.bool(),
+            input: [8, 9, 64, 256][rng.usize(..4)],
+            control: [0, 0, 5, 256][rng.usize(..4)],
+            signals: rng.usize(1..5),
+            long_topics: rng.u8(..4) == 0,
+            delivers: if rng.bool() {
+                Delivers::OnPublish
+            } else {
+                Delivers::OnPubrel
+            },
+            speaks,
+            earlier_session: rng.bool().then(|| (1..=held).collect()),
+        }
+    }
+
+    #[must_use]
+    pub fn alias(number: usize) -> String {
+        format!("d{number}")
+    }
+
+    #[must_use]
+    pub fn channel(number: usize, signal: usize) -> String {
+        format!("tag/d{number}/s{signal}/in")
+    }
+
+    /// The topic of a signal: every second one has its own.
+    #[must_use]
+    pub fn topic(&self, number: usize, signal: usize) -> String {
+        if signal.is_multiple_of(2) {
+            return Self::channel(number, signal);
+        }
+        let length = if self.long_topics { 200 } else { 1 };
+        format!("plant/{number}/{}{signal}", "x".repeat(length))
+    }
+
+    fn row(&self, number: usize, edition: Edition) -> String {
+        let mut keys = format!(
+            r#""name": "{alias}", "device_alias": "{alias}", "enable": 1, "protocol": "MQTT", "ip": "broker", "mqtt_qos": {},
+               "mqtt_retain": {}, "enable_threshold": {}, "mqtt_version": "{}", "max_inflight": {}, "buffer_size": {}, "keep_alive": {}"#,
+            self.qos,
+            u8::from(self.retain),
+            u8::from(self.threshold),
+            self.version,
+            self.max_inflight,
+            self.buffer_size,
+            self.keep_alive + edition.keep_alive,
+            alias = Self::alias(number),
+        );
+        if self.will {
+            keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;
+        }
+        keys += &if self.password {
+            format!(
+                r#", "auth": "password", "username": "u", "password": "{}""#,
+                SECRETS[1]
+            )
+        } else {
+            String::from(r#", "auth": "none""#)
+        };
+        format!("{{{keys}}}")
+    }
+
+    fn signal_row(&self, number: usize, signal: usize) -> String {
+        let topic = if signal.is_multiple_of(2) {
+            String::new()
+        } else {
+            format!(r#", "topic": "{}""#, self.topic(number, signal))
+        };
+        format!(
+            r#"{{"signal_name": "s", "device_alias": "d{number}", "signal_alias": "s{signal}", "source_device_alias": "s", "source_signal_alias": "s"{topic}}}"#
+        )
+    }
+}
