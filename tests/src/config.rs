@@ -11,6 +11,9 @@ pub struct Config {
     last_row: LastRow,
 }
 
+/// Where a device's broker is unless a test says otherwise.
+const LOOPBACK: &str = "127.0.0.1";
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum LastRow {
     None,
@@ -48,7 +51,7 @@ impl Config {
             "device_alias": alias,
             "enable": 1,
             "protocol": "MQTT",
-            "ip": "127.0.0.1",
+            "ip": LOOPBACK,
             "auth": "none",
         }));
         self.last_row = LastRow::Device;
@@ -141,6 +144,20 @@ impl Config {
         for device in self.rows("devices") {
             if device["port"].is_null() {
                 device["port"] = json!(broker);
+            }
+        }
+        self
+    }
+
+    /// Gives Redis and the devices another host, where none was set.
+    #[must_use]
+    pub fn with_host(mut self, host: &str) -> Self {
+        if self.json["redis"]["socket"].is_null() && self.json["redis"]["host"].is_null() {
+            self.json["redis"]["host"] = json!(host);
+        }
+        for device in self.rows("devices") {
+            if device["ip"] == LOOPBACK {
+                device["ip"] = json!(host);
             }
         }
         self

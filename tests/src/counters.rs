@@ -1,5 +1,7 @@
 //! The line of counters that the daemon writes per device, read back.
 
+use crate::wait;
+
 /// What the daemon counted for one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
@@ -58,6 +60,22 @@ impl Counters {
             reconnects: reconnects?,
         })
     }
+}
+
+/// Asks until the counters are as wanted, and returns them.
+///
+/// # Panics
+///
+/// If that takes longer than [`wait::LIMIT`].
+#[track_caller]
+pub fn wait_for(mut ask: impl FnMut() -> Counters, wanted: impl Fn(&Counters) -> bool) -> Counters {
+    let mut last = None;
+    let found = wait::within(wait::LIMIT, || {
+        let counters = ask();
+        last = Some(counters);
+        Some(counters).filter(&wanted)
+    });
+    found.unwrap_or_else(|| panic!("the counters stay at {last:?}"))
 }
 
 fn number_of(line: &str, name: &str) -> Option<u64> {

@@ -138,13 +138,7 @@ impl Daemon {
         device: &str,
         wanted: impl Fn(&Counters) -> bool,
     ) -> Counters {
-        let mut last = None;
-        let found = wait::within(wait::LIMIT, || {
-            let counters = self.counters(device);
-            last = Some(counters);
-            Some(counters).filter(&wanted)
-        });
-        found.unwrap_or_else(|| panic!("the counters stay at {last:?}"))
+        counters::wait_for(|| self.counters(device), wanted)
     }
 
     /// Ends it with SIGTERM.

@@ -17,6 +17,7 @@
 //! | [`servers::Redis`], [`servers::Mosquitto`] | the real servers, on free loopback ports, in a temporary folder |
 //! | [`Subscriber`] | an MQTT client that is not our own code, and remembers all that it receives |
 //! | [`Daemon`] | the product: configuration, arguments, signals, output, exit code |
+//! | [`Board`] | the product without an operating system, on an emulated board |
 //! | [`Proxy`] | a link that can be cut, reset, stalled or refused |
 //! | [`pki`] | certificates, and servers that show them |
 //! | [`FakeBroker`] | a broker that says what the test tells it to, packet by packet |
@@ -25,6 +26,7 @@
 //! ([`wait`]), and randomness always has a printed seed ([`seed`]).
 
 pub mod bench;
+pub mod board;
 pub mod config;
 pub mod counters;
 pub mod daemon;
@@ -35,6 +37,7 @@ pub mod faults;
 pub mod gateway;
 pub mod install;
 pub mod libtest;
+pub mod live;
 pub mod namespace;
 pub mod pki;
 pub mod plant;
@@ -49,6 +52,7 @@ pub mod subscriber;
 pub mod table;
 pub mod wait;
 
+pub use board::Board;
 pub use config::Config;
 pub use counters::Counters;
 pub use daemon::Daemon;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -49,6 +49,30 @@ impl Process {
         program: &Path,
         arguments: &[String],
     ) -> Self {
+        Self::run(words, name, program, arguments, |stdout| stdout)
+    }
+
+    /// As [`start`](Self::start), for a program whose standard output becomes text only by what `decode` makes of it.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn start_decoded<R: Read + Send + 'static>(
+        name: impl Display,
+        program: &Path,
+        arguments: &[String],
+        decode: impl FnOnce(ChildStdout) -> R,
+    ) -> Self {
+        Self::run(&[], name, program, arguments, decode)
+    }
+
+    fn run<R: Read + Send + 'static>(
+        words: &[String],
+        name: impl Display,
+        program: &Path,
+        arguments: &[String],
+        decode: impl FnOnce(ChildStdout) -> R,
+    ) -> Self {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--"])
@@ -62,7 +86,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("start {name} with {command:?}: {error}"));
-        let (stdout, reader) = Lines::read(child.stdout.take().expect("a pipe"));
+        let (stdout, reader) = Lines::read(decode(child.stdout.take().expect("a pipe")));
         let (stderr, other_reader) = Lines::read(child.stderr.take().expect("a pipe"));
         Self {
             name: name.to_string(),
@@ -89,6 +113,23 @@ impl Process {
     #[must_use]
     pub fn stderr(&self) -> &Lines {
         &self.stderr
+    }
+
+    /// The processor time that it has used so far, in steps of 10 ms.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.id());
+        let text = std::fs::read_to_string(path).expect("a process that runs");
+        // After the name, which may hold anything; the fields are numbered in proc(5).
+        let (_, fields) = text.rsplit_once(')').expect("a name in brackets");
+        let fields = fields.split_whitespace().skip(14 - 3).take(2);
+        let ticks = fields.map(|field| field.parse::<u64>().expect("a number of ticks"));
+        // User and system; USER_HZ is 100 on every Linux.
+        Duration::from_millis(ticks.sum::<u64>() * 10)
     }
 
     /// Sends it a signal.
@@ -287,6 +328,14 @@ mod tests {
     fn a_line_can_be_waited_for_while_the_program_runs() {
         let process = shell("echo ready; exec sleep 1000");
         assert_eq!(process.stdout().wait_for(&["ready"]), "ready");
+    }
+
+    #[test]
+    fn processor_time_is_counted() {
+        let process = shell("while :; do :; done");
+        wait::until("processor time", || {
+            wait::holds(process.processor_time() > Duration::ZERO)
+        });
     }
 
     #[test]

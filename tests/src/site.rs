@@ -3,11 +3,11 @@
 use crate::servers::{Mosquitto, Redis};
 use crate::{Config, Daemon, Subscriber, config};
 
-/// A Redis, a broker, a subscriber to everything, and the daemon. Its device is `cloud`.
+/// A Redis, a broker, a subscriber to everything, and the bridge: the daemon, or a [`Board`](crate::Board). Its device is `cloud`.
 ///
 /// The fields are in the order in which they end.
-pub struct Site {
-    pub daemon: Daemon,
+pub struct Site<B = Daemon> {
+    pub daemon: B,
     pub subscriber: Subscriber,
     pub broker: Mosquitto,
     pub redis: Redis,
@@ -23,7 +23,8 @@ impl Site {
     /// As [`start`](Self::start), with the daemon's arguments.
     #[must_use]
     pub fn start_with(config: Config, arguments: &[&str]) -> Self {
-        Self::assemble(Redis::start(), Mosquitto::start(), config, arguments)
+        let start = |config: &Config| Daemon::start_with(config, arguments);
+        Self::assemble(Redis::start(), Mosquitto::start(), config, start)
     }
 
     /// As [`start`](Self::start), with servers that the test has started its own way.
@@ -31,14 +32,22 @@ impl Site {
     /// A device that has a port already keeps it: the way through a [`Proxy`](crate::Proxy).
     #[must_use]
     pub fn between(redis: Redis, broker: Mosquitto, config: Config) -> Self {
-        Self::assemble(redis, broker, config, &["-d", "2"])
+        Self::assemble(redis, broker, config, Daemon::start)
     }
+}
 
-    fn assemble(redis: Redis, broker: Mosquitto, config: Config, arguments: &[&str]) -> Self {
+impl<B> Site<B> {
+    /// As [`between`](Site::between), with a bridge that is started in this way.
+    pub fn assemble(
+        redis: Redis,
+        broker: Mosquitto,
+        config: Config,
+        start: impl FnOnce(&Config) -> B,
+    ) -> Self {
         let config = config.with_ports(redis.port(), broker.port());
         let subscriber = broker.subscribe();
         let site = Self {
-            daemon: Daemon::start_with(&config, arguments),
+            daemon: start(&config),
             subscriber,
             broker,
             redis,

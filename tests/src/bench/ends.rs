@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::sink::Sink;
 use super::source::Source;
-use super::workload::{SIGNALS, Workload};
+use super::workload::Workload;
 
 /// How many messages may be on their way. Less than any bridge's buffer, so that none is dropped; enough for a burst.
 pub const AHEAD: u64 = 2_000;
@@ -32,6 +32,7 @@ struct End {
 /// A bridge that is connected to both ends.
 pub struct Linked<'w> {
     workload: &'w Workload,
+    ahead: u64,
     source: Source,
     sink: Sink,
     redis: End,
@@ -67,15 +68,25 @@ impl Ends {
     ///
     /// What the bridge has not done, or done wrong.
     pub fn link(self, workload: &Workload, qos: u8) -> Result<Linked<'_>, String> {
+        self.link_with(workload, qos, AHEAD)
+    }
+
+    /// As [`link`](Self::link), with at most `ahead` messages on their way.
+    ///
+    /// # Errors
+    ///
+    /// What the bridge has not done, or done wrong.
+    pub fn link_with(self, workload: &Workload, qos: u8, ahead: u64) -> Result<Linked<'_>, String> {
         let mut linked = Linked {
             workload,
+            ahead,
             source: Source::default(),
             sink: Sink::new(qos),
             redis: self.redis,
             broker: self.broker,
         };
         linked.turn_until("connect and subscribe", 0, |ends| {
-            ends.source.subscribed() == SIGNALS
+            ends.source.subscribed() == workload.signals()
                 && ends.sink.is_connected()
                 && ends.source.output(workload, 0).is_empty()
                 && ends.sink.output().is_empty()
@@ -164,7 +175,7 @@ impl Linked<'_> {
             self.source.receive(&commands[..count]);
         }
         loop {
-            let limit = messages.min(self.sink.complete() + AHEAD);
+            let limit = messages.min(self.sink.complete() + self.ahead);
             let output = self.source.output(self.workload, limit);
             if output.is_empty() {
                 return Ok(());
@@ -193,7 +204,7 @@ impl Linked<'_> {
 
     /// Until one of the ends can go on.
     fn wait(&self, what: &str, messages: u64) -> io::Result<()> {
-        let limit_messages = messages.min(self.sink.complete() + AHEAD);
+        let limit_messages = messages.min(self.sink.complete() + self.ahead);
         let wanted = |has_output| {
             if has_output {
                 PollFlags::IN | PollFlags::OUT

@@ -11,6 +11,7 @@ const ROUNDS: usize = 64;
 
 /// Messages that are sent over and over, in order.
 pub struct Workload {
+    signals: usize,
     resp: Vec<u8>,
     /// Where each message ends in `resp`.
     ends: Vec<usize>,
@@ -27,11 +28,17 @@ impl Workload {
     /// One message in ten is invalid, one in ten has flags that say nothing about quality, the others have none.
     #[must_use]
     pub fn new() -> Self {
+        Self::of(SIGNALS)
+    }
+
+    /// As [`new`](Self::new), with another number of signals.
+    #[must_use]
+    pub fn of(signals: usize) -> Self {
         let mut resp = String::new();
         let mut ends = Vec::new();
         let mut expected = Vec::new();
-        for number in 0..SIGNALS * ROUNDS {
-            let (round, signal) = (number / SIGNALS, number % SIGNALS);
+        for number in 0..signals * ROUNDS {
+            let (round, signal) = (number / signals, number % signals);
             let channel = channel(signal);
             let sample = format!(
                 "23{round}.{signal:04},{}",
@@ -54,10 +61,17 @@ impl Workload {
             });
         }
         Self {
+            signals,
             resp: resp.into_bytes(),
             ends,
             expected,
         }
+    }
+
+    /// Signals, each with a channel of its own.
+    #[must_use]
+    pub fn signals(&self) -> usize {
+        self.signals
     }
 
     /// All messages as Redis sends them.

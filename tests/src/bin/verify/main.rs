@@ -7,6 +7,7 @@
 //! Steps run in the order of [`steps::all`]; all of them, or those that are named. A step's output is shown if it fails, or with `-v`
 //! as it comes. The exit code is 0 if every step succeeded, 1 if one did not, 64 for a wrong argument.
 
+mod boards;
 mod cross;
 mod fuzz;
 mod mips;

@@ -3,7 +3,7 @@
 use mqtt_client_tests::install;
 
 use crate::run::{self, Outcome, cargo};
-use crate::{cross, fuzz, mips, no_panic};
+use crate::{boards, cross, fuzz, mips, no_panic};
 
 /// One thing to verify.
 pub struct Step {
@@ -150,6 +150,21 @@ pub fn all() -> Vec<Step> {
             name: "no-panic",
             purpose: "an image of the core links only without a reachable panic, and does",
             run: no_panic::check,
+        },
+        Step {
+            name: "board-lint",
+            purpose: "clippy has nothing to say about the boards' images",
+            run: boards::clippy,
+        },
+        Step {
+            name: "board-size",
+            purpose: "the image for 32 signals is within 96 KB of flash and 48 KB of RAM",
+            run: boards::sizes,
+        },
+        Step {
+            name: "board",
+            purpose: "the emulated board does what it should, between real servers",
+            run: boards::tests,
         },
         Step {
             name: "mips",

@@ -1,8 +1,8 @@
-//! What the demo saw, to be compared with what the bridge counted.
+//! What was seen, to be compared with what the bridge counted.
 
-use mqtt_client_tests::Counters;
-use mqtt_client_tests::plant::Fate;
-use mqtt_client_tests::table::Kind;
+use crate::Counters;
+use crate::plant::Fate;
+use crate::table::Kind;
 
 /// Numbers of samples, by what became of them.
 #[derive(Default)]

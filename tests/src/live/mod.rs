@@ -1,13 +1,6 @@
-//! `cargo demo`: a small plant, a real Redis, the real bridge, a real broker; what goes in beside what comes out.
-//!
-//! ```text
-//! cargo demo [--qos 0|1|2] [--seconds N] [--keep]
-//! ```
-//!
-//! Ends after 20 seconds (or `--seconds`), or with Ctrl-C, with the bridge's counters. `--keep` goes on until Ctrl-C, and prints commands to look
-//! at the servers with. The exit code is 0 if the counters agree with what was seen, 1 if not, 64 for a wrong argument.
+//! What goes in beside what comes out: a small plant, a real Redis, a bridge, a real broker, for a while.
 
-mod arguments;
+pub mod arguments;
 mod tally;
 
 use std::io::IsTerminal as _;
@@ -19,56 +12,102 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::install::{self, Tool};
+use crate::plant::{Fate, Plant, Sample};
+use crate::servers::{Mosquitto, Redis};
+use crate::table::{Kind, Table};
+use crate::{Board, Config, Counters, Daemon, Site, wait};
 use arguments::Arguments;
-use mqtt_client_tests::plant::{Fate, Plant, Sample};
-use mqtt_client_tests::process::Signal;
-use mqtt_client_tests::servers::{Mosquitto, Redis};
-use mqtt_client_tests::table::{Kind, Table};
-use mqtt_client_tests::{Site, install, program, wait};
 use tally::Tally;
+
+/// The servers, and what `--keep` says to look at them with.
+pub const TOOLS: [Tool; 4] = [
+    install::REDIS_SERVER,
+    install::REDIS_CLI,
+    install::MOSQUITTO,
+    install::MOSQUITTO_SUB,
+];
 
 /// The time from one sample to the next.
 const PACE: Duration = Duration::from_millis(250);
 /// How long a message may take from Redis to the subscriber before it is shown as missing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-fn main() -> ExitCode {
-    let arguments = match arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            eprintln!("{error}\n{}", arguments::USAGE);
-            return ExitCode::from(64);
-        }
-    };
-    let tools = [
-        install::REDIS_SERVER,
-        install::REDIS_CLI,
-        install::MOSQUITTO,
-        install::MOSQUITTO_SUB,
-    ];
-    if let Err(error) = install::ensure(&tools) {
-        eprintln!("{error}");
-        return ExitCode::FAILURE;
+/// A bridge of any kind, as it is shown.
+pub trait Bridge {
+    /// What it is called.
+    const NAME: &'static str;
+
+    /// Whether it has not ended.
+    fn is_running(&mut self) -> bool;
+
+    /// Its counters for the device `cloud`.
+    fn counters(&mut self) -> Counters;
+
+    /// Ends it in peace, and returns its exit code.
+    fn stop(&mut self) -> i32;
+}
+
+impl Bridge for Daemon {
+    const NAME: &'static str = "mqtt-client";
+
+    fn is_running(&mut self) -> bool {
+        self.is_running()
     }
+
+    fn counters(&mut self) -> Counters {
+        self.counters("cloud")
+    }
+
+    fn stop(&mut self) -> i32 {
+        self.stop().code
+    }
+}
+
+impl Bridge for Board {
+    const NAME: &'static str = "the board";
+
+    fn is_running(&mut self) -> bool {
+        self.is_running()
+    }
+
+    fn counters(&mut self) -> Counters {
+        self.counters("cloud")
+    }
+
+    fn stop(&mut self) -> i32 {
+        self.stop().code
+    }
+}
+
+/// Shows it, with a bridge that is started like this, until the time is over or somebody presses Ctrl-C.
+///
+/// # Panics
+///
+/// If a server or the bridge does not start.
+pub fn show<B: Bridge>(arguments: &Arguments, start: impl FnOnce(&Config) -> B) -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         let registered = signal_hook::flag::register(signal, Arc::clone(&stop));
         registered.expect("a handler for Ctrl-C");
     }
-    show(&arguments, &stop)
+    show_until(&stop, arguments, start)
 }
 
-fn show(arguments: &Arguments, stop: &AtomicBool) -> ExitCode {
+fn show_until<B: Bridge>(
+    stop: &AtomicBool,
+    arguments: &Arguments,
+    start: impl FnOnce(&Config) -> B,
+) -> ExitCode {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let table = Table { colours };
     let mut plant = Plant::new(fastrand::Rng::new());
-    // Built, if need be, before the clock starts.
-    let _ = program::daemon();
     let config = plant.config().device_key("mqtt_qos", arguments.qos);
-    let mut site = Site::between(Redis::start(), Mosquitto::start(), config);
+    let mut site = Site::assemble(Redis::start(), Mosquitto::start(), config, start);
     println!(
-        "Redis on port {}, mqtt-client at QoS {}, Mosquitto on port {}\n",
+        "Redis on port {}, {} at QoS {}, Mosquitto on port {}\n",
         site.redis.port(),
+        B::NAME,
         arguments.qos,
         site.broker.port()
     );
@@ -91,7 +130,7 @@ fn show(arguments: &Arguments, stop: &AtomicBool) -> ExitCode {
             break;
         }
         if !site.daemon.is_running() {
-            println!("\nmqtt-client has ended: {:?}", site.daemon.wait());
+            println!("\n{} has ended", B::NAME);
             return ExitCode::FAILURE;
         }
         let sample = plant.sample(unix_milliseconds());
@@ -107,7 +146,7 @@ fn show(arguments: &Arguments, stop: &AtomicBool) -> ExitCode {
 }
 
 /// What came out for a sample: what the subscriber received, or why there is nothing.
-fn outcome(site: &Site, sample: &Sample) -> (String, Kind) {
+fn outcome<B>(site: &Site<B>, sample: &Sample) -> (String, Kind) {
     let (topic, message) = match &sample.fate {
         Fate::Unchanged => return (String::from("- unchanged, not sent again"), Kind::HeldBack),
         Fate::Rejected(reason) => return (format!("x rejected: {reason}"), Kind::Rejected),
@@ -128,14 +167,14 @@ fn outcome(site: &Site, sample: &Sample) -> (String, Kind) {
 }
 
 /// Ends the bridge, and compares its counters with the tally, where nobody else can have published anything.
-fn finish(site: &mut Site, tally: Option<&Tally>) -> ExitCode {
-    let counters = site.daemon.counters("cloud");
+fn finish<B: Bridge>(site: &mut Site<B>, tally: Option<&Tally>) -> ExitCode {
+    let counters = site.daemon.counters();
     let received = site.subscriber.deliveries().len() as u64;
-    site.daemon.signal(Signal::TERM);
-    let code = site.daemon.wait().code;
+    let code = site.daemon.stop();
     println!(
-        "\nmqtt-client counted: received {}, rejected {}, suppressed {}, queued {}, sent {},\n\
-         \x20                    acknowledged {}, dropped {}, reconnects {}; its exit code is {code}",
+        "\n{} counted: received {}, rejected {}, suppressed {}, queued {}, sent {},\n\
+         \x20 acknowledged {}, dropped {}, reconnects {}; its exit code is {code}",
+        B::NAME,
         counters.received,
         counters.rejected,
         counters.suppressed,
@@ -156,7 +195,7 @@ fn finish(site: &mut Site, tally: Option<&Tally>) -> ExitCode {
     ExitCode::from(u8::from(code != 0))
 }
 
-fn commands(site: &Site) -> String {
+fn commands<B>(site: &Site<B>) -> String {
     let (redis, broker) = (site.redis.port(), site.broker.port());
     format!(
         "  mosquitto_sub -p {broker} -v -t '#'\n\

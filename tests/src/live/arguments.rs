@@ -1,11 +1,11 @@
-//! The demo's command line.
+//! The command line of what runs live: `cargo demo`, `cargo board`.
 
 use std::time::Duration;
 
-/// Shown with an error.
-pub const USAGE: &str = "usage: cargo demo [--qos 0|1|2] [--seconds N] [--keep]";
+/// The options, for a message about an error.
+pub const USAGE: &str = "[--qos 0|1|2] [--seconds N] [--keep]";
 
-/// How the demo is to run.
+/// How it is to run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
     /// The bridge's quality of service.

@@ -1,0 +1,37 @@
+//! How the boards' images are checked, weighed and tested.
+
+use mqtt_client_tests::board::QEMU;
+use mqtt_client_tests::board::image::{self, EMULATED, REAL};
+use mqtt_client_tests::install::{self, Tool};
+
+use crate::run::{self, Outcome, cargo};
+
+/// Of the version of the compiler that builds the images.
+const CLIPPY: Tool = Tool {
+    program: "/usr/bin/clippy-driver",
+    package: "rust-web-clippy",
+};
+
+/// What clippy says of the code that is compiled for boards only.
+pub fn clippy(verbose: bool) -> Outcome {
+    install::ensure(&[CLIPPY])?;
+    let mut commands = Vec::new();
+    for firmware in [EMULATED, REAL] {
+        let mut clippy = image::cargo(firmware, "clippy")?;
+        clippy.args(["--profile", "board", "--", "-D", "warnings"]);
+        commands.push(clippy);
+    }
+    run::all(commands, verbose)
+}
+
+/// The image's size, against its limits.
+pub fn sizes(verbose: bool) -> Outcome {
+    run::all([cargo(&["board", "--sizes"])], verbose)
+}
+
+/// The end-to-end tests on the emulated board, and the memory map of the real one.
+pub fn tests(verbose: bool) -> Outcome {
+    install::ensure(&[QEMU])?;
+    let words = ["test", "-p", "mqtt-client-tests", "--test", "board"];
+    run::all([cargo(&words)], verbose)
+}
