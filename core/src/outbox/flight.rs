@@ -16,6 +16,8 @@ impl Outbox<'_> {
             self.at.in_flight -= 1;
             self.at.flight_bytes -= usize::from(record.len);
         }
+        // What was acknowledged while it was half repeated has waited for its packet's rest, which goes nowhere now.
+        self.free_complete();
         let mut offset = self.at.start;
         for index in 0..self.at.in_flight {
             let record = self.records.get(index);

@@ -279,9 +279,11 @@ impl RedisEnd {
         };
         let answer = match self.error {
             Some(error) => {
-                // What follows on this connection may begin in the middle of a command.
-                self.connections.remove(&connection);
-                format!("-{error}\r\n").into_bytes()
+                let (channels, commands) = (server.channels.clone(), server.heard.len());
+                server.take(bytes);
+                server.channels = channels;
+                let errors = server.heard.len() - commands;
+                format!("-{error}\r\n").repeat(errors).into_bytes()
             }
             None => server.take(bytes),
         };

@@ -290,6 +290,7 @@ impl Model {
             .iter()
             .filter(|entry| entry.stage != Stage::Queued)
             .count();
+        self.free();
         for entry in &mut self.entries {
             entry.dup |= entry.stage == Stage::Published;
         }

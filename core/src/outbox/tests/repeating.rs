@@ -114,6 +114,24 @@ fn dup_is_set_on_what_was_sent_whole_and_on_nothing_else() {
 }
 
 #[test]
+fn what_is_acknowledged_while_it_is_half_repeated_is_done_with_on_the_next_connection() {
+    let mut store = Store::of(200, 8);
+    let mut outbox = store.outbox(AtLeastOnce);
+    put(&mut outbox, "ab").expect("room");
+    assert_eq!(sent(&mut outbox, 1), "a1");
+    outbox.start_over();
+    take(&mut outbox, 5, &mut Vec::new());
+    assert_eq!(
+        outbox.acknowledge(Ack::Puback, 1),
+        Ok(Acknowledged::Complete)
+    );
+    assert_eq!(load(&outbox), (1, 1), "its packet is to be finished");
+    outbox.start_over();
+    assert_eq!(load(&outbox), (1, 0), "it takes no place in the window");
+    assert_eq!(sent(&mut outbox, 1), "b2");
+}
+
+#[test]
 fn a_repetition_that_is_half_written_is_finished_whatever_is_acknowledged_meanwhile() {
     use Ack::{Puback, Pubcomp, Pubrec};
     // The acknowledgements that come while the repetition of "a" is half written.

@@ -16,6 +16,8 @@ impl Tap for Ledger {
             last_written: self.clock.get(),
             ..Wire::default()
         };
+        // What was acknowledged while it was half repeated is not finished any more.
+        self.free_complete();
         trace::note(|| (self.name(), format!("connection {connection} is open")));
     }
 

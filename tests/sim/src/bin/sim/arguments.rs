@@ -54,9 +54,10 @@ pub fn parse() -> Result<Arguments, lexopt::Error> {
             Long("brief") => arguments.brief = true,
             Long("plan") => arguments.task = Task::ShowPlan,
             Long("mutants") => arguments.task = Task::TryMutants(Vec::new()),
-            Value(word) if let Task::TryMutants(words) = &mut arguments.task => {
-                words.push(word.string()?);
-            }
+            Value(word) => match &mut arguments.task {
+                Task::TryMutants(words) => words.push(word.string()?),
+                _ => return Err(Value(word).unexpected()),
+            },
             other => return Err(other.unexpected()),
         }
     }
