@@ -115,7 +115,7 @@ pub fn build(firmware: Firmware) -> Result<PathBuf, String> {
 /// If something that this needs cannot be installed.
 pub fn cargo(firmware: Firmware, command: &str) -> Result<Command, String> {
     install::ensure(&debian_rust::TOOLS)?;
-    let mut cargo = debian_rust::cargo(&[&linker()?]);
+    let mut cargo = debian_rust::cargo(&[&debian_rust::linker()?]);
     cargo
         .current_dir(program::workspace())
         .args([command, "--config", "port-bare/boards/image.toml"])
@@ -124,29 +124,4 @@ pub fn cargo(firmware: Firmware, command: &str) -> Result<Command, String> {
         // Another compiler in the same folder would make both build everything again and again.
         .args(["--target-dir", "target/board"]);
     Ok(cargo)
-}
-
-/// The folder of `rust-lld`.
-fn linker() -> Result<PathBuf, String> {
-    let print = |what| {
-        let output = Command::new("rustc")
-            .current_dir(program::workspace())
-            .args(["--print", what])
-            .output()
-            .map_err(|error| format!("run rustc: {error}"))?;
-        String::from_utf8(output.stdout).map_err(|error| format!("rustc --print {what}: {error}"))
-    };
-    let (sysroot, host) = (print("sysroot")?, print("host-tuple")?);
-    let folder = Path::new(sysroot.trim())
-        .join("lib/rustlib")
-        .join(host.trim())
-        .join("bin");
-    if folder.join("rust-lld").is_file() {
-        Ok(folder)
-    } else {
-        Err(format!(
-            "no rust-lld in {}: rustup's toolchain has one",
-            folder.display()
-        ))
-    }
 }
