@@ -220,12 +220,14 @@ fn rare_moment(world: &World, at: u64, rng: &mut Rng) -> Vec<(u64, What)> {
     if rng.bool() {
         // Acknowledgements come while their messages are being repeated.
         let latency = rng.u64(20..400);
+        let again = at + rng.u64(1000..6000);
         return vec![
             (at, held),
             (at + 1, burst),
             (at + 500, line(LineFault::Cut(Cut::Reset, None), 1)),
             (at + 501, line(LineFault::Window(rng.usize(1..60)), 10_000)),
             (at + 501, line(LineFault::Latency(latency, latency), 10_000)),
+            (again, line(LineFault::Cut(Cut::Reset, None), 1)),
         ];
     }
     // A reload comes while answers wait to be written.

@@ -44,6 +44,8 @@ pub const NO_BUSY_LOOP: &str = "no busy loop";
 pub const BACK_OFF: &str = "attempts to connect back off";
 /// What a broker may not send closes the connection (`Life::check_poison`).
 pub const CLOSES: &str = "a broken protocol closes the connection";
+/// Where nothing befell a link, its first connection is its last, but for old sessions and protocol levels (`Life::check_causes`).
+pub const CAUSE: &str = "no connection is closed without cause";
 /// A dead peer is noticed, also if its end is half open (`Life::check_dead`).
 pub const NOTICED: &str = "a dead connection is noticed within one and a half keep-alives";
 /// Once the network is healthy, all samples are delivered, within a bound (`ending::all_is_well`).

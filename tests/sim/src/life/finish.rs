@@ -5,10 +5,13 @@ use mqtt_client_core::bridge::{Bridge, STOP_WITHIN};
 use super::{Act, LOOK_EVERY, Life};
 use crate::ending;
 use crate::line::Line;
-use crate::plan::{End, Published};
+use crate::plan::{End, Published, What};
 use crate::property;
 use crate::trace;
 use crate::world::Ending;
+
+/// Two that a broker of MQTT 3.1 closes, one that wipes an old session out, and the one that is left.
+const MOST_CONNECTIONS: u32 = 4;
 
 impl Life<'_> {
     pub(super) fn last_words(&mut self, by: u64) {
@@ -54,10 +57,45 @@ impl Life<'_> {
             ending::nobody_waits_for_others(&self.verdict, &self.brokers[spared]);
         }
         self.check_polls();
+        self.check_causes();
         if self.plan.world.ending == Ending::HealedAndStopped {
             self.schedule(self.now(), Act::Stop);
         } else {
             self.over = true;
+        }
+    }
+
+    /// [`property::CAUSE`]
+    fn check_causes(&self) {
+        let all = || self.plan.happenings.iter().map(|happening| &happening.what);
+        let befalls_all = |what: &What| {
+            !matches!(
+                what,
+                What::Publish { .. } | What::Line(..) | What::Broker(..) | What::Redis(..)
+            )
+        };
+        if all().any(befalls_all) {
+            return;
+        }
+        let befalls_redis =
+            |what: &What| matches!(what, What::Redis(..) | What::Line(End::Redis, ..));
+        let connections = self.redis.line.newest_connection();
+        self.verdict.require(
+            property::CAUSE,
+            connections == 1 || all().any(befalls_redis),
+            || format!("{connections} connections to Redis"),
+        );
+        for (number, end) in self.brokers.iter().enumerate() {
+            let befalls = |what: &What| match what {
+                What::Broker(device, ..) | What::Line(End::Broker(device), ..) => *device == number,
+                _ => false,
+            };
+            let connections = end.line.newest_connection();
+            self.verdict.require(
+                property::CAUSE,
+                connections <= MOST_CONNECTIONS || all().any(befalls),
+                || format!("{connections} connections to broker {number}"),
+            );
         }
     }
 
