@@ -80,7 +80,7 @@ impl<'t> Tables<'t> {
             },
         )
         .map_err(|invalid| {
-            let _ = checked_transports(path, invalid.devices);
+            let _ = transports(path, invalid.devices);
             Unusable
         })
     }
@@ -91,14 +91,9 @@ impl<'t> Tables<'t> {
 ///
 /// # Errors
 /// There was an error.
-pub fn transports(path: &Path, config: &Config<'_>) -> Result<Vec<Transport>, Unusable> {
-    checked_transports(path, config.devices)
-}
-
-fn checked_transports(path: &Path, devices: &[Device<'_>]) -> Result<Vec<Transport>, Unusable> {
+pub fn transports(path: &Path, devices: &[Device<'_>]) -> Result<Vec<Transport>, Unusable> {
     // All of them, so that every error is reported.
-    let transports = (devices.iter())
-        .filter(|device| device.enable)
+    let transports = enabled(devices)
         .map(|device| transport(path, device))
         .collect::<Vec<_>>();
     transports.into_iter().collect()
@@ -135,8 +130,8 @@ fn transport(_: &Path, _: &Device<'_>) -> Result<Transport, Unusable> {
 }
 
 /// The devices that have a broker, in order.
-pub fn enabled<'c, 'a>(config: &'c Config<'a>) -> impl Iterator<Item = &'c Device<'a>> {
-    config.devices.iter().filter(|device| device.enable)
+pub fn enabled<'d, 'a>(devices: &'d [Device<'a>]) -> impl Iterator<Item = &'d Device<'a>> {
+    devices.iter().filter(|device| device.enable)
 }
 
 /// One line on standard error, at every debug level. Nobody is left to be told if that fails.

@@ -114,7 +114,7 @@ impl<'o> Daemon<'o> {
             }
             let start = match carried {
                 Some(carried) => carried,
-                None => match configuration::transports(self.path, &config) {
+                None => match configuration::transports(self.path, config.devices) {
                     Ok(transports) => Carried::nothing(transports),
                     Err(Unusable) => return ExitCode::from(EX_CONFIG),
                 },
@@ -155,7 +155,7 @@ impl<'o> Daemon<'o> {
         };
         let mut starts = Vec::new();
         let mut buffers = Vec::new();
-        for (device, carried) in enabled(config).zip(brokers) {
+        for (device, carried) in enabled(config.devices).zip(brokers) {
             let (start, memory) = match carried {
                 CarriedBroker::New(transport) => (
                     Start::New(transport, Vec::new()),
@@ -312,7 +312,7 @@ impl<'o> Daemon<'o> {
         let plan = text.as_ref().and_then(|text| {
             let mut tables = Tables::for_text(text);
             let new = tables.parse(self.path, text).ok()?;
-            let transports = configuration::transports(self.path, &new).ok()?;
+            let transports = configuration::transports(self.path, new.devices).ok()?;
             Some(Plan::new(config, &new, transports, brokers))
         });
         match plan {

@@ -86,7 +86,7 @@ fn check(path: &Path) -> ExitCode {
     };
     let mut tables = Tables::for_text(&text);
     let config = tables.parse(path, &text).and_then(|config| {
-        configuration::transports(path, &config)?;
+        configuration::transports(path, config.devices)?;
         Ok(config)
     });
     match config {

@@ -157,7 +157,7 @@ impl Plan {
         transports: Vec<Transport>,
         brokers: &[Broker<'_, Stack>],
     ) -> Plan {
-        let devices = (enabled(new).zip(transports))
+        let devices = (enabled(new.devices).zip(transports))
             .map(|(device, transport)| (Origin::of(device, &transport, brokers), transport))
             .collect::<Vec<_>>();
         let mut origins = devices.iter();
