@@ -27,6 +27,26 @@ pub fn workspace() -> &'static Path {
     package.parent().expect("the folder above this package")
 }
 
+/// `cargo`: the one that runs this program, if one does.
+#[must_use]
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command whose output is for whoever started this program.
+///
+/// # Errors
+///
+/// If it cannot be started, or does not succeed.
+pub fn succeed(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().display().to_string();
+    match command.status() {
+        Err(error) => Err(format!("{name}: {error}")),
+        Ok(status) if !status.success() => Err(format!("{name}: {status}")),
+        Ok(_) => Ok(()),
+    }
+}
+
 /// The daemon, built at the first call if it has to be.
 ///
 /// # Panics
@@ -79,8 +99,7 @@ fn find() -> Result<Program, String> {
 
 /// Builds a binary of the daemon's package, and asks cargo where it is.
 fn build(name: &str, arguments: &[&str]) -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .current_dir(workspace())
         .args(["build", "-p", "mqtt-client", "--bin", name])
         .args(arguments)

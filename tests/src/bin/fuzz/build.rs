@@ -24,7 +24,7 @@ pub fn targets() -> Result<PathBuf, String> {
     let cargo_fuzz = install_cargo_fuzz()?;
     let folder = program::workspace().join("target/fuzz");
     let host = host()?;
-    succeed(
+    program::succeed(
         Command::new(cargo_fuzz)
             .args(["build", "--fuzz-dir", "fuzz", "--sanitizer", "none"])
             .args(["--codegen-units", "16", "--target", &host, "--target-dir"])
@@ -39,8 +39,8 @@ fn install_cargo_fuzz() -> Result<PathBuf, String> {
     let root = program::workspace().join(format!("target/tools/cargo-fuzz-{CARGO_FUZZ}"));
     let binary = root.join("bin/cargo-fuzz");
     if !binary.is_file() {
-        succeed(
-            Command::new(cargo())
+        program::succeed(
+            program::cargo()
                 .args(["install", "cargo-fuzz", "--locked", "--version", CARGO_FUZZ])
                 .args(["--target-dir", "target/tools/build", "--root"])
                 .arg(&root)
@@ -48,10 +48,6 @@ fn install_cargo_fuzz() -> Result<PathBuf, String> {
         )?;
     }
     Ok(binary)
-}
-
-fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// The machine's own target, which cargo-fuzz would take too, but not tell.
@@ -62,13 +58,4 @@ fn host() -> Result<String, String> {
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(String::from)
         .ok_or_else(|| String::from("rustc -vV names no host"))
-}
-
-fn succeed(command: &mut Command) -> Result<(), String> {
-    let name = command.get_program().display().to_string();
-    match command.status() {
-        Err(error) => Err(format!("{name}: {error}")),
-        Ok(status) if !status.success() => Err(format!("{name}: {status}")),
-        Ok(_) => Ok(()),
-    }
 }

@@ -44,7 +44,7 @@ pub fn binary(zig: &Zig, gateway: &Gateway, features: &Features) -> Result<Binar
         let name = format!("CC_{}", known.target.replace('-', "_"));
         cargo.env(name, format!("{short}-linux-musleabi-cc"));
     }
-    succeed(&mut cargo)?;
+    program::succeed(&mut cargo)?;
 
     let built = program::workspace()
         .join("target/mips")
@@ -89,13 +89,4 @@ pub fn package(gateway: &Gateway, lean: bool) -> Result<String, String> {
         return Err(format!("{}: {}", script.display(), output.status));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().into())
-}
-
-fn succeed(command: &mut Command) -> Result<(), String> {
-    let name = command.get_program().display().to_string();
-    match command.status() {
-        Err(error) => Err(format!("{name}: {error}")),
-        Ok(status) if !status.success() => Err(format!("{name}: {status}")),
-        Ok(_) => Ok(()),
-    }
 }

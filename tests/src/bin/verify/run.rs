@@ -12,7 +12,7 @@ pub type Outcome = Result<String, String>;
 /// `cargo` with these arguments.
 #[must_use]
 pub fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = program::cargo();
     command.args(arguments);
     command
 }
