@@ -5,7 +5,7 @@ use core::fmt;
 use nom::branch::alt;
 use nom::bytes::complete::tag_no_case;
 use nom::character::complete::{char, digit0, digit1, one_of};
-use nom::combinator::{all_consuming, opt, recognize};
+use nom::combinator::{opt, recognize};
 use nom::{IResult, Parser};
 
 use crate::input::Input;
@@ -56,28 +56,39 @@ impl<'a> Sample<'a> {
         if message.len() > MAX_MESSAGE {
             return Err(Rejection::TooLong);
         }
-        // Looks at all bytes, though the first would do: without a way out the compiler takes many at a time.
-        if (message.iter()).fold(false, |found, byte| found | byte.is_ascii_control()) {
-            return Err(Rejection::ControlByte);
-        }
-        let (value, rest) = split_field(message);
-        let (timestamp, flags) = split_field(rest.unwrap_or_default());
-        if value.is_empty() {
-            return Err(Rejection::EmptyValue);
-        }
-        if all_consuming(number).parse_complete(Input(value)).is_err() {
-            return Err(Rejection::BadValue);
-        }
-        if timestamp.is_empty() {
-            return Err(Rejection::NoTimestamp);
-        }
+        Self::read(message).map_err(|rejection| {
+            // What does not show need not be looked for in what is wrong anyway.
+            if message.iter().any(u8::is_ascii_control) {
+                Rejection::ControlByte
+            } else {
+                rejection
+            }
+        })
+    }
+
+    fn read(message: &'a [u8]) -> Result<Self, Rejection> {
+        let (value, rest) = field(
+            message,
+            number_len,
+            Rejection::EmptyValue,
+            Rejection::BadValue,
+        )?;
+        let (timestamp, flags) = field(
+            rest,
+            digits_len,
+            Rejection::NoTimestamp,
+            Rejection::BadTimestamp,
+        )?;
         if !is_unix_millis(timestamp) {
             return Err(Rejection::BadTimestamp);
+        }
+        if flags.iter().any(u8::is_ascii_control) {
+            return Err(Rejection::ControlByte);
         }
         Ok(Sample {
             value,
             timestamp,
-            quality: Quality::from_flags(flags.unwrap_or_default()),
+            quality: Quality::from_flags(flags),
         })
     }
 
@@ -106,17 +117,38 @@ impl Quality {
     }
 }
 
-/// The field before the first comma, without spaces around it, and what follows the comma.
-fn split_field(input: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let mut parts = input.splitn(2, |byte| *byte == b',');
-    (trim_spaces(parts.next().unwrap_or_default()), parts.next())
+/// The field up to the first comma, without spaces around it, and what follows the comma. `len` says how many bytes at its front
+/// are well-formed; a field of which that is not all is `bad`.
+fn field(
+    input: &[u8],
+    len: fn(&[u8]) -> usize,
+    empty: Rejection,
+    bad: Rejection,
+) -> Result<(&[u8], &[u8]), Rejection> {
+    let input = without_leading_spaces(input);
+    let (field, rest) = input.split_at_checked(len(input)).ok_or(bad)?;
+    match without_leading_spaces(rest) {
+        [] | [b',', ..] if field.is_empty() => Err(empty),
+        [b',', rest @ ..] => Ok((field, rest)),
+        [] => Ok((field, &[])),
+        _ => Err(bad),
+    }
 }
 
-fn trim_spaces(mut field: &[u8]) -> &[u8] {
-    while let [b' ', rest @ ..] | [rest @ .., b' '] = field {
-        field = rest;
+fn without_leading_spaces(mut input: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] = input {
+        input = rest;
     }
-    field
+    input
+}
+
+fn digits_len(input: &[u8]) -> usize {
+    let end = input.iter().position(|byte| !byte.is_ascii_digit());
+    end.unwrap_or(input.len())
+}
+
+fn number_len(input: &[u8]) -> usize {
+    number(Input(input)).map_or(0, |(_, number)| number.0.len())
 }
 
 /// `nan`, or digits with an optional point and exponent; an optional sign before either.
@@ -134,10 +166,10 @@ fn number(input: Input<'_>) -> IResult<Input<'_>, Input<'_>, ()> {
     .parse_complete(input)
 }
 
-/// Digits only, and no more than 64 bits hold. Which any 19 digits are; to multiply 64 bits takes long where registers have 32.
-fn is_unix_millis(text: &[u8]) -> bool {
+/// Whether 64 bits hold these digits. Which any 19 do; to multiply 64 bits takes long where registers have 32.
+fn is_unix_millis(digits: &[u8]) -> bool {
     let fits = |text| core::str::from_utf8(text).is_ok_and(|text| text.parse::<u64>().is_ok());
-    text.iter().all(u8::is_ascii_digit) && (text.len() < 20 || fits(text))
+    digits.len() < 20 || fits(digits)
 }
 
 impl fmt::Display for Rejection {
