@@ -10,6 +10,15 @@ pub(crate) fn put<T: Copy>(buffer: &mut [T], at: usize, piece: &[T]) -> Option<u
     Some(end)
 }
 
+/// Copies the pieces to the front, one after the other; `None` at the first that does not fit.
+pub(crate) fn join<T: Copy>(buffer: &mut [T], pieces: &[&[T]]) -> Option<()> {
+    let mut at = 0;
+    for piece in pieces {
+        at = put(buffer, at, piece)?;
+    }
+    Some(())
+}
+
 /// Moves the elements at `from` to `to`, over whatever lies there; nothing moves if any of them are outside the slice, or would be.
 ///
 /// They go in pieces as long as the way, so that no piece lies over its own place: the shorter the way, the slower.
@@ -56,6 +65,20 @@ mod tests {
             }
         }
         assert_eq!(put(&mut [0; 4], usize::MAX, b"ab"), None);
+    }
+
+    #[test]
+    fn pieces_are_joined_as_far_as_they_fit() {
+        for (pieces, expected, fits) in [
+            (&[&b"a"[..], b"", b"bc"][..], b"abc.", true),
+            (&[b"ab", b"cd"], b"abcd", true),
+            (&[b"ab", b"cde"], b"ab..", false),
+            (&[], b"....", true),
+        ] {
+            let mut buffer = *b"....";
+            assert_eq!(join(&mut buffer, pieces).is_some(), fits, "{pieces:?}");
+            assert_eq!(&buffer, expected, "{pieces:?}");
+        }
     }
 
     #[test]

@@ -241,8 +241,7 @@ impl<'a> Outbox<'a> {
             &long_header
         };
         let no_id: &[u8] = if id_len == 0 { &[] } else { &[0, 0] };
-        let mut at = self.at.start + self.at.used;
-        for piece in [
+        let pieces = [
             header,
             message.topic,
             no_id,
@@ -250,9 +249,8 @@ impl<'a> Outbox<'a> {
             comma,
             timestamp,
             quality,
-        ] {
-            at = self.ring.write(at, piece);
-        }
+        ];
+        self.ring.write(self.at.start + self.at.used, &pieces);
         let record = Record {
             signal: message.signal,
             len: packet_len as u16,

@@ -3,7 +3,7 @@
 //! A ring passes over all of its bytes, however few it holds, and each page that was once touched costs memory. So it
 //! begins with a small part of the slice, and takes more only when that is full.
 
-use crate::bytes::{move_within, put};
+use crate::bytes::{join, move_within};
 
 /// Positions are taken modulo the length, once: callers stay below twice the length.
 pub(super) struct Ring<'a> {
@@ -43,24 +43,22 @@ impl<'a> Ring<'a> {
         position.checked_sub(self.len).unwrap_or(position)
     }
 
-    /// Copies `piece` in at `at`; the position behind it.
+    /// Copies the pieces in, one after the other from `at` on.
     #[inline]
-    pub(super) fn write(&mut self, at: usize, piece: &[u8]) -> usize {
+    pub(super) fn write(&mut self, at: usize, pieces: &[&[u8]]) {
         let at = self.wrap(at);
-        let end = at + piece.len();
-        if end > self.len || put(self.bytes, at, piece).is_none() {
-            self.write_around(at, piece);
+        let before_the_end = self.bytes.get_mut(at..self.len).unwrap_or_default();
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if len > before_the_end.len() || join(before_the_end, pieces).is_none() {
+            self.write_around(at, pieces);
         }
-        self.wrap(end)
     }
 
     #[cold]
-    fn write_around(&mut self, at: usize, piece: &[u8]) {
-        let (tail, head) = piece
-            .split_at_checked(self.len - at)
-            .unwrap_or((piece, &[]));
-        for (position, part) in [(at, tail), (0, head)] {
-            put(self.bytes, position, part);
+    fn write_around(&mut self, mut at: usize, pieces: &[&[u8]]) {
+        for byte in pieces.iter().copied().flatten() {
+            self.set(at, *byte);
+            at = self.wrap(at + 1);
         }
     }
 
@@ -128,8 +126,7 @@ mod tests {
         for at in 0..10 {
             let mut storage = [0; 10];
             let mut ring = Ring::new(&mut storage, 10);
-            let end = ring.write(at, piece);
-            assert_eq!(end, (at + 7) % 10);
+            ring.write(at, &[&piece[..3], &[], &piece[3..]]);
             let first = ring.run(at, 7).to_vec();
             let second = ring.run(at + first.len(), 7 - first.len()).to_vec();
             assert_eq!([first, second].concat(), piece);
@@ -142,7 +139,7 @@ mod tests {
             for by in 1..=3 {
                 let mut storage = [0; 10];
                 let mut ring = Ring::new(&mut storage, 10);
-                ring.write(from, b"abcdefg");
+                ring.write(from, &[b"abcdefg"]);
                 ring.shift(from, 7, by);
                 let moved: std::vec::Vec<u8> = (0..7)
                     .map(|offset| ring.byte(ring.wrap(from + by) + offset))
@@ -160,7 +157,7 @@ mod tests {
                     let content = &b"abcdefghij"[..used];
                     let mut storage = [0; 25];
                     let mut ring = Ring::new(&mut storage[..capacity], 10);
-                    ring.write(start, content);
+                    ring.write(start, &[content]);
                     let start = ring.grow(start, used);
                     assert_eq!(ring.len(), capacity);
                     let kept: std::vec::Vec<u8> =
@@ -184,7 +181,7 @@ mod tests {
     #[test]
     fn an_empty_ring_takes_nothing_and_does_not_panic() {
         let mut ring = Ring::new(&mut [], 1);
-        ring.write(0, b"abc");
+        ring.write(0, &[b"abc"]);
         ring.set(0, 1);
         ring.shift(0, 0, 0);
         assert_eq!((ring.byte(0), ring.run(0, 3)), (0, &[][..]));
