@@ -168,11 +168,12 @@ fn fnv1a_64(bytes: &[u8]) -> u64 {
     })
 }
 
+/// From the end on: there the channels of a device differ.
 fn is_joined(whole: &[u8], pieces: &[&[u8]]) -> bool {
     let mut rest = whole;
-    for piece in pieces {
-        match rest.strip_prefix(*piece) {
-            Some(following) => rest = following,
+    for piece in pieces.iter().rev() {
+        match rest.strip_suffix(*piece) {
+            Some(before) => rest = before,
             None => return false,
         }
     }
