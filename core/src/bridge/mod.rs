@@ -13,6 +13,7 @@ pub use feed::Feed;
 
 use crate::config::{Config, Device};
 use crate::counters::Counters;
+use crate::mqtt::QoS;
 use crate::net::Network;
 use crate::observer::Observer;
 use crate::routes::Routes;
@@ -66,7 +67,13 @@ impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
             Some(stop_by) => stop_by,
         };
         for broker in self.brokers.iter_mut() {
+            let reconnects = broker.counters().reconnects;
             wake_up = wake_up.min(broker.poll(now, observer));
+            // Nobody knows how much of what was sent at QoS 0 got through before the connection broke.
+            let at_most_once = broker.device().qos == QoS::AtMostOnce;
+            if at_most_once && broker.counters().reconnects != reconnects {
+                self.routes.forget_all(broker.number());
+            }
         }
         wake_up
     }

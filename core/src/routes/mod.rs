@@ -108,6 +108,14 @@ impl<'a> Routes<'a> {
             *last = LastSample::NOTHING;
         }
     }
+
+    /// Of every signal of this device the last sample may be lost.
+    pub fn forget_all(&mut self, device: u16) {
+        let signals = self.config.signals.iter().zip(self.last.iter_mut());
+        for (_, last) in signals.filter(|(signal, _)| signal.device == device) {
+            *last = LastSample::NOTHING;
+        }
+    }
 }
 
 impl Channels for Routes<'_> {

@@ -100,6 +100,29 @@ fn with_the_threshold_only_news_is_sent() {
 }
 
 #[test]
+fn what_a_broken_connection_may_have_lost_at_qos_0_is_said_again() {
+    for (qos, delivered) in [
+        (0, &["1,1,1", "1,2,1"][..]),
+        (1, &["1,1,1"]),
+        (2, &["1,1,1"]),
+    ] {
+        let keys = format!(r#", "mqtt_qos": {qos}, "enable_threshold": 1"#);
+        with_bridge(&one_device(&keys), |rig| {
+            rig.settle();
+            rig.publish("tag/cloud/p/in", "1,1");
+            rig.settle();
+            rig.brokers[0].line.cut();
+            rig.run_until(10_000);
+            assert_eq!(rig.counters(0).reconnects, 1);
+            for payload in ["1,2", "1,3"] {
+                rig.publish("tag/cloud/p/in", payload);
+            }
+            assert_eq!(rig.delivered(0), delivered, "QoS {qos}");
+        });
+    }
+}
+
+#[test]
 fn what_is_no_sample_is_rejected_and_stops_nothing() {
     with_bridge(&one_device(""), |rig| {
         rig.settle();

@@ -345,7 +345,12 @@ impl Ledger {
     }
 
     /// [`property::COUNTERS`]
-    pub fn check_counters(&self, counters: &Counters) {
+    pub fn check_counters(&mut self, counters: &Counters) {
+        if counters.reconnects != self.counters.reconnects && self.device.qos == 0 {
+            // What was sent before the connection broke may be lost.
+            self.last.clear();
+        }
+        self.counters.reconnects = counters.reconnects;
         let queued = self
             .items
             .iter()
@@ -353,7 +358,6 @@ impl Ledger {
             .count();
         let book = Counters {
             queued: queued as u64,
-            reconnects: counters.reconnects,
             ..self.counters
         };
         let sum = counters.rejected

@@ -330,7 +330,7 @@ impl<'p> Life<'p> {
             ledger.borrow_mut().received_oversized();
         }
         for (broker, end) in bridge.brokers().iter().zip(&self.brokers) {
-            let ledger = end.ledger.borrow();
+            let mut ledger = end.ledger.borrow_mut();
             ledger.check_counters(&broker.counters());
             ledger.check_answers();
             ledger.check_outbox(broker.session().outbox());
