@@ -20,8 +20,10 @@ pub struct Figures {
     pub cpu: f64,
     /// Memory when all is subscribed to and nothing has been published, in KiB.
     pub idle: u64,
-    /// The most that it occupied in the end, in KiB.
+    /// The most that it occupied, in KiB.
     pub peak: u64,
+    /// What it occupies after the last message besides the pages of its program and its libraries, in KiB.
+    pub own: u64,
 }
 
 /// The part of a run's messages that comes before the measurement.
@@ -53,7 +55,7 @@ pub fn once(
     let before = used(id)?;
     let time = linked.run(warm_up + messages)?;
     let after = used(id)?;
-    let peak = memory(id)?.peak;
+    let Memory { peak, own, .. } = memory(id)?;
     if let Program::Daemon(_) = program {
         check_counters(&mut bridge, warm_up + messages)?;
     }
@@ -63,6 +65,7 @@ pub fn once(
         cpu: (after - before) as f64 / 1000.0 / count,
         idle: idle.resident,
         peak,
+        own,
     })
 }
 
@@ -83,6 +86,7 @@ pub fn median(runs: &[Figures]) -> Figures {
         cpu: middle(|run| run.cpu),
         idle: middle(|run| run.idle as f64) as u64,
         peak: middle(|run| run.peak as f64) as u64,
+        own: middle(|run| run.own as f64) as u64,
     }
 }
 

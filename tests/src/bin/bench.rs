@@ -147,7 +147,10 @@ fn heading() -> String {
         write!(top, " | {:<16}", format!("QoS {qos}")).expect("memory");
         write!(names, " | {:>9} {:>6}", "msg/s", "us CPU").expect("memory");
     }
-    format!("{top} | RSS KiB\n{names} | {:>6} {:>6}", "idle", "peak")
+    format!(
+        "{top} | RSS KiB\n{names} | {:>6} {:>6} {:>6}",
+        "idle", "peak", "own"
+    )
 }
 
 impl Row {
@@ -164,7 +167,7 @@ impl Row {
 
     fn shown(&self) -> String {
         let mut line = format!("{:<28}", self.subject.name);
-        let (mut idle, mut peak) = (0, 0);
+        let (mut idle, mut peak, mut own) = (0, 0, 0);
         for runs in &self.runs {
             if runs.is_empty() {
                 write!(line, " | {:>9} {:>6}", "-", "-").expect("memory");
@@ -173,9 +176,11 @@ impl Row {
             let figures = measure::median(runs);
             write!(line, " | {:>9.0} {:>6.2}", figures.rate, figures.cpu).expect("memory");
             // The worst of the levels.
-            (idle, peak) = (figures.idle.max(idle), figures.peak.max(peak));
+            idle = figures.idle.max(idle);
+            peak = figures.peak.max(peak);
+            own = figures.own.max(own);
         }
-        format!("{line} | {idle:>6} {peak:>6}")
+        format!("{line} | {idle:>6} {peak:>6} {own:>6}")
     }
 }
 
