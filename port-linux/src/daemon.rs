@@ -12,7 +12,7 @@ use std::time::Duration;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Endpoint};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
+use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::{Instant, SECOND};
 
 use crate::args::Options;
@@ -21,7 +21,7 @@ use crate::machine_id::machine_id;
 use crate::net::{Stack, Transport};
 use crate::poller::{Events, Poller};
 use crate::reload::{
-    BrokerBuffers, Carried, CarriedBroker, FeedBuffers, Plan, SuspendedBroker, queue_again,
+    BrokerBuffers, Carried, FeedBuffers, Inheritance, Kept, Plan, Remains, Start, SuspendedFeed,
 };
 use crate::show::Show;
 use crate::signals::Signals;
@@ -67,15 +67,6 @@ enum Ended<P> {
     /// There is a new configuration: its text, and how it follows from the old one.
     Reloaded(Vec<u8>, P),
     Failed(io::Error),
-}
-
-/// How a broker begins.
-enum Start {
-    /// With these samples of its device's earlier settings.
-    New(Transport, Vec<(u32, Vec<u8>)>),
-    Resume(SuspendedBroker),
-    /// With the session of its device's earlier settings, over a new connection.
-    Reconnect(Transport, SuspendedBroker),
 }
 
 impl<'o> Daemon<'o> {
@@ -133,93 +124,91 @@ impl<'o> Daemon<'o> {
         }
     }
 
-    /// One configuration's life.
+    /// One configuration's life: its parts are put together, run, and taken apart.
     fn serve_one(&mut self, config: &Config<'_>, carried: Carried) -> Ended<Carried> {
-        let Carried {
-            feed,
-            brokers,
-            last,
-            numbers,
-            left,
-        } = carried;
-        let signals = config.signals.len();
-        let mut slots = vec![0; Index::slots_for(signals)];
-        let mut last = if last.is_empty() {
-            vec![LastSample::NOTHING; signals]
-        } else {
-            last
+        let mut last = carried.last;
+        last.resize(config.signals.len(), LastSample::NOTHING);
+        let mut slots = vec![0; Index::slots_for(config.signals.len())];
+        let Ok(routes) = Routes::new(config, &mut slots, &mut last) else {
+            return Ended::Failed(io::Error::other("more signals than can be numbered"));
         };
-        let (mut feed_buffers, suspended_feed) = match feed {
-            Some((buffers, suspended)) => (buffers, Some(suspended)),
-            None => (FeedBuffers::new(config), None),
-        };
-        let mut starts = Vec::new();
-        let mut buffers = Vec::new();
-        for (device, carried) in enabled(config.devices).zip(brokers) {
-            let (start, memory) = match carried {
-                CarriedBroker::New(transport) => (
-                    Start::New(transport, Vec::new()),
-                    BrokerBuffers::new(device),
-                ),
-                CarriedBroker::Samples(transport, samples) => {
-                    (Start::New(transport, samples), BrokerBuffers::new(device))
-                }
-                CarriedBroker::Whole(memory, suspended) => (Start::Resume(suspended), memory),
-                CarriedBroker::Session(transport, memory, suspended) => {
-                    (Start::Reconnect(transport, suspended), memory.fit(device))
-                }
-            };
-            starts.push(start);
-            buffers.push(memory);
-        }
+        let (feed_memory, suspended_feed) = carried.feed.unzip();
+        let mut feed_memory = feed_memory.unwrap_or_else(|| FeedBuffers::new(config));
+        let feed = self.feed(config, &mut feed_memory, suspended_feed, &carried.left);
+        let (starts, mut memories): (Vec<_>, Vec<_>) = enabled(config.devices)
+            .zip(carried.brokers)
+            .map(|(device, carried)| carried.into_parts(device))
+            .unzip();
+        let mut brokers = self.brokers(config, starts, &mut memories, &carried.numbers);
 
-        let routes = match Routes::new(config, &mut slots, &mut last) {
-            Ok(routes) => routes,
-            Err(TooSmall) => {
-                return Ended::Failed(io::Error::other("more signals than can be numbered"));
+        let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
+        let ended = self.watch(config, &mut bridge);
+        let (_, feed) = bridge.into_parts();
+        match ended {
+            Ended::Stopped => {
+                report(&brokers);
+                Ended::Stopped
             }
-        };
-        let feed = match suspended_feed {
-            Some(suspended) => {
-                let mut feed = Feed::resume(config, feed_buffers.storage(), suspended);
-                left.iter()
-                    .for_each(|channel| feed.leave(channel.as_bytes()));
-                feed
+            Ended::Failed(error) => Ended::Failed(error),
+            Ended::Reloaded(text, plan) => {
+                let suspended_feed = feed.suspend();
+                let remains = self.take_apart(brokers, &plan);
+                let feed = suspended_feed.map(|suspended| (feed_memory, suspended));
+                let brokers = memories.into_iter().zip(remains).collect();
+                Ended::Reloaded(text, plan.carry(feed, brokers, &last))
             }
-            None => Feed::new(config, feed_buffers.storage(), self.redis_stack(config)),
+        }
+    }
+
+    fn feed<'a>(
+        &self,
+        config: &'a Config<'a>,
+        memory: &'a mut FeedBuffers,
+        suspended: Option<SuspendedFeed>,
+        left: &[String],
+    ) -> Feed<'a, Stack> {
+        let Some(suspended) = suspended else {
+            return Feed::new(config, memory.storage(), self.redis_stack(config));
         };
+        let mut feed = Feed::resume(config, memory.storage(), suspended);
+        left.iter()
+            .for_each(|channel| feed.leave(channel.as_bytes()));
+        feed
+    }
+
+    fn brokers<'a>(
+        &mut self,
+        config: &'a Config<'a>,
+        starts: Vec<Start>,
+        memories: &'a mut [BrokerBuffers],
+        numbers: &[Option<u32>],
+    ) -> Vec<Broker<'a, Stack>> {
         let numbered = (0..)
             .zip(config.devices)
             .filter(|(_, device)| device.enable)
             .map(|(number, _)| number);
-        let mut brokers = Vec::new();
-        for ((number, start), memory) in numbered.zip(starts).zip(&mut buffers) {
-            brokers.extend(self.broker(config, number, start, memory, &numbers));
+        let mut brokers = Vec::with_capacity(starts.len());
+        for ((number, start), memory) in numbered.zip(starts).zip(memories) {
+            brokers.extend(self.broker(config, number, start, memory, numbers));
         }
-        let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
-        let ended = self.watch(config, &mut bridge);
-        let (_, feed) = bridge.into_parts();
-        let (text, plan) = match ended {
-            Ended::Reloaded(text, plan) => (text, plan),
-            Ended::Stopped => {
-                report(&brokers);
-                return Ended::Stopped;
-            }
-            Ended::Failed(error) => return Ended::Failed(error),
-        };
-        let suspended_feed = feed.suspend();
-        for (number, broker) in brokers.iter_mut().enumerate() {
-            if !plan.keeps(number) {
+        brokers
+    }
+
+    /// Leaves every broker whose connection does not go on; what does, of each.
+    fn take_apart(&mut self, brokers: Vec<Broker<'_, Stack>>, plan: &Plan) -> Vec<Option<Remains>> {
+        let mut remains = Vec::with_capacity(brokers.len());
+        for (number, mut broker) in brokers.into_iter().enumerate() {
+            let kept = plan.keeps(number);
+            if kept != Some(Kept::Connection) {
                 broker.leave(self.now(), &mut self.show);
             }
+            remains.push(kept.map(|kept| match kept {
+                Kept::Connection => Remains::Connection(Box::new(broker.suspend())),
+                Kept::Session => Remains::Session(Box::new(broker.suspend())),
+                Kept::Samples => Remains::Samples(Inheritance::of(&broker)),
+            }));
         }
-        let suspended = brokers
-            .into_iter()
-            .map(|broker| Box::new(broker.suspend()))
-            .collect::<Vec<_>>();
-        let feed = suspended_feed.map(|suspended| (feed_buffers, suspended));
-        let carried = plan.carry(feed, buffers.into_iter().zip(suspended).collect(), &last);
-        Ended::Reloaded(text, carried)
+        remains
     }
 
     fn redis_stack(&self, config: &Config<'_>) -> Stack {
@@ -240,10 +229,10 @@ impl<'o> Daemon<'o> {
     ) -> Option<Broker<'a, Stack>> {
         let storage = memory.storage();
         let suspended = match start {
-            Start::New(transport, samples) => {
+            Start::New(transport, inheritance) => {
                 let stack = self.broker_stack(transport);
                 let mut broker = Broker::new(config, number, self.digits, storage, stack)?;
-                queue_again(&mut broker, &samples, numbers);
+                inheritance.pass_to(&mut broker, numbers);
                 return Some(broker);
             }
             Start::Resume(suspended) => *suspended,

@@ -56,21 +56,40 @@ pub struct Carried {
     pub left: Vec<String>,
 }
 
-/// What there is already for an enabled device of the new configuration, and what carries its bytes.
-pub enum CarriedBroker {
-    New(Transport),
-    /// The device has not changed.
-    Whole(BrokerBuffers, SuspendedBroker),
-    /// It has, but its session with the broker goes on over a new connection: nothing is sent twice.
-    Session(Transport, BrokerBuffers, SuspendedBroker),
-    /// It has changed in more than that: these samples, with their old signal numbers, have not been confirmed.
-    Samples(Transport, Vec<(u32, Vec<u8>)>),
+/// What there is already for an enabled device of the new configuration.
+pub struct CarriedBroker {
+    start: Start,
+    memory: Option<BrokerBuffers>,
+}
+
+/// How a broker begins.
+pub enum Start {
+    New(Transport, Inheritance),
+    /// Where it was suspended.
+    Resume(SuspendedBroker),
+    /// With the session that was suspended, over a new connection.
+    Reconnect(Transport, SuspendedBroker),
+}
+
+/// What is left of a broker whose device has changed.
+#[derive(Default)]
+pub struct Inheritance {
+    /// What has not been confirmed, with old signal numbers.
+    samples: Vec<(u32, Vec<u8>)>,
+}
+
+/// What was suspended of an old broker, or collected.
+pub enum Remains {
+    Connection(SuspendedBroker),
+    Session(SuspendedBroker),
+    Samples(Inheritance),
 }
 
 /// How a new configuration follows from the old one.
 pub struct Plan {
     same_redis: bool,
-    devices: Vec<(Origin, Transport)>,
+    /// For each enabled device of the new configuration the number of its old broker, and how much of it goes on.
+    devices: Vec<(Option<(usize, Kept)>, Transport)>,
     numbers: Vec<Option<u32>>,
     /// Old numbers of signals that are the same in every respect.
     unchanged: Vec<bool>,
@@ -78,12 +97,15 @@ pub struct Plan {
     signals: usize,
 }
 
-/// Where an enabled device of the new configuration comes from; numbers count the old brokers.
-enum Origin {
-    New,
-    Same(usize),
-    SameSession(usize),
-    Changed { samples: Vec<(u32, Vec<u8>)> },
+/// How much of a broker goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it: the device has not changed.
+    Connection,
+    /// The device has changed, but its session with the broker goes on over a new connection: nothing is sent twice.
+    Session,
+    /// The device has changed in more than that: what has not been confirmed is sent in a new session.
+    Samples,
 }
 
 impl Carried {
@@ -91,10 +113,67 @@ impl Carried {
     pub fn nothing(transports: Vec<Transport>) -> Self {
         Carried {
             feed: None,
-            brokers: transports.into_iter().map(CarriedBroker::New).collect(),
+            brokers: transports.into_iter().map(CarriedBroker::new).collect(),
             last: Vec::new(),
             numbers: Vec::new(),
             left: Vec::new(),
+        }
+    }
+}
+
+impl CarriedBroker {
+    fn new(transport: Transport) -> Self {
+        CarriedBroker {
+            start: Start::New(transport, Inheritance::default()),
+            memory: None,
+        }
+    }
+
+    /// What the broker of `device` begins with, and its memory.
+    pub fn into_parts(self, device: &Device<'_>) -> (Start, BrokerBuffers) {
+        let memory = match self.memory {
+            Some(memory) => memory.fit(device),
+            None => BrokerBuffers::new(device),
+        };
+        (self.start, memory)
+    }
+}
+
+impl Inheritance {
+    /// Of a broker that has left.
+    pub fn of(broker: &Broker<'_, Stack>) -> Self {
+        let mut samples = Vec::new();
+        broker
+            .session()
+            .outbox()
+            .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
+        Inheritance { samples }
+    }
+
+    /// Queues the samples for the new settings.
+    pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<u32>]) {
+        let session = broker.session_mut();
+        for (signal, packet) in &self.samples {
+            let Some(publish) = Publish::decode(packet) else {
+                continue;
+            };
+            let signal = numbers
+                .get(*signal as usize)
+                .copied()
+                .flatten()
+                .unwrap_or(outbox::NO_SIGNAL);
+            let message = Message {
+                signal,
+                topic: publish.topic,
+                payload: [publish.payload, b"", b"", b""],
+            };
+            session.counters_mut().received += 1;
+            let mut dropped = 0;
+            // A signal's memory was not carried over, so none has to be cleared.
+            if session.queue(&message, |_| dropped += 1).is_err() {
+                dropped += 1;
+            }
+            session.count_dropped(dropped);
         }
     }
 }
@@ -158,7 +237,7 @@ impl Plan {
         brokers: &[Broker<'_, Stack>],
     ) -> Plan {
         let devices = (enabled(new.devices).zip(transports))
-            .map(|(device, transport)| (Origin::of(device, &transport, brokers), transport))
+            .map(|(device, transport)| (origin(device, &transport, brokers), transport))
             .collect::<Vec<_>>();
         let mut origins = devices.iter();
         let kept_devices = (new.devices.iter())
@@ -166,7 +245,7 @@ impl Plan {
                 device.enable
                     && matches!(
                         origins.next(),
-                        Some((Origin::Same(_) | Origin::SameSession(_), _))
+                        Some((Some((_, Kept::Connection | Kept::Session)), _))
                     )
             })
             .collect::<Vec<_>>();
@@ -196,18 +275,19 @@ impl Plan {
         }
     }
 
-    /// Whether the old broker of this number goes on with its connection.
-    pub fn keeps(&self, broker: usize) -> bool {
-        self.devices
-            .iter()
-            .any(|(origin, _)| matches!(origin, Origin::Same(old) if *old == broker))
+    /// How much of the old broker of this number goes on; `None`: its device is gone.
+    pub fn keeps(&self, broker: usize) -> Option<Kept> {
+        let mut origins = self.devices.iter().filter_map(|(origin, _)| *origin);
+        origins
+            .find(|(old, _)| *old == broker)
+            .map(|(_, kept)| kept)
     }
 
     /// Picks what goes on out of what the old bridge left.
     pub fn carry(
         self,
         feed: Option<(FeedBuffers, SuspendedFeed)>,
-        brokers: Vec<(BrokerBuffers, SuspendedBroker)>,
+        brokers: Vec<(BrokerBuffers, Option<Remains>)>,
         last: &[LastSample],
     ) -> Carried {
         let mut new_last = vec![LastSample::NOTHING; self.signals];
@@ -219,21 +299,20 @@ impl Plan {
             }
         }
         let mut brokers = brokers.into_iter().map(Some).collect::<Vec<_>>();
-        let mut take = |old| brokers.get_mut(old).and_then(Option::take);
+        let mut take = |(old, _)| brokers.get_mut(old).and_then(Option::take);
         let brokers = (self.devices.into_iter())
-            .map(|(origin, transport)| match origin {
-                Origin::New => CarriedBroker::New(transport),
-                Origin::Changed { samples } => CarriedBroker::Samples(transport, samples),
-                Origin::Same(old) => match take(old) {
-                    Some((buffers, suspended)) => CarriedBroker::Whole(buffers, suspended),
-                    None => CarriedBroker::New(transport),
-                },
-                Origin::SameSession(old) => match take(old) {
-                    Some((buffers, suspended)) => {
-                        CarriedBroker::Session(transport, buffers, suspended)
+            .map(|(origin, transport)| {
+                let Some((memory, Some(remains))) = origin.and_then(&mut take) else {
+                    return CarriedBroker::new(transport);
+                };
+                let (start, memory) = match remains {
+                    Remains::Connection(suspended) => (Start::Resume(suspended), Some(memory)),
+                    Remains::Session(suspended) => {
+                        (Start::Reconnect(transport, suspended), Some(memory))
                     }
-                    None => CarriedBroker::New(transport),
-                },
+                    Remains::Samples(inheritance) => (Start::New(transport, inheritance), None),
+                };
+                CarriedBroker { start, memory }
             })
             .collect();
         Carried {
@@ -246,67 +325,29 @@ impl Plan {
     }
 }
 
-impl Origin {
-    fn of(device: &Device<'_>, transport: &Transport, brokers: &[Broker<'_, Stack>]) -> Self {
-        let Some((number, broker)) = brokers
-            .iter()
-            .enumerate()
-            .find(|(_, broker)| broker.device().alias == device.alias)
-        else {
-            return Origin::New;
-        };
-        // The row's place in its file does not count.
-        let at_same_place = Device {
-            row: broker.device().row,
-            ..*device
-        };
-        if *broker.device() == at_same_place && broker.net().transport() == transport {
-            return Origin::Same(number);
-        }
-        if is_same_session(broker.device(), device) {
-            return Origin::SameSession(number);
-        }
-        let mut samples = Vec::new();
-        broker
-            .session()
-            .outbox()
-            .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
-        Origin::Changed { samples }
-    }
-}
-
-/// Queues samples of a device's earlier settings for its new ones.
-pub fn queue_again(
-    broker: &mut Broker<'_, Stack>,
-    samples: &[(u32, Vec<u8>)],
-    numbers: &[Option<u32>],
-) {
-    for (signal, packet) in samples {
-        let Some(publish) = Publish::decode(packet) else {
-            continue;
-        };
-        let signal = numbers
-            .get(*signal as usize)
-            .copied()
-            .flatten()
-            .unwrap_or(outbox::NO_SIGNAL);
-        let message = Message {
-            signal,
-            topic: publish.topic,
-            payload: [publish.payload, b"", b"", b""],
-        };
-        broker.session_mut().counters_mut().received += 1;
-        let mut dropped = 0;
-        // A signal's memory was not carried over, so none has to be cleared.
-        if broker
-            .session_mut()
-            .queue(&message, |_| dropped += 1)
-            .is_err()
-        {
-            dropped += 1;
-        }
-        broker.session_mut().count_dropped(dropped);
-    }
+/// The old broker of a new device, and how much of it goes on.
+fn origin(
+    device: &Device<'_>,
+    transport: &Transport,
+    brokers: &[Broker<'_, Stack>],
+) -> Option<(usize, Kept)> {
+    let (number, broker) = brokers
+        .iter()
+        .enumerate()
+        .find(|(_, broker)| broker.device().alias == device.alias)?;
+    // The row's place in its file does not count.
+    let at_same_place = Device {
+        row: broker.device().row,
+        ..*device
+    };
+    let kept = if *broker.device() == at_same_place && broker.net().transport() == transport {
+        Kept::Connection
+    } else if is_same_session(broker.device(), device) {
+        Kept::Session
+    } else {
+        Kept::Samples
+    };
+    Some((number, kept))
 }
 
 /// For each old signal the number of the new one on the same channel.
