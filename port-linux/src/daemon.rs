@@ -18,11 +18,10 @@ use mqtt_client_core::time::{Instant, SECOND};
 use crate::args::Options;
 use crate::configuration::{self, Tables, Unusable, complain, enabled};
 use crate::machine_id::machine_id;
+use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
 use crate::poller::{Events, Poller};
-use crate::reload::{
-    BrokerBuffers, Carried, FeedBuffers, Inheritance, Kept, Plan, Remains, Start, SuspendedFeed,
-};
+use crate::reload::{Carried, Inheritance, Kept, Plan, Remains, Start, SuspendedFeed};
 use crate::show::Show;
 use crate::signals::Signals;
 use crate::{EX_CONFIG, EX_OSERR, logger};
