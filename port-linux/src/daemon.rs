@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Endpoint};
+use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::{Instant, SECOND};
@@ -193,13 +194,17 @@ impl<'o> Daemon<'o> {
         brokers
     }
 
-    /// Leaves every broker whose connection does not go on; what does, of each.
+    /// Leaves every broker whose connection does not go on; what does, of each. Of a device that is gone it is nothing: its counters are
+    /// reported for the last time.
     fn take_apart(&mut self, brokers: Vec<Broker<'_, Stack>>, plan: &Plan) -> Vec<Option<Remains>> {
         let mut remains = Vec::with_capacity(brokers.len());
         for (number, mut broker) in brokers.into_iter().enumerate() {
             let kept = plan.keeps(number);
             if kept != Some(Kept::Connection) {
                 broker.leave(self.now(), &mut self.show);
+            }
+            if kept.is_none() {
+                discard(&broker);
             }
             remains.push(kept.map(|kept| match kept {
                 Kept::Connection => Remains::Connection(Box::new(broker.suspend())),
@@ -338,4 +343,21 @@ fn report(brokers: &[Broker<'_, Stack>]) {
             broker.counters()
         ));
     }
+}
+
+/// The last report of a device whose waiting samples nobody will send.
+fn discard(broker: &Broker<'_, Stack>) {
+    let (alias, counters) = (broker.device().alias, broker.counters());
+    let Counters {
+        queued, dropped, ..
+    } = counters;
+    if queued > 0 {
+        log::warn!("{alias}: not enabled any more, {queued} samples that waited are dropped");
+    }
+    let counters = Counters {
+        queued: 0,
+        dropped: dropped + queued,
+        ..counters
+    };
+    complain(format_args!("{alias}: {counters}"));
 }

@@ -3,6 +3,7 @@
 
 use mqtt_client_core::bridge::{Broker, broker, feed};
 use mqtt_client_core::config::{Config, Device, Signal};
+use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::{self, Index};
 use mqtt_client_core::mqtt::packet::Publish;
 use mqtt_client_core::outbox::{self, Message};
@@ -49,6 +50,8 @@ pub enum Start {
 pub struct Inheritance {
     /// What has not been confirmed, with old signal numbers.
     samples: Vec<(u32, Vec<u8>)>,
+    /// Without these samples.
+    counters: Counters,
 }
 
 /// What was suspended of an old broker, or collected.
@@ -120,33 +123,37 @@ impl Inheritance {
             .session()
             .outbox()
             .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
-        Inheritance { samples }
+        let counters = broker.counters();
+        // What is in flight is sent once more, and counted then.
+        let in_flight = (samples.len() as u64).saturating_sub(counters.queued);
+        let counters = Counters {
+            sent: counters.sent.saturating_sub(in_flight),
+            ..counters
+        };
+        Inheritance { samples, counters }
     }
 
-    /// Queues the samples for the new settings.
+    /// Queues the samples for the new settings; the counters go on.
     pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<u32>]) {
         let session = broker.session_mut();
+        *session.counters_mut() = self.counters;
         for (signal, packet) in &self.samples {
-            let Some(publish) = Publish::decode(packet) else {
-                continue;
-            };
             let signal = numbers
                 .get(*signal as usize)
                 .copied()
                 .flatten()
                 .unwrap_or(outbox::NO_SIGNAL);
-            let message = Message {
-                signal,
-                topic: publish.topic,
-                payload: [publish.payload, b"", b"", b""],
-            };
-            session.counters_mut().received += 1;
             let mut dropped = 0;
-            // A signal's memory was not carried over, so none has to be cleared.
-            if session.queue(&message, |_| dropped += 1).is_err() {
-                dropped += 1;
-            }
-            session.count_dropped(dropped);
+            let is_queued = Publish::decode(packet).is_some_and(|publish| {
+                let message = Message {
+                    signal,
+                    topic: publish.topic,
+                    payload: [publish.payload, b"", b"", b""],
+                };
+                // A signal's memory was not carried over, so none has to be cleared.
+                session.queue(&message, |_| dropped += 1).is_ok()
+            });
+            session.count_dropped(dropped + u64::from(!is_queued));
         }
     }
 }
