@@ -92,9 +92,12 @@ impl<'o> Daemon<'o> {
         let mut carried = None;
         loop {
             let mut tables = Tables::for_text(&text);
-            let config = match tables.parse(self.path, &text) {
-                Ok(config) => config,
-                Err(Unusable) => return ExitCode::from(EX_CONFIG),
+            let config = match carried {
+                None => tables.parse(self.path, &text),
+                Some(_) => tables.parse_again(&text),
+            };
+            let Ok(config) = config else {
+                return ExitCode::from(EX_CONFIG);
             };
             if !config.devices.iter().any(|device| device.enable) {
                 complain(format_args!(

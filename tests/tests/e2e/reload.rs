@@ -41,6 +41,19 @@ fn an_invalid_new_configuration_is_reported_and_the_old_one_stays_in_force() {
 }
 
 #[test]
+fn what_is_odd_about_a_new_configuration_is_said_once() {
+    let mut site = Site::start(cloud().signal("p"));
+    let odd = cloud().with("colour", "blue").signal("p").signal("new");
+    let odd = odd.with_ports(site.redis.port(), site.broker.port());
+    site.daemon.reload(&odd);
+    site.redis.wait_for_subscriptions(&odd.channels());
+    // What the daemon writes when it is asked stands behind all that it had to say.
+    site.daemon.counters("cloud");
+    let said = site.daemon.stderr().with(&["colour"]);
+    assert_eq!(said.len(), 1, "{said:?}");
+}
+
+#[test]
 fn a_device_whose_settings_changed_connects_again_with_the_new_ones() {
     let mut site = Site::start(cloud().signal("p"));
     let changed = cloud()
