@@ -144,7 +144,9 @@ impl<'o> Daemon<'o> {
             .unzip();
         let mut brokers = self.brokers(config, starts, &mut memories, &carried.numbers);
 
-        let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
+        let Ok(mut bridge) = Bridge::new(config, routes, feed, &mut brokers) else {
+            return Ended::Failed(io::Error::other("a device has no broker"));
+        };
         let ended = self.watch(config, &mut bridge);
         let (_, feed) = bridge.into_parts();
         match ended {
