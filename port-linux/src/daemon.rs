@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Endpoint};
-use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::{Instant, SECOND};
@@ -22,7 +21,7 @@ use crate::machine_id::machine_id;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
 use crate::poller::{Events, Poller};
-use crate::reload::{Carried, Inheritance, Kept, Plan, Remains, Start, SuspendedFeed};
+use crate::reload::{Carried, Plan, Start, SuspendedFeed};
 use crate::show::Show;
 use crate::signals::Signals;
 use crate::{EX_CONFIG, EX_OSERR, logger};
@@ -157,7 +156,7 @@ impl<'o> Daemon<'o> {
             Ended::Failed(error) => Ended::Failed(error),
             Ended::Reloaded(text, plan) => {
                 let suspended_feed = feed.suspend();
-                let remains = self.take_apart(brokers, &plan);
+                let remains = plan.take_apart(brokers, self.now(), &mut self.show);
                 let feed = suspended_feed.map(|suspended| (feed_memory, suspended));
                 let brokers = memories.into_iter().zip(remains).collect();
                 Ended::Reloaded(text, plan.carry(feed, brokers, &last))
@@ -197,27 +196,6 @@ impl<'o> Daemon<'o> {
             brokers.extend(self.broker(config, number, start, memory, numbers));
         }
         brokers
-    }
-
-    /// Leaves every broker whose connection does not go on; what does, of each. Of a device that is gone it is nothing: its counters are
-    /// reported for the last time.
-    fn take_apart(&mut self, brokers: Vec<Broker<'_, Stack>>, plan: &Plan) -> Vec<Option<Remains>> {
-        let mut remains = Vec::with_capacity(brokers.len());
-        for (number, mut broker) in brokers.into_iter().enumerate() {
-            let kept = plan.keeps(number);
-            if kept != Some(Kept::Connection) {
-                broker.leave(self.now(), &mut self.show);
-            }
-            if kept.is_none() {
-                discard(&broker);
-            }
-            remains.push(kept.map(|kept| match kept {
-                Kept::Connection => Remains::Connection(Box::new(broker.suspend())),
-                Kept::Session => Remains::Session(Box::new(broker.suspend())),
-                Kept::Samples => Remains::Samples(Inheritance::of(&broker)),
-            }));
-        }
-        remains
     }
 
     fn redis_stack(&self, config: &Config<'_>) -> Stack {
@@ -348,21 +326,4 @@ fn report(brokers: &[Broker<'_, Stack>]) {
             broker.counters()
         ));
     }
-}
-
-/// The last report of a device whose waiting samples nobody will send.
-fn discard(broker: &Broker<'_, Stack>) {
-    let (alias, counters) = (broker.device().alias, broker.counters());
-    let Counters {
-        queued, dropped, ..
-    } = counters;
-    if queued > 0 {
-        log::warn!("{alias}: not enabled any more, {queued} samples that waited are dropped");
-    }
-    let counters = Counters {
-        queued: 0,
-        dropped: dropped + queued,
-        ..counters
-    };
-    complain(format_args!("{alias}: {counters}"));
 }

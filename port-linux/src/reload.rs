@@ -6,10 +6,12 @@ use mqtt_client_core::config::{Config, Device, Signal};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::{self, Index};
 use mqtt_client_core::mqtt::packet::Publish;
+use mqtt_client_core::observer::Observer;
 use mqtt_client_core::outbox::{self, Message};
 use mqtt_client_core::routes::LastSample;
+use mqtt_client_core::time::Instant;
 
-use crate::configuration::enabled;
+use crate::configuration::{complain, enabled};
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
 
@@ -75,7 +77,7 @@ pub struct Plan {
 
 /// How much of a broker goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+enum Kept {
     /// All of it: the device has not changed.
     Connection,
     /// The device has changed, but its session with the broker goes on over a new connection: nothing is sent twice.
@@ -117,7 +119,7 @@ impl CarriedBroker {
 
 impl Inheritance {
     /// Of a broker that has left.
-    pub fn of(broker: &Broker<'_, Stack>) -> Self {
+    fn of(broker: &Broker<'_, Stack>) -> Self {
         let mut samples = Vec::new();
         broker
             .session()
@@ -205,8 +207,34 @@ impl Plan {
         }
     }
 
+    /// Leaves every broker whose connection does not go on; what does, of each. Of a device that is gone that is nothing: its counters are
+    /// reported for the last time.
+    pub fn take_apart(
+        &self,
+        brokers: Vec<Broker<'_, Stack>>,
+        now: Instant,
+        observer: &mut dyn Observer,
+    ) -> Vec<Option<Remains>> {
+        let mut remains = Vec::with_capacity(brokers.len());
+        for (number, mut broker) in brokers.into_iter().enumerate() {
+            let kept = self.keeps(number);
+            if kept != Some(Kept::Connection) {
+                broker.leave(now, observer);
+            }
+            if kept.is_none() {
+                discard(&broker);
+            }
+            remains.push(kept.map(|kept| match kept {
+                Kept::Connection => Remains::Connection(Box::new(broker.suspend())),
+                Kept::Session => Remains::Session(Box::new(broker.suspend())),
+                Kept::Samples => Remains::Samples(Inheritance::of(&broker)),
+            }));
+        }
+        remains
+    }
+
     /// How much of the old broker of this number goes on; `None`: its device is gone.
-    pub fn keeps(&self, broker: usize) -> Option<Kept> {
+    fn keeps(&self, broker: usize) -> Option<Kept> {
         let mut origins = self.devices.iter().filter_map(|(origin, _)| *origin);
         origins
             .find(|(old, _)| *old == broker)
@@ -280,6 +308,23 @@ fn origin(
     Some((number, kept))
 }
 
+/// The last report of a device whose waiting samples nobody will send.
+fn discard(broker: &Broker<'_, Stack>) {
+    let (alias, counters) = (broker.device().alias, broker.counters());
+    let Counters {
+        queued, dropped, ..
+    } = counters;
+    if queued > 0 {
+        log::warn!("{alias}: not enabled any more, {queued} samples that waited are dropped");
+    }
+    let counters = Counters {
+        queued: 0,
+        dropped: dropped + queued,
+        ..counters
+    };
+    complain(format_args!("{alias}: {counters}"));
+}
+
 /// For each old signal the number of the new one on the same channel.
 fn numbers(old: &Config<'_>, new: &Config<'_>) -> Vec<Option<u32>> {
     let mut slots = vec![0; Index::slots_for(new.signals.len())];
@@ -338,3 +383,6 @@ fn is_unchanged(old: &Signal<'_>, new: &Signal<'_>, kept_devices: &[bool]) -> bo
     };
     *old == at_same_place && kept_devices.get(usize::from(new.device)) == Some(&true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,8 @@ impl Stream {
     }
 
     /// Closes in good order: what was written goes on its way. close(2) alone, with input unread, would reset the connection, and throw
-    /// away what the peer has not taken yet.
+    /// away what the peer has not taken yet. Input that comes after this call still does that: to wait for the peer's end is more than
+    /// whoever closes has time for.
     pub fn finish(self) {
         // Errors mean that there is no connection any more.
         if shutdown(&self.descriptor, Shutdown::Write).is_err() {
