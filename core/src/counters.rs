@@ -3,7 +3,8 @@
 use core::fmt;
 
 /// Counted since the start. `received` is always `rejected + suppressed + queued + sent + dropped`; at QoS 1 and 2
-/// `sent - acknowledged` are in flight, at QoS 0 nothing is acknowledged.
+/// `sent - acknowledged` are in flight, at QoS 0 nothing is acknowledged. A port that begins a new session for changed settings lets them
+/// go on: what was in flight is then queued again, and what was sent at QoS 0 stays unacknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Messages from Redis for this device's signals.
@@ -18,7 +19,7 @@ pub struct Counters {
     pub sent: u64,
     /// Confirmed by the broker for good.
     pub acknowledged: u64,
-    /// Lost to a full outbox.
+    /// Lost to a full outbox, or because nobody is left to send them.
     pub dropped: u64,
     /// Connections to the broker after the first.
     pub reconnects: u64,

@@ -95,7 +95,7 @@
 //!     input: &mut [0; 256], control: &mut [0; 512], outbox: &mut [0; 8192], records: &mut [0; 256],
 //! };
 //! let mut brokers = [Broker::new(&config, 0, 0x1234_5678, memory, Network).expect("device 0")];
-//! let mut bridge = Bridge::new(&config, routes, feed, &mut brokers);
+//! let mut bridge = Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
 //!
 //! let mut now = Instant::from_millis(0);
 //! while !bridge.has_stopped() {

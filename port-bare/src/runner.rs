@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::net::Ipv4Addr;
 
 use heapless::vec::VecView;
-use mqtt_client_core::bridge::{Bridge, Broker, Feed};
+use mqtt_client_core::bridge::{self, Bridge, Broker, Feed};
 use mqtt_client_core::config::{self, Abilities, Config, Device, Finding, Severity};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::mqtt::session as mqtt;
@@ -151,10 +151,12 @@ impl<'a, D: phy::Device> Runner<'a, D> {
             let broker = Broker::new(config, number, digits, storage, net);
             put(pieces.brokers, broker.ok_or(NotStarted::Sizes)?)?;
         }
+        let bridge = Bridge::new(config, routes, feed, pieces.brokers)
+            .map_err(|bridge::Mismatched| NotStarted::Sizes)?;
         Ok(Runner {
             device,
             stack,
-            bridge: Bridge::new(config, routes, feed, pieces.brokers),
+            bridge,
             was_reachable: false,
             is_stopping: false,
         })

@@ -6,7 +6,7 @@ use std::path::Path;
 #[cfg(feature = "tls")]
 use std::time::UNIX_EPOCH;
 
-use mqtt_client_core::config::{self, Config, Device, Severity, Signal};
+use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Severity, Signal};
 
 use crate::net::Transport;
 #[cfg(feature = "tls")]
@@ -63,26 +63,37 @@ impl<'t> Tables<'t> {
     /// # Errors
     /// There was an error.
     pub fn parse(&'t mut self, path: &Path, text: &'t [u8]) -> Result<Config<'t>, Unusable> {
+        let file = path.to_string_lossy();
+        self.fill(text, &mut |finding| match finding.severity {
+            Severity::Error => complain(format_args!("{}", finding.in_file(&file))),
+            Severity::Warning => log::warn!("{}", finding.in_file(&file)),
+        })
+        .map_err(|invalid| {
+            let _ = transports(path, invalid.devices);
+            Unusable
+        })
+    }
+
+    /// The same for a text that [`Tables::parse`] has reported on already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse_again(&'t mut self, text: &'t [u8]) -> Result<Config<'t>, Unusable> {
+        self.fill(text, &mut |_| {}).map_err(|_| Unusable)
+    }
+
+    fn fill(
+        &'t mut self,
+        text: &'t [u8],
+        report: &mut dyn FnMut(&Finding<'_>),
+    ) -> Result<Config<'t>, Invalid<'t>> {
         let storage = config::Storage {
             devices: &mut self.devices,
             signals: &mut self.signals,
             index: &mut self.index,
             text: &mut self.unescaped,
         };
-        let file = path.to_string_lossy();
-        config::parse(
-            text,
-            storage,
-            ABILITIES,
-            &mut |finding| match finding.severity {
-                Severity::Error => complain(format_args!("{}", finding.in_file(&file))),
-                Severity::Warning => log::warn!("{}", finding.in_file(&file)),
-            },
-        )
-        .map_err(|invalid| {
-            let _ = transports(path, invalid.devices);
-            Unusable
-        })
+        config::parse(text, storage, ABILITIES, report)
     }
 }
 

@@ -12,17 +12,16 @@ use std::time::Duration;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Endpoint};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
+use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::{Instant, SECOND};
 
 use crate::args::Options;
 use crate::configuration::{self, Tables, Unusable, complain, enabled};
 use crate::machine_id::machine_id;
+use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
 use crate::poller::{Events, Poller};
-use crate::reload::{
-    BrokerBuffers, Carried, CarriedBroker, FeedBuffers, Plan, SuspendedBroker, queue_again,
-};
+use crate::reload::{Carried, Plan, Start, SuspendedFeed};
 use crate::show::Show;
 use crate::signals::Signals;
 use crate::{EX_CONFIG, EX_OSERR, logger};
@@ -69,15 +68,6 @@ enum Ended<P> {
     Failed(io::Error),
 }
 
-/// How a broker begins.
-enum Start {
-    /// With these samples of its device's earlier settings.
-    New(Transport, Vec<(u32, Vec<u8>)>),
-    Resume(SuspendedBroker),
-    /// With the session of its device's earlier settings, over a new connection.
-    Reconnect(Transport, SuspendedBroker),
-}
-
 impl<'o> Daemon<'o> {
     fn new(options: &'o Options) -> io::Result<Self> {
         let poller = Arc::new(Poller::new()?);
@@ -101,9 +91,12 @@ impl<'o> Daemon<'o> {
         let mut carried = None;
         loop {
             let mut tables = Tables::for_text(&text);
-            let config = match tables.parse(self.path, &text) {
-                Ok(config) => config,
-                Err(Unusable) => return ExitCode::from(EX_CONFIG),
+            let config = match carried {
+                None => tables.parse(self.path, &text),
+                Some(_) => tables.parse_again(&text),
+            };
+            let Ok(config) = config else {
+                return ExitCode::from(EX_CONFIG);
             };
             if !config.devices.iter().any(|device| device.enable) {
                 complain(format_args!(
@@ -133,93 +126,76 @@ impl<'o> Daemon<'o> {
         }
     }
 
-    /// One configuration's life.
+    /// One configuration's life: its parts are put together, run, and taken apart.
     fn serve_one(&mut self, config: &Config<'_>, carried: Carried) -> Ended<Carried> {
-        let Carried {
-            feed,
-            brokers,
-            last,
-            numbers,
-            left,
-        } = carried;
-        let signals = config.signals.len();
-        let mut slots = vec![0; Index::slots_for(signals)];
-        let mut last = if last.is_empty() {
-            vec![LastSample::NOTHING; signals]
-        } else {
-            last
+        let mut last = carried.last;
+        last.resize(config.signals.len(), LastSample::NOTHING);
+        let mut slots = vec![0; Index::slots_for(config.signals.len())];
+        let Ok(routes) = Routes::new(config, &mut slots, &mut last) else {
+            return Ended::Failed(io::Error::other("more signals than can be numbered"));
         };
-        let (mut feed_buffers, suspended_feed) = match feed {
-            Some((buffers, suspended)) => (buffers, Some(suspended)),
-            None => (FeedBuffers::new(config), None),
-        };
-        let mut starts = Vec::new();
-        let mut buffers = Vec::new();
-        for (device, carried) in enabled(config.devices).zip(brokers) {
-            let (start, memory) = match carried {
-                CarriedBroker::New(transport) => (
-                    Start::New(transport, Vec::new()),
-                    BrokerBuffers::new(device),
-                ),
-                CarriedBroker::Samples(transport, samples) => {
-                    (Start::New(transport, samples), BrokerBuffers::new(device))
-                }
-                CarriedBroker::Whole(memory, suspended) => (Start::Resume(suspended), memory),
-                CarriedBroker::Session(transport, memory, suspended) => {
-                    (Start::Reconnect(transport, suspended), memory.fit(device))
-                }
-            };
-            starts.push(start);
-            buffers.push(memory);
-        }
+        let (feed_memory, suspended_feed) = carried.feed.unzip();
+        let mut feed_memory = feed_memory.unwrap_or_else(|| FeedBuffers::new(config));
+        let feed = self.feed(config, &mut feed_memory, suspended_feed, &carried.left);
+        let (starts, mut memories): (Vec<_>, Vec<_>) = enabled(config.devices)
+            .zip(carried.brokers)
+            .map(|(device, carried)| carried.into_parts(device))
+            .unzip();
+        let mut brokers = self.brokers(config, starts, &mut memories, &carried.numbers);
 
-        let routes = match Routes::new(config, &mut slots, &mut last) {
-            Ok(routes) => routes,
-            Err(TooSmall) => {
-                return Ended::Failed(io::Error::other("more signals than can be numbered"));
-            }
+        let Ok(mut bridge) = Bridge::new(config, routes, feed, &mut brokers) else {
+            return Ended::Failed(io::Error::other("a device has no broker"));
         };
-        let feed = match suspended_feed {
-            Some(suspended) => {
-                let mut feed = Feed::resume(config, feed_buffers.storage(), suspended);
-                left.iter()
-                    .for_each(|channel| feed.leave(channel.as_bytes()));
-                feed
+        let ended = self.watch(config, &mut bridge);
+        let (_, feed) = bridge.into_parts();
+        match ended {
+            Ended::Stopped => {
+                report(&brokers);
+                Ended::Stopped
             }
-            None => Feed::new(config, feed_buffers.storage(), self.redis_stack(config)),
+            Ended::Failed(error) => Ended::Failed(error),
+            Ended::Reloaded(text, plan) => {
+                let suspended_feed = feed.suspend();
+                let remains = plan.take_apart(brokers, self.now(), &mut self.show);
+                let feed = suspended_feed.map(|suspended| (feed_memory, suspended));
+                let brokers = memories.into_iter().zip(remains).collect();
+                Ended::Reloaded(text, plan.carry(feed, brokers, &last))
+            }
+        }
+    }
+
+    fn feed<'a>(
+        &self,
+        config: &'a Config<'a>,
+        memory: &'a mut FeedBuffers,
+        suspended: Option<SuspendedFeed>,
+        left: &[String],
+    ) -> Feed<'a, Stack> {
+        let Some(suspended) = suspended else {
+            return Feed::new(config, memory.storage(), self.redis_stack(config));
         };
+        let mut feed = Feed::resume(config, memory.storage(), suspended);
+        left.iter()
+            .for_each(|channel| feed.leave(channel.as_bytes()));
+        feed
+    }
+
+    fn brokers<'a>(
+        &mut self,
+        config: &'a Config<'a>,
+        starts: Vec<Start>,
+        memories: &'a mut [BrokerBuffers],
+        numbers: &[Option<u32>],
+    ) -> Vec<Broker<'a, Stack>> {
         let numbered = (0..)
             .zip(config.devices)
             .filter(|(_, device)| device.enable)
             .map(|(number, _)| number);
-        let mut brokers = Vec::new();
-        for ((number, start), memory) in numbered.zip(starts).zip(&mut buffers) {
-            brokers.extend(self.broker(config, number, start, memory, &numbers));
+        let mut brokers = Vec::with_capacity(starts.len());
+        for ((number, start), memory) in numbered.zip(starts).zip(memories) {
+            brokers.extend(self.broker(config, number, start, memory, numbers));
         }
-        let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
-        let ended = self.watch(config, &mut bridge);
-        let (_, feed) = bridge.into_parts();
-        let (text, plan) = match ended {
-            Ended::Reloaded(text, plan) => (text, plan),
-            Ended::Stopped => {
-                report(&brokers);
-                return Ended::Stopped;
-            }
-            Ended::Failed(error) => return Ended::Failed(error),
-        };
-        let suspended_feed = feed.suspend();
-        for (number, broker) in brokers.iter_mut().enumerate() {
-            if !plan.keeps(number) {
-                broker.leave(self.now(), &mut self.show);
-            }
-        }
-        let suspended = brokers
-            .into_iter()
-            .map(|broker| Box::new(broker.suspend()))
-            .collect::<Vec<_>>();
-        let feed = suspended_feed.map(|suspended| (feed_buffers, suspended));
-        let carried = plan.carry(feed, buffers.into_iter().zip(suspended).collect(), &last);
-        Ended::Reloaded(text, carried)
+        brokers
     }
 
     fn redis_stack(&self, config: &Config<'_>) -> Stack {
@@ -240,10 +216,10 @@ impl<'o> Daemon<'o> {
     ) -> Option<Broker<'a, Stack>> {
         let storage = memory.storage();
         let suspended = match start {
-            Start::New(transport, samples) => {
+            Start::New(transport, inheritance) => {
                 let stack = self.broker_stack(transport);
                 let mut broker = Broker::new(config, number, self.digits, storage, stack)?;
-                queue_again(&mut broker, &samples, numbers);
+                inheritance.pass_to(&mut broker, numbers);
                 return Some(broker);
             }
             Start::Resume(suspended) => *suspended,

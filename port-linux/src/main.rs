@@ -6,6 +6,7 @@
 //! | [`configuration`] | is the mapping table right, and where does it live? |
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
 //! | [`reload`] | what goes on when the configuration changes? |
+//! | [`memory`] | how much memory has each session? |
 //! | [`net`], [`poller`] | how are peers reached without ever waiting, and what does the one wait wait for? |
 //! | [`tls`] | who are we to a broker, whom do we trust, and what goes wrong? |
 //! | [`logger`], [`show`], [`summary`], [`date`] | what does a person see? |
@@ -19,6 +20,7 @@ mod daemon;
 mod date;
 mod logger;
 mod machine_id;
+mod memory;
 mod net;
 mod poller;
 mod reload;

@@ -3,45 +3,21 @@
 
 use mqtt_client_core::bridge::{Broker, broker, feed};
 use mqtt_client_core::config::{Config, Device, Signal};
+use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::{self, Index};
 use mqtt_client_core::mqtt::packet::Publish;
-use mqtt_client_core::mqtt::session::{self, Session};
+use mqtt_client_core::observer::Observer;
 use mqtt_client_core::outbox::{self, Message};
-use mqtt_client_core::redis;
 use mqtt_client_core::routes::LastSample;
+use mqtt_client_core::time::Instant;
 
-use crate::configuration::enabled;
+use crate::configuration::{complain, enabled};
+use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
-
-/// `buffer_size` where the configuration does not say: 1 MiB.
-const DEFAULT_BUFFER: usize = 1024 * 1024;
-
-/// Bytes of a broker's input, and of its control output: 1,024 acknowledgements.
-const ACKNOWLEDGEMENTS: usize = 4 * 1024;
-
-/// Bytes of the input from Redis: what one read takes at most. Some 200 messages, among which the cost of a read is lost.
-const REDIS_INPUT: usize = 16 * 1024;
-
-/// Bytes of commands to Redis: some hundred channels in one SUBSCRIBE.
-const REDIS_COMMANDS: usize = 4 * 1024;
 
 /// A connection and its session, between two bridges.
 pub type SuspendedBroker = Box<broker::Suspended<Stack>>;
 pub type SuspendedFeed = feed::Suspended<Stack>;
-
-/// Memory of the session with Redis.
-pub struct FeedBuffers {
-    input: Vec<u8>,
-    commands: Vec<u8>,
-}
-
-/// Memory of the session with one broker. Its pages cost nothing until they are used.
-pub struct BrokerBuffers {
-    input: Vec<u8>,
-    control: Vec<u8>,
-    outbox: Vec<u8>,
-    records: Vec<u64>,
-}
 
 /// What the next bridge takes over from the last.
 pub struct Carried {
@@ -56,21 +32,42 @@ pub struct Carried {
     pub left: Vec<String>,
 }
 
-/// What there is already for an enabled device of the new configuration, and what carries its bytes.
-pub enum CarriedBroker {
-    New(Transport),
-    /// The device has not changed.
-    Whole(BrokerBuffers, SuspendedBroker),
-    /// It has, but its session with the broker goes on over a new connection: nothing is sent twice.
-    Session(Transport, BrokerBuffers, SuspendedBroker),
-    /// It has changed in more than that: these samples, with their old signal numbers, have not been confirmed.
-    Samples(Transport, Vec<(u32, Vec<u8>)>),
+/// What there is already for an enabled device of the new configuration.
+pub struct CarriedBroker {
+    start: Start,
+    memory: Option<BrokerBuffers>,
+}
+
+/// How a broker begins.
+pub enum Start {
+    New(Transport, Inheritance),
+    /// Where it was suspended.
+    Resume(SuspendedBroker),
+    /// With the session that was suspended, over a new connection.
+    Reconnect(Transport, SuspendedBroker),
+}
+
+/// What is left of a broker whose device has changed.
+#[derive(Default)]
+pub struct Inheritance {
+    /// What has not been confirmed, with old signal numbers.
+    samples: Vec<(u32, Vec<u8>)>,
+    /// Without these samples.
+    counters: Counters,
+}
+
+/// What was suspended of an old broker, or collected.
+pub enum Remains {
+    Connection(SuspendedBroker),
+    Session(SuspendedBroker),
+    Samples(Inheritance),
 }
 
 /// How a new configuration follows from the old one.
 pub struct Plan {
     same_redis: bool,
-    devices: Vec<(Origin, Transport)>,
+    /// For each enabled device of the new configuration the number of its old broker, and how much of it goes on.
+    devices: Vec<(Option<(usize, Kept)>, Transport)>,
     numbers: Vec<Option<u32>>,
     /// Old numbers of signals that are the same in every respect.
     unchanged: Vec<bool>,
@@ -78,12 +75,15 @@ pub struct Plan {
     signals: usize,
 }
 
-/// Where an enabled device of the new configuration comes from; numbers count the old brokers.
-enum Origin {
-    New,
-    Same(usize),
-    SameSession(usize),
-    Changed { samples: Vec<(u32, Vec<u8>)> },
+/// How much of a broker goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// All of it: the device has not changed.
+    Connection,
+    /// The device has changed, but its session with the broker goes on over a new connection: nothing is sent twice.
+    Session,
+    /// The device has changed in more than that: what has not been confirmed is sent in a new session.
+    Samples,
 }
 
 impl Carried {
@@ -91,7 +91,7 @@ impl Carried {
     pub fn nothing(transports: Vec<Transport>) -> Self {
         Carried {
             feed: None,
-            brokers: transports.into_iter().map(CarriedBroker::New).collect(),
+            brokers: transports.into_iter().map(CarriedBroker::new).collect(),
             last: Vec::new(),
             numbers: Vec::new(),
             left: Vec::new(),
@@ -99,52 +99,63 @@ impl Carried {
     }
 }
 
-impl FeedBuffers {
-    pub fn new(config: &Config<'_>) -> Self {
-        let commands = redis::session::Session::commands_len(&config.redis).max(REDIS_COMMANDS);
-        FeedBuffers {
-            input: vec![0; REDIS_INPUT],
-            commands: vec![0; commands],
+impl CarriedBroker {
+    fn new(transport: Transport) -> Self {
+        CarriedBroker {
+            start: Start::New(transport, Inheritance::default()),
+            memory: None,
         }
     }
 
-    pub fn storage(&mut self) -> redis::session::Storage<'_> {
-        redis::session::Storage {
-            input: &mut self.input,
-            commands: &mut self.commands,
-        }
+    /// What the broker of `device` begins with, and its memory.
+    pub fn into_parts(self, device: &Device<'_>) -> (Start, BrokerBuffers) {
+        let memory = match self.memory {
+            Some(memory) => memory.fit(device),
+            None => BrokerBuffers::new(device),
+        };
+        (self.start, memory)
     }
 }
 
-impl BrokerBuffers {
-    pub fn new(device: &Device<'_>) -> Self {
-        let buffer_size = device
-            .buffer_size
-            .map_or(DEFAULT_BUFFER, |bytes| bytes as usize);
-        let (outbox, records) = outbox::divide(buffer_size);
-        BrokerBuffers {
-            input: vec![0; ACKNOWLEDGEMENTS],
-            control: vec![0; Session::control_len(device).max(ACKNOWLEDGEMENTS)],
-            outbox: vec![0; outbox],
-            records: vec![0; records],
-        }
+impl Inheritance {
+    /// Of a broker that has left.
+    fn of(broker: &Broker<'_, Stack>) -> Self {
+        let mut samples = Vec::new();
+        broker
+            .session()
+            .outbox()
+            .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
+        let counters = broker.counters();
+        // What is in flight is sent once more, and counted then.
+        let in_flight = (samples.len() as u64).saturating_sub(counters.queued);
+        let counters = Counters {
+            sent: counters.sent.saturating_sub(in_flight),
+            ..counters
+        };
+        Inheritance { samples, counters }
     }
 
-    /// The same outbox, with room for what this device's CONNECT needs.
-    pub fn fit(mut self, device: &Device<'_>) -> Self {
-        let needed = Session::control_len(device);
-        if self.control.len() < needed {
-            self.control.resize(needed, 0);
-        }
-        self
-    }
-
-    pub fn storage(&mut self) -> session::Storage<'_> {
-        session::Storage {
-            input: &mut self.input,
-            control: &mut self.control,
-            outbox: &mut self.outbox,
-            records: &mut self.records,
+    /// Queues the samples for the new settings; the counters go on.
+    pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<u32>]) {
+        let session = broker.session_mut();
+        *session.counters_mut() = self.counters;
+        for (signal, packet) in &self.samples {
+            let signal = numbers
+                .get(*signal as usize)
+                .copied()
+                .flatten()
+                .unwrap_or(outbox::NO_SIGNAL);
+            let mut dropped = 0;
+            let is_queued = Publish::decode(packet).is_some_and(|publish| {
+                let message = Message {
+                    signal,
+                    topic: publish.topic,
+                    payload: [publish.payload, b"", b"", b""],
+                };
+                // A signal's memory was not carried over, so none has to be cleared.
+                session.queue(&message, |_| dropped += 1).is_ok()
+            });
+            session.count_dropped(dropped + u64::from(!is_queued));
         }
     }
 }
@@ -158,7 +169,7 @@ impl Plan {
         brokers: &[Broker<'_, Stack>],
     ) -> Plan {
         let devices = (enabled(new.devices).zip(transports))
-            .map(|(device, transport)| (Origin::of(device, &transport, brokers), transport))
+            .map(|(device, transport)| (origin(device, &transport, brokers), transport))
             .collect::<Vec<_>>();
         let mut origins = devices.iter();
         let kept_devices = (new.devices.iter())
@@ -166,7 +177,7 @@ impl Plan {
                 device.enable
                     && matches!(
                         origins.next(),
-                        Some((Origin::Same(_) | Origin::SameSession(_), _))
+                        Some((Some((_, Kept::Connection | Kept::Session)), _))
                     )
             })
             .collect::<Vec<_>>();
@@ -196,18 +207,45 @@ impl Plan {
         }
     }
 
-    /// Whether the old broker of this number goes on with its connection.
-    pub fn keeps(&self, broker: usize) -> bool {
-        self.devices
-            .iter()
-            .any(|(origin, _)| matches!(origin, Origin::Same(old) if *old == broker))
+    /// Leaves every broker whose connection does not go on; what does, of each. Of a device that is gone that is nothing: its counters are
+    /// reported for the last time.
+    pub fn take_apart(
+        &self,
+        brokers: Vec<Broker<'_, Stack>>,
+        now: Instant,
+        observer: &mut dyn Observer,
+    ) -> Vec<Option<Remains>> {
+        let mut remains = Vec::with_capacity(brokers.len());
+        for (number, mut broker) in brokers.into_iter().enumerate() {
+            let kept = self.keeps(number);
+            if kept != Some(Kept::Connection) {
+                broker.leave(now, observer);
+            }
+            if kept.is_none() {
+                discard(&broker);
+            }
+            remains.push(kept.map(|kept| match kept {
+                Kept::Connection => Remains::Connection(Box::new(broker.suspend())),
+                Kept::Session => Remains::Session(Box::new(broker.suspend())),
+                Kept::Samples => Remains::Samples(Inheritance::of(&broker)),
+            }));
+        }
+        remains
+    }
+
+    /// How much of the old broker of this number goes on; `None`: its device is gone.
+    fn keeps(&self, broker: usize) -> Option<Kept> {
+        let mut origins = self.devices.iter().filter_map(|(origin, _)| *origin);
+        origins
+            .find(|(old, _)| *old == broker)
+            .map(|(_, kept)| kept)
     }
 
     /// Picks what goes on out of what the old bridge left.
     pub fn carry(
         self,
         feed: Option<(FeedBuffers, SuspendedFeed)>,
-        brokers: Vec<(BrokerBuffers, SuspendedBroker)>,
+        brokers: Vec<(BrokerBuffers, Option<Remains>)>,
         last: &[LastSample],
     ) -> Carried {
         let mut new_last = vec![LastSample::NOTHING; self.signals];
@@ -219,21 +257,20 @@ impl Plan {
             }
         }
         let mut brokers = brokers.into_iter().map(Some).collect::<Vec<_>>();
-        let mut take = |old| brokers.get_mut(old).and_then(Option::take);
+        let mut take = |(old, _)| brokers.get_mut(old).and_then(Option::take);
         let brokers = (self.devices.into_iter())
-            .map(|(origin, transport)| match origin {
-                Origin::New => CarriedBroker::New(transport),
-                Origin::Changed { samples } => CarriedBroker::Samples(transport, samples),
-                Origin::Same(old) => match take(old) {
-                    Some((buffers, suspended)) => CarriedBroker::Whole(buffers, suspended),
-                    None => CarriedBroker::New(transport),
-                },
-                Origin::SameSession(old) => match take(old) {
-                    Some((buffers, suspended)) => {
-                        CarriedBroker::Session(transport, buffers, suspended)
+            .map(|(origin, transport)| {
+                let Some((memory, Some(remains))) = origin.and_then(&mut take) else {
+                    return CarriedBroker::new(transport);
+                };
+                let (start, memory) = match remains {
+                    Remains::Connection(suspended) => (Start::Resume(suspended), Some(memory)),
+                    Remains::Session(suspended) => {
+                        (Start::Reconnect(transport, suspended), Some(memory))
                     }
-                    None => CarriedBroker::New(transport),
-                },
+                    Remains::Samples(inheritance) => (Start::New(transport, inheritance), None),
+                };
+                CarriedBroker { start, memory }
             })
             .collect();
         Carried {
@@ -246,67 +283,46 @@ impl Plan {
     }
 }
 
-impl Origin {
-    fn of(device: &Device<'_>, transport: &Transport, brokers: &[Broker<'_, Stack>]) -> Self {
-        let Some((number, broker)) = brokers
-            .iter()
-            .enumerate()
-            .find(|(_, broker)| broker.device().alias == device.alias)
-        else {
-            return Origin::New;
-        };
-        // The row's place in its file does not count.
-        let at_same_place = Device {
-            row: broker.device().row,
-            ..*device
-        };
-        if *broker.device() == at_same_place && broker.net().transport() == transport {
-            return Origin::Same(number);
-        }
-        if is_same_session(broker.device(), device) {
-            return Origin::SameSession(number);
-        }
-        let mut samples = Vec::new();
-        broker
-            .session()
-            .outbox()
-            .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
-        Origin::Changed { samples }
-    }
+/// The old broker of a new device, and how much of it goes on.
+fn origin(
+    device: &Device<'_>,
+    transport: &Transport,
+    brokers: &[Broker<'_, Stack>],
+) -> Option<(usize, Kept)> {
+    let (number, broker) = brokers
+        .iter()
+        .enumerate()
+        .find(|(_, broker)| broker.device().alias == device.alias)?;
+    // The row's place in its file does not count.
+    let at_same_place = Device {
+        row: broker.device().row,
+        ..*device
+    };
+    let kept = if *broker.device() == at_same_place && broker.net().transport() == transport {
+        Kept::Connection
+    } else if is_same_session(broker.device(), device) {
+        Kept::Session
+    } else {
+        Kept::Samples
+    };
+    Some((number, kept))
 }
 
-/// Queues samples of a device's earlier settings for its new ones.
-pub fn queue_again(
-    broker: &mut Broker<'_, Stack>,
-    samples: &[(u32, Vec<u8>)],
-    numbers: &[Option<u32>],
-) {
-    for (signal, packet) in samples {
-        let Some(publish) = Publish::decode(packet) else {
-            continue;
-        };
-        let signal = numbers
-            .get(*signal as usize)
-            .copied()
-            .flatten()
-            .unwrap_or(outbox::NO_SIGNAL);
-        let message = Message {
-            signal,
-            topic: publish.topic,
-            payload: [publish.payload, b"", b"", b""],
-        };
-        broker.session_mut().counters_mut().received += 1;
-        let mut dropped = 0;
-        // A signal's memory was not carried over, so none has to be cleared.
-        if broker
-            .session_mut()
-            .queue(&message, |_| dropped += 1)
-            .is_err()
-        {
-            dropped += 1;
-        }
-        broker.session_mut().count_dropped(dropped);
+/// The last report of a device whose waiting samples nobody will send.
+fn discard(broker: &Broker<'_, Stack>) {
+    let (alias, counters) = (broker.device().alias, broker.counters());
+    let Counters {
+        queued, dropped, ..
+    } = counters;
+    if queued > 0 {
+        log::warn!("{alias}: not enabled any more, {queued} samples that waited are dropped");
     }
+    let counters = Counters {
+        queued: 0,
+        dropped: dropped + queued,
+        ..counters
+    };
+    complain(format_args!("{alias}: {counters}"));
 }
 
 /// For each old signal the number of the new one on the same channel.
@@ -367,3 +383,6 @@ fn is_unchanged(old: &Signal<'_>, new: &Signal<'_>, kept_devices: &[bool]) -> bo
     };
     *old == at_same_place && kept_devices.get(usize::from(new.device)) == Some(&true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,9 @@ pub fn run(config: &Config<'_>) {
         };
         take_over(&mut broker);
         let mut brokers = [broker];
-        let bridge = Bridge::new(config, routes, feed, unknown(&mut brokers));
+        let Ok(bridge) = Bridge::new(config, routes, feed, unknown(&mut brokers)) else {
+            return;
+        };
         suspended_feed = poll(bridge).suspend();
         let [mut broker] = brokers;
         broker.leave(now(), &mut Watcher);

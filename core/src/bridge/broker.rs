@@ -139,8 +139,13 @@ impl<'a, N: Network> Broker<'a, N> {
         self.session.stop();
     }
 
-    /// Says DISCONNECT as far as the network takes it at once, and ends.
+    /// Hears what has arrived, so that less is repeated later; says DISCONNECT as far as the network takes it at once, and ends.
     pub fn leave(&mut self, now: Instant, observer: &mut dyn Observer) {
+        let mut talk = Talk {
+            session: &mut self.session,
+            observer,
+        };
+        self.link.read_once(now, &mut self.net, &mut talk);
         self.session.leave(observer);
         let mut talk = Talk {
             session: &mut self.session,

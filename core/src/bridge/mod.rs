@@ -22,6 +22,10 @@ use crate::time::{Instant, SECOND};
 /// Longest time that [`Bridge::stop`] takes, in milliseconds.
 pub const STOP_WITHIN: u64 = 5 * SECOND;
 
+/// The brokers are not those of the enabled devices, in the devices' order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mismatched;
+
 /// A running bridge. `'b` is the borrow of its parts, `'a` that of configuration and storage, `N` the port's network.
 pub struct Bridge<'b, 'a, N: Network> {
     config: &'a Config<'a>,
@@ -33,19 +37,29 @@ pub struct Bridge<'b, 'a, N: Network> {
 
 impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
     /// A bridge of `brokers`, one for each enabled device, in the order of [`Config::devices`].
+    ///
+    /// # Errors
+    /// [`Mismatched`]: else the signals of a device without a broker would go unread, and nobody would say so.
     pub fn new(
         config: &'a Config<'a>,
         routes: Routes<'a>,
         feed: Feed<'a, N>,
         brokers: &'b mut [Broker<'a, N>],
-    ) -> Self {
-        Bridge {
+    ) -> Result<Self, Mismatched> {
+        let enabled = (0..)
+            .zip(config.devices)
+            .filter(|(_, device)| device.enable)
+            .map(|(number, _)| number);
+        if !brokers.iter().map(Broker::number).eq(enabled) {
+            return Err(Mismatched);
+        }
+        Ok(Bridge {
             config,
             routes,
             feed,
             brokers,
             stop_by: None,
-        }
+        })
     }
 
     /// Does all that can be done now: reads what Redis has sent, hands it on, talks to the brokers.

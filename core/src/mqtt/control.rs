@@ -1,6 +1,6 @@
 //! Room of their own for the short packets, so that a full outbox never holds up an acknowledgement.
 
-use super::encode::Connect;
+use super::encode::{Connect, DISCONNECT};
 use crate::bytes::put;
 
 /// Packets waiting to be written; filled from the front, and empty again after each write that took all.
@@ -29,9 +29,9 @@ impl<'a> Control<'a> {
         self.pending = Pending::default();
     }
 
-    /// Whether a packet of up to four bytes fits: all but CONNECT.
+    /// Whether a packet of up to four bytes fits, which is all but CONNECT, and DISCONNECT behind it.
     pub(super) fn has_room(&self) -> bool {
-        self.bytes.len() - self.pending.end >= 4
+        self.bytes.len() - self.pending.end >= 4 + DISCONNECT.len()
     }
 
     /// Adds a packet; `false` if it does not fit.

@@ -30,7 +30,7 @@ pub(super) fn exchange<N: Network, P: Protocol>(
 }
 
 /// One read; whether it brought anything.
-fn receive<N: Network, P: Protocol>(
+pub(super) fn receive<N: Network, P: Protocol>(
     now: Instant,
     net: &mut N,
     socket: &mut N::TcpSocket,

@@ -8,7 +8,7 @@ use embedded_nal::{AddrType, TcpError, nb};
 
 use super::address::Address;
 use super::backoff::{Backoff, HELD, LONGEST};
-use super::exchange::{exchange, send};
+use super::exchange::{exchange, receive, send};
 use super::fault::{Fault, FaultOf, ReasonText, Reported};
 use super::protocol::{Protocol, Retry};
 use super::{Network, NetworkError};
@@ -181,6 +181,18 @@ impl<S> Link<S> {
         {
             // Nothing can be done about an error of closing.
             let _ = net.close(socket);
+        }
+    }
+
+    /// Reads once what has arrived: for a connection that is about to end.
+    pub fn read_once<N, P>(&mut self, now: Instant, net: &mut N, protocol: &mut P)
+    where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        if let State::Open { socket, .. } = &mut self.state {
+            // The connection ends in any case.
+            let _ = receive(now, net, socket, protocol);
         }
     }
 

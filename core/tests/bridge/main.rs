@@ -3,6 +3,7 @@
 //!
 //! | module | question |
 //! |---|---|
+//! | `parts` | what does it have to be made of? |
 //! | `forwarding` | what arrives at the brokers? |
 //! | `overflow` | what is lost when a buffer is full, and does it add up? |
 //! | `reconnecting` | when is the next attempt? |
@@ -16,6 +17,7 @@ mod common;
 mod forwarding;
 mod mishaps;
 mod overflow;
+mod parts;
 mod reconnecting;
 #[cfg(feature = "log")]
 mod reporting;

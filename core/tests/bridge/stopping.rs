@@ -90,6 +90,27 @@ fn it_waits_five_seconds_for_acknowledgements_and_then_leaves() {
 }
 
 #[test]
+fn an_acknowledgement_that_came_at_the_last_moment_still_counts() {
+    with_bridge(&device(1), |rig| {
+        rig.settle();
+        rig.brokers[0].server.acknowledges = false;
+        rig.publish("tag/cloud/p/in", "1,2");
+        rig.stop();
+        rig.run_until(4999);
+        rig.brokers[0].line.server_write(1, b"\x40\x02\x00\x01");
+        rig.oversleep(1);
+        rig.poll();
+        assert!(rig.bridge.has_stopped());
+        assert_eq!(rig.counters(0).acknowledged, 1);
+        rig.settle();
+        assert_eq!(
+            rig.brokers[0].server.heard,
+            ["CONNECT 4", "PUBLISH 1 1,2,1", "DISCONNECT"]
+        );
+    });
+}
+
+#[test]
 fn a_broker_that_is_away_holds_it_up_for_five_seconds_and_only_if_something_is_queued() {
     for (payload, takes) in [(Some("1,2"), 5000), (None, 0)] {
         with_bridge(&device(1), |rig| {

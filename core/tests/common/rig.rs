@@ -1,7 +1,7 @@
 //! The bridge, its servers and the clock together. After every poll the rules hold that hold always: the counters add
 //! up, and the bridge asks to be called again at once only if something moved.
 
-use mqtt_client_core::bridge::{self, Bridge, Feed};
+use mqtt_client_core::bridge::{self, Bridge, Feed, Mismatched};
 use mqtt_client_core::config::{Abilities, Config, Device, Signal, Storage, measure, parse};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
@@ -61,6 +61,19 @@ impl Memory {
 
 /// Runs `script` with the bridge that this mapping table describes, at time 0 and not polled yet.
 pub fn with_bridge(table: &str, script: impl FnOnce(&mut Rig<'_, '_>)) {
+    with_brokers(
+        table,
+        |_| {},
+        |rig| script(&mut rig.expect("a broker for each device")),
+    );
+}
+
+/// The same, where `arrange` has changed the brokers before they became part of it.
+pub fn with_brokers(
+    table: &str,
+    arrange: impl FnOnce(&mut Vec<bridge::Broker<'_, Line>>),
+    script: impl FnOnce(Result<Rig<'_, '_>, Mismatched>),
+) {
     let sizes = measure(table.as_bytes()).expect("JSON");
     let mut devices = vec![Device::default(); sizes.devices];
     let mut signals = vec![Signal::default(); sizes.signals];
@@ -112,22 +125,26 @@ pub fn with_bridge(table: &str, script: impl FnOnce(&mut Rig<'_, '_>)) {
             line.clone(),
         ));
     }
-    script(&mut Rig {
-        bridge: Bridge::new(&config, routes, feed, &mut brokers),
-        redis: RedisEnd {
-            line: redis_line,
-            server: Redis::new(),
-            connection: 0,
-        },
-        brokers: lines
-            .into_iter()
-            .map(|line| BrokerEnd {
-                line,
-                server: Broker::new(),
-            })
-            .collect(),
-        clock,
-    });
+    arrange(&mut brokers);
+    let bridge = Bridge::new(&config, routes, feed, &mut brokers);
+    script(bridge.map(|bridge| {
+        Rig {
+            bridge,
+            redis: RedisEnd {
+                line: redis_line,
+                server: Redis::new(),
+                connection: 0,
+            },
+            brokers: lines
+                .into_iter()
+                .map(|line| BrokerEnd {
+                    line,
+                    server: Broker::new(),
+                })
+                .collect(),
+            clock,
+        }
+    }));
 }
 
 impl Rig<'_, '_> {

@@ -2,6 +2,7 @@
 
 use mqtt_client_core::mqtt::QoS;
 use mqtt_client_core::mqtt::close::Close;
+use mqtt_client_core::mqtt::session::Session;
 use mqtt_client_core::net::protocol::{ClosedBy, Retry};
 
 use super::{Client, Memory, WELCOME, WELCOME_BACK, device, puback, pubcomp, pubrec};
@@ -110,6 +111,51 @@ fn leaving_says_disconnect_behind_the_packet_that_is_half_written_and_nothing_el
             (said, Close::Finished),
             "cut at {cut}"
         );
+    }
+}
+
+#[test]
+fn nothing_follows_disconnect_and_what_is_acknowledged_behind_it_is_released_next_time() {
+    let device = device(QoS::ExactlyOnce);
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    client.online(0, WELCOME);
+    client.queues("a");
+    assert_eq!(client.says(1), ["PUBLISH 1 a"]);
+    client.session.leave(&mut ());
+    assert_eq!(client.hears(2, &pubrec(1)), Ok(()));
+    assert_eq!(
+        client.says_at_last(2),
+        (vec!["DISCONNECT".to_string()], Close::Finished)
+    );
+    client.closed(2, ClosedBy::Us(Close::Finished));
+    client.online(3, WELCOME_BACK);
+    assert_eq!(client.says(3), ["PUBREL 1"]);
+}
+
+#[test]
+fn however_many_answers_wait_to_be_written_there_is_room_for_disconnect() {
+    let device = device(QoS::ExactlyOnce);
+    for more_room in 0..4 {
+        let mut memory = Memory::for_device(&device);
+        memory.input.resize(1000, 0);
+        memory
+            .control
+            .truncate(Session::control_len(&device) + more_room);
+        let mut client = Client::new(&device, &mut memory);
+        client.online(0, WELCOME);
+        for _ in 0..20 {
+            client.queues("a");
+        }
+        assert_eq!(client.says(1).len(), 20);
+        let acknowledgements = (1..=20).map(pubrec).collect::<Vec<_>>().concat();
+        assert_eq!(client.hears(2, &acknowledgements), Ok(()));
+        client.session.leave(&mut ());
+        let (said, close) = client.says_at_last(2);
+        let behind = said.len() - 1;
+        assert_eq!(said[behind], "DISCONNECT", "{said:?}");
+        assert!((1..20).contains(&behind), "they do not all fit: {said:?}");
+        assert_eq!(close, Close::Finished);
     }
 }
 

@@ -214,12 +214,13 @@ impl TcpClientStack for Stack {
         }
     }
 
-    /// To drop the socket does the same, only that a TLS peer is not told.
+    /// What was sent still arrives, though input is unread. To drop the socket is ruder: the peer may be reset, and lose what it has not read.
     fn close(&mut self, socket: Socket) -> Result<(), Error> {
         match socket {
+            Socket::Connected(stream) => stream.finish(),
             #[cfg(feature = "tls")]
             Socket::Secured(session) => session.close(),
-            socket => drop(socket),
+            Socket::Idle | Socket::Connecting(_) => {}
         }
         Ok(())
     }

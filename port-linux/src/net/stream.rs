@@ -17,11 +17,16 @@ use std::sync::Arc;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, connect, recv,
-    send, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, SocketType, connect,
+    recv, send, shutdown, socket_with, sockopt,
 };
 
 use crate::poller::{Event, Interest, Poller};
+
+/// Bytes of input that [`Stream::finish`] throws away at most: a broker's acknowledgements of 65,535 messages. Whoever sends more than that
+/// to somebody who leaves is reset.
+const MOST_UNREAD: usize = 64 * UNREAD;
+const UNREAD: usize = 4 * 1024;
 
 /// What the poller has said about a socket and the socket has not yet denied.
 #[derive(Debug, Default)]
@@ -113,6 +118,23 @@ impl Stream {
             return Ok(Progress::Pending);
         }
         advance(&self.descriptor, &self.readiness, address)
+    }
+
+    /// Closes in good order: what was written goes on its way. close(2) alone, with input unread, would reset the connection, and throw
+    /// away what the peer has not taken yet. Input that comes after this call still does that: to wait for the peer's end is more than
+    /// whoever closes has time for.
+    pub fn finish(self) {
+        // Errors mean that there is no connection any more.
+        if shutdown(&self.descriptor, Shutdown::Write).is_err() {
+            return;
+        }
+        let mut unread = [0; UNREAD];
+        for _ in 0..MOST_UNREAD / UNREAD {
+            let result = retry_on_intr(|| recv(&self.descriptor, &mut unread, RecvFlags::empty()));
+            if !matches!(result, Ok((1.., _))) {
+                return;
+            }
+        }
     }
 }
 

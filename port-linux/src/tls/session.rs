@@ -100,6 +100,7 @@ impl Session {
         self.connection.send_close_notify();
         // The peer may be gone already.
         let _ = self.write();
+        self.stream.finish();
     }
 
     /// Whether the peer has sent anything at all.

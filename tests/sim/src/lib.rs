@@ -27,7 +27,10 @@
 //! without, refuse, hang up, claim a session that is not there, or send what no broker may. Redis may restart, refuse, fall silent, send
 //! what is no RESP2, and what nobody asked for. The bridge's clock may jump, and the bridge may not be called for a while.
 //!
-//! Not modelled: TLS, the port's own sockets and poller (the end-to-end tests have both), acknowledgements that a broker forgets while
+//! A reload keeps every device and the Redis server: signals come, go and change their order, and another keep-alive takes each session to a
+//! new connection. What the port decides beyond that is not modelled.
+//!
+//! Not modelled either: TLS, the port's own sockets and poller (the end-to-end tests have both), acknowledgements that a broker forgets while
 //! the connection goes on, and a broker that denies the session of an earlier process and keeps it all the same: no client can tell.
 
 // The models that the core's own tests use as well.

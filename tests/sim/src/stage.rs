@@ -167,7 +167,8 @@ pub fn play(
     }
 
     let routes = Routes::new(&config, &mut slots, &mut last).expect("room");
-    let mut bridge = Bridge::new(&config, routes, feed, &mut brokers);
+    let mut bridge =
+        Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
     let turn = script(&mut bridge);
     let (_, feed) = bridge.into_parts();
     let Turn::Reload(next, now) = turn else {

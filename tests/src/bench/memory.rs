@@ -100,7 +100,7 @@ pub fn with_pipeline<T>(qos: u8, ahead: u64, work: impl FnOnce(&mut Pipeline<'_,
     };
     let mut brokers = [Broker::new(&config, 0, 7, storage, broker.clone()).expect("device 0")];
     let mut pipeline = Pipeline {
-        bridge: Bridge::new(&config, routes, feed, &mut brokers),
+        bridge: Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for the device"),
         workload: &workload,
         source: Source::default(),
         sink: Sink::new(qos),

@@ -1,6 +1,7 @@
 //! SIGHUP: the configuration is read again, and what did not change goes on undisturbed.
 
 use mqtt_client_tests::config::{channel, cloud};
+use mqtt_client_tests::counters::Counters;
 use mqtt_client_tests::fake_broker::{Packet, Publish};
 use mqtt_client_tests::servers::{Mosquitto, Redis};
 use mqtt_client_tests::{Daemon, FakeBroker, Site};
@@ -37,6 +38,19 @@ fn an_invalid_new_configuration_is_reported_and_the_old_one_stays_in_force() {
     site.publish("p", "2,1000,");
     site.expect("tag/cloud/p/in", "2,1000,1");
     assert_eq!(site.broker.bridges().len(), 1, "the connection was kept");
+}
+
+#[test]
+fn what_is_odd_about_a_new_configuration_is_said_once() {
+    let mut site = Site::start(cloud().signal("p"));
+    let odd = cloud().with("colour", "blue").signal("p").signal("new");
+    let odd = odd.with_ports(site.redis.port(), site.broker.port());
+    site.daemon.reload(&odd);
+    site.redis.wait_for_subscriptions(&odd.channels());
+    // What the daemon writes when it is asked stands behind all that it had to say.
+    site.daemon.counters("cloud");
+    let said = site.daemon.stderr().with(&["colour"]);
+    assert_eq!(said.len(), 1, "{said:?}");
 }
 
 #[test]
@@ -183,5 +197,74 @@ fn samples_that_wait_survive_a_change_of_their_devices_settings() {
         // They keep the topics that they were accepted for.
         subscriber.wait_for("tag/cloud/p/in", "1,1000,1");
         subscriber.wait_for("tag/cloud/q/in", "2,1000,0");
+    }
+}
+
+#[test]
+fn samples_that_wait_for_a_device_that_goes_are_counted_as_dropped_and_warned_of() {
+    let redis = Redis::start();
+    let (first, second) = (FakeBroker::start(), FakeBroker::start());
+    let both = |enable: u8| {
+        let both = cloud().with("enable", enable).signal("p").signal("q");
+        let both = both.device("second").at(second.port()).signal("p");
+        both.with_ports(redis.port(), first.port())
+    };
+    let mut daemon = Daemon::start(&both(1));
+    redis.wait_for_subscriptions(&both(1).channels());
+    // Nobody lets the first in: its samples wait.
+    redis.publish(&channel("p"), "1,1000,");
+    redis.publish(&channel("p"), "1,2000,");
+    redis.publish(&channel("q"), "nonsense");
+    redis.publish(&channel("q"), "2,1000,");
+    daemon.wait_for_counters("cloud", |now| now.received == 4);
+
+    let mark = daemon.stderr().mark();
+    daemon.reload(&both(0));
+    let stderr = daemon.stderr();
+    stderr.wait_for_after(mark, &["W cloud", "2 samples", "dropped"]);
+    let report = stderr.wait_for_after(mark, &["cloud: received"]);
+    assert_eq!(
+        report,
+        "cloud: received 4 rejected 1 suppressed 1 queued 0 sent 0 acknowledged 0 dropped 2 reconnects 0"
+    );
+}
+
+#[test]
+fn the_counters_of_a_device_go_on_when_its_settings_change() {
+    for qos in 0..=2 {
+        let (redis, broker) = (Redis::start(), FakeBroker::start());
+        let with = |qos: u8| {
+            let one = cloud().with("mqtt_qos", qos).with("max_inflight", 2);
+            one.signal("p").with_ports(redis.port(), broker.port())
+        };
+        let mut daemon = Daemon::start(&with(1));
+        let (mut link, _) = broker.accept();
+        redis.wait_for_subscriptions(&with(1).channels());
+        redis.publish(&channel("p"), "nonsense");
+        for message in ["1,1000,", "2,1000,", "3,1000,", "3,2000,"] {
+            redis.publish(&channel("p"), message);
+        }
+        let [first, _] = [(); 2].map(|()| link.publish());
+        link.puback(first.id.expect("QoS 1 has an identifier"));
+        let third = link.publish();
+        assert_eq!(third.payload, "3,1000,1");
+        let before =
+            daemon.wait_for_counters("cloud", |now| (now.received, now.acknowledged) == (5, 1));
+        assert_eq!((before.sent, before.queued), (3, 0));
+
+        // Two are not acknowledged. What has to go again is counted as sent when it does.
+        daemon.reload(&with(qos).device_key("mqtt_retain", 1));
+        let (mut link, _) = broker.accept();
+        let again = [(); 2].map(|()| link.publish().payload);
+        assert_eq!(again, ["2,1000,1", "3,1000,1"], "to QoS {qos}");
+        let after = daemon.wait_for_counters("cloud", |now| now.sent == 3);
+        let Counters {
+            rejected,
+            suppressed,
+            acknowledged,
+            ..
+        } = after;
+        assert_eq!((after.received, after.queued, after.dropped), (5, 0, 0));
+        assert_eq!((rejected, suppressed, acknowledged), (1, 1, 1));
     }
 }

@@ -110,7 +110,7 @@ pub fn check(case: &Case<'_>) {
             bridge::Broker::new(&config, number, 7, storage, line.clone())
         })
         .collect();
-    let bridge = Bridge::new(&config, routes, feed, &mut brokers);
+    let bridge = Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
     let mut rig = Rig::new(bridge, lines, clock);
     rig.settle();
     for happening in &case.events {

@@ -293,6 +293,8 @@ impl Session<'_> {
         self.state.liveness.progressed(now);
         match self.outbox.acknowledge(ack, packet_id)? {
             Acknowledged::Complete => self.state.counters.acknowledged += 1,
+            // Nothing follows DISCONNECT [MQTT-3.14.4-2]: the next connection releases it.
+            Acknowledged::SendPubrel if self.state.phase == Phase::Leaving => {}
             Acknowledged::SendPubrel => self.push_pubrel(packet_id, false, observer),
             Acknowledged::Repeated => {
                 debug!(

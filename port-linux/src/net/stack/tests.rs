@@ -487,6 +487,27 @@ fn a_closed_socket_has_left_the_poller_even_if_its_descriptor_was_copied() {
 }
 
 #[test]
+fn what_was_sent_arrives_though_an_answer_is_unread_when_the_link_closes() {
+    fn leave(mut link: Link, mut peer: impl Read + Write) {
+        // More than the peer's side holds, so that the rest waits on this side.
+        let mut sent = 0;
+        while let Ok(length) = link.send(&[0; 8192]) {
+            sent += length;
+        }
+        peer.write_all(b"ack").unwrap();
+        await_condition(link.descriptor(), PollFlags::IN);
+        link.close();
+        let mut received = Vec::new();
+        peer.read_to_end(&mut received).expect("no reset");
+        assert_eq!(received.len(), sent);
+    }
+    let (link, peer) = Link::tcp();
+    leave(link, peer);
+    let (link, peer) = Link::unix("unread");
+    leave(link, peer);
+}
+
+#[test]
 fn a_link_has_one_connection_at_a_time() {
     let (mut link, _peer) = Link::tcp();
     let mut second = link.stack.socket().unwrap();

@@ -1,5 +1,6 @@
 //! The stack with TLS, against rustls's server side over real sockets.
 
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use mqtt_client_core::net::NetworkError;
@@ -417,4 +418,35 @@ fn what_comes_with_the_end_of_the_connection_is_still_received() {
         assert_eq!(received, b"last words");
         assert_eq!(error.kind(), TcpErrorKind::PipeClosed, "{error}");
     }
+}
+
+#[test]
+fn a_broker_whose_answer_is_unread_when_the_link_closes_still_gets_what_was_sent() {
+    let (site, listener) = (Site::new(), listener());
+    let (tell, closed) = mpsc::channel();
+    // With 1.3 the tickets would come unread too, some time after the handshake.
+    let serving = serve(&listener, site.server(&[&TLS12]), move |mut peer| {
+        peer.read_exact(&mut [0]).unwrap();
+        peer.write_all(b"ack").unwrap();
+        closed.recv().unwrap();
+        let mut received = Vec::new();
+        let end = peer.read_to_end(&mut received);
+        (1 + received.len(), end.map_err(|error| error.kind()))
+    });
+    let mut link = site.link(NAME, true, &listener);
+    link.until_connected().unwrap();
+    let mut sent = 0;
+    while let Ok(length) = link.send(&[0; 8192]) {
+        sent += length;
+    }
+    await_condition(link.descriptor(), PollFlags::IN);
+    link.close();
+    tell.send(()).unwrap();
+    let (received, end) = serving.join().unwrap();
+    // The last record may be cut, and close_notify with it: the stream was full.
+    assert!(
+        matches!(end, Ok(_) | Err(io::ErrorKind::UnexpectedEof)),
+        "{end:?}"
+    );
+    assert!(received + 8192 >= sent, "{received} of {sent} bytes");
 }
