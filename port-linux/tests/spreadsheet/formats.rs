@@ -80,6 +80,21 @@ fn the_first_bytes_tell_the_format_and_not_the_name() {
     }
 }
 
+#[test]
+fn a_formula_of_an_old_workbook_that_may_never_have_been_computed_is_warned_of() {
+    // Written by Python's xlwt, which computes nothing: an empty text is the result of each of its formulas.
+    let bytes = fs::read(fixture("uncomputed.xls")).unwrap();
+    let text = "holds a formula whose result is empty or was never computed, and counts as blank";
+    assert_eq!(
+        build_bytes("uncomputed.xls", &bytes).warnings(),
+        [
+            format!("warning: Devices!F2 port: {text}"),
+            format!("warning: Devices!L2 client_id: {text}"),
+            format!("warning: Signals!H2 topic: {text}"),
+        ]
+    );
+}
+
 /// The same for what is refused: a boolean, a date, an error, merged cells.
 fn odd() -> Book {
     let date = ExcelDateTime::from_ymd(2024, 2, 1).unwrap();

@@ -3,6 +3,7 @@
 //! A test starts from [`Book::plant`], a workbook without any fault, and changes cells of it.
 
 mod advice;
+mod any_table;
 mod cells;
 mod damage;
 mod formats;

@@ -1,16 +1,23 @@
 //! How does a mapping table become a workbook again? Every row and every key of it, so that nothing that runs on a gateway is lost.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use mqtt_client_core::config::{self, Abilities, Device, Key, Signal, Storage, Table};
+use mqtt_client_core::config::{self, Abilities, Device, Key, Signal, Storage, Table, is_mqtt};
 use rust_xlsxwriter::{Workbook, XlsxError};
 use serde_json::{Map, Value};
 
+use crate::characters::printable;
+use crate::header::parameter;
 use crate::parameters;
 use crate::tab::Tab;
+use crate::value::change;
 use crate::{Failure, complain, output};
+
+/// What Excel lets a cell hold, in units of UTF-16.
+const CELL: usize = 32_767;
 
 /// Writes the workbook of the mapping table in `table`, but never over a file that is there.
 pub fn write(table: &Path, path: &Path) -> Result<(), Failure> {
@@ -21,9 +28,100 @@ pub fn write(table: &Path, path: &Path) -> Result<(), Failure> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let table: Value =
         serde_json::from_slice(text).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+    let losses = losses(&table);
+    for loss in &losses {
+        complain(format_args!("{name}: {loss}"));
+    }
+    if !losses.is_empty() {
+        let plural = if losses.len() == 1 { "" } else { "s" };
+        return Err(Failure::Input(format!(
+            "{name}: {} value{plural} that a workbook cannot hold, nothing written",
+            losses.len()
+        )));
+    }
     let bytes = workbook(&table)
         .map_err(|error| Failure::Output(format!("{}: {error}", path.display())))?;
     output::write_new(path, &bytes)
+}
+
+/// The objects of a tab's rows.
+fn rows(table: &Value, key: Key) -> Vec<&Map<String, Value>> {
+    let rows = table.get(key.name()).and_then(Value::as_array);
+    let rows = rows.into_iter().flatten();
+    rows.filter_map(Value::as_object).collect()
+}
+
+/// What would come back from the workbook as something else, by its place in the table.
+fn losses(table: &Value) -> Vec<String> {
+    let text = |row: &Map<String, Value>, key: Key| {
+        let text = row.get(key.name()).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let devices = rows(table, Key::Devices);
+    let is_ours = |row: &Map<String, Value>| is_mqtt(&text(row, Key::Protocol));
+    let (ours, foreign): (Vec<_>, Vec<_>) = devices.iter().partition(|row| is_ours(row));
+    let aliases = |rows: Vec<&&Map<String, Value>>| -> BTreeSet<String> {
+        let aliases = rows.into_iter().map(|row| text(row, Key::DeviceAlias));
+        aliases.collect()
+    };
+    let (ours, foreign) = (aliases(ours), aliases(foreign));
+    let mut losses = Losses(Vec::new());
+    for (number, row) in devices.into_iter().enumerate() {
+        let place = format!("{}[{number}]", Key::Devices.name());
+        let counts = |key| is_ours(row) || matches!(key, Key::DeviceAlias | Key::Protocol);
+        losses.row(&place, Table::Devices, row, counts);
+    }
+    for (number, row) in rows(table, Key::Signals).into_iter().enumerate() {
+        let place = format!("{}[{number}]", Key::Signals.name());
+        let device = text(row, Key::DeviceAlias);
+        let is_ours = ours.contains(&device) || !foreign.contains(&device);
+        let counts = |key| is_ours || key == Key::DeviceAlias;
+        losses.row(&place, Table::Signals, row, counts);
+    }
+    if let Some(row) = table.get(Key::Redis.name()).and_then(Value::as_object) {
+        losses.row(Key::Redis.name(), Table::Redis, row, |_| true);
+    }
+    losses.0
+}
+
+struct Losses(Vec<String>);
+
+impl Losses {
+    /// Looks at a row; of those parameters that count, texts have to come back from the workbook as they are.
+    fn row(
+        &mut self,
+        place: &str,
+        table: Table,
+        row: &Map<String, Value>,
+        counts: impl Fn(Key) -> bool,
+    ) {
+        for (name, value) in row {
+            let text = as_text(value);
+            let Some(text) = text.filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            let units = text.encode_utf16().count();
+            let mut keys = table.keys().iter().copied();
+            let key = keys.find(|key| key.name() == name && counts(*key));
+            let loss = if units > CELL {
+                Some(format!("has {units} characters, and a cell holds {CELL}"))
+            } else {
+                key.and_then(|key| change(key, &text))
+            };
+            let loss = loss.map(|loss| format!("{place}.{}: {loss}", printable(name)));
+            self.0.extend(loss);
+        }
+    }
+}
+
+/// What is written as a text.
+fn as_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.into()),
+        // Only under keys that mean nothing here.
+        Value::Array(_) | Value::Object(_) => Some(value.to_string().into()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 /// The core's rules; what they find is named by its place in the file.
@@ -50,15 +148,10 @@ fn check(name: &str, text: &[u8]) -> Result<(), Failure> {
 }
 
 fn workbook(table: &Value) -> Result<Vec<u8>, XlsxError> {
-    let rows = |key: Key| {
-        let rows = table.get(key.name()).and_then(Value::as_array);
-        let rows = rows.into_iter().flatten();
-        rows.filter_map(Value::as_object).collect::<Vec<_>>()
-    };
     let redis = table.get(Key::Redis.name()).and_then(Value::as_object);
     let mut workbook = Workbook::new();
-    add_tab(&mut workbook, Table::Devices, &rows(Key::Devices))?;
-    add_tab(&mut workbook, Table::Signals, &rows(Key::Signals))?;
+    add_tab(&mut workbook, Table::Devices, &rows(table, Key::Devices))?;
+    add_tab(&mut workbook, Table::Signals, &rows(table, Key::Signals))?;
     if let Some(redis) = redis {
         add_tab(&mut workbook, Table::Redis, &[redis])?;
     }
@@ -82,7 +175,8 @@ fn add_tab(
         .map(String::as_str)
         .collect();
     for name in given {
-        if !names.contains(&name) {
+        // Under a name that a header takes for a parameter's, it would get a meaning that it does not have.
+        if !names.contains(&name) && parameter(table, name).is_none() {
             tab.unknown(names.len() as u16, name)?;
             names.push(name);
         }
@@ -105,9 +199,9 @@ fn put(tab: &mut Tab<'_>, row: u32, column: u16, value: &Value) -> Result<(), Xl
             Some(number) => tab.number(row, column, number),
             None => Ok(()),
         },
-        Value::String(text) if text.is_empty() => Ok(()),
-        Value::String(text) => tab.text(row, column, text),
-        // Only under keys that mean nothing here.
-        Value::Array(_) | Value::Object(_) => tab.text(row, column, &value.to_string()),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => match as_text(value) {
+            Some(text) if !text.is_empty() => tab.text(row, column, &text),
+            _ => Ok(()),
+        },
     }
 }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`args`] | what did the user ask for? |
 //! | [`workbook`] | what stands in the cells of the tabs, whatever the file's format? |
+//! | [`characters`] | which characters does nobody see? |
 //! | [`header`] | which column is which parameter? |
 //! | [`value`] | what does a cell say to its parameter, and is that what its author typed? |
 //! | [`rows`] | which rows are ours, and what does each say? |
@@ -21,6 +22,7 @@
 
 mod advice;
 mod args;
+mod characters;
 mod export;
 mod header;
 mod json;
