@@ -192,7 +192,7 @@ fn csv_files_that_are_no_pair_are_refused() {
     for (files, message) in [
         (
             &["devices.csv"][..],
-            "devices.csv: signals.csv: cannot be read: No such file or directory (os error 2)",
+            "devices.csv: signals.csv: there is no such file",
         ),
         (
             &["plant.csv"],

@@ -1,29 +1,24 @@
 //! How does a mapping table become a workbook again? Every row and every key of it, so that nothing that runs on a gateway is lost.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use mqtt_client_core::config::{self, Abilities, Device, Key, Signal, Storage, Table, is_mqtt};
+use mqtt_client_core::config::{self, Abilities, Device, Key, Signal, Storage, Table};
 use rust_xlsxwriter::{Workbook, XlsxError};
 use serde_json::{Map, Value};
 
-use crate::characters::printable;
 use crate::header::parameter;
+use crate::losses::{as_text, losses};
 use crate::parameters;
 use crate::tab::Tab;
-use crate::value::change;
-use crate::{Failure, complain, output};
-
-/// What Excel lets a cell hold, in units of UTF-16.
-const CELL: usize = 32_767;
+use crate::{Failure, complain, output, unreadable};
 
 /// Writes the workbook of the mapping table in `table`, but never over a file that is there.
 pub fn write(table: &Path, path: &Path) -> Result<(), Failure> {
     let name = table.display().to_string();
     let text = fs::read(table)
-        .map_err(|error| Failure::Input(format!("{name}: cannot be read: {error}")))?;
+        .map_err(|error| Failure::Input(format!("{name}: {}", unreadable(&error))))?;
     check(&name, &text)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let table: Value =
@@ -45,83 +40,10 @@ pub fn write(table: &Path, path: &Path) -> Result<(), Failure> {
 }
 
 /// The objects of a tab's rows.
-fn rows(table: &Value, key: Key) -> Vec<&Map<String, Value>> {
+pub fn rows(table: &Value, key: Key) -> Vec<&Map<String, Value>> {
     let rows = table.get(key.name()).and_then(Value::as_array);
     let rows = rows.into_iter().flatten();
     rows.filter_map(Value::as_object).collect()
-}
-
-/// What would come back from the workbook as something else, by its place in the table.
-fn losses(table: &Value) -> Vec<String> {
-    let text = |row: &Map<String, Value>, key: Key| {
-        let text = row.get(key.name()).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    };
-    let devices = rows(table, Key::Devices);
-    let is_ours = |row: &Map<String, Value>| is_mqtt(&text(row, Key::Protocol));
-    let (ours, foreign): (Vec<_>, Vec<_>) = devices.iter().partition(|row| is_ours(row));
-    let aliases = |rows: Vec<&&Map<String, Value>>| -> BTreeSet<String> {
-        let aliases = rows.into_iter().map(|row| text(row, Key::DeviceAlias));
-        aliases.collect()
-    };
-    let (ours, foreign) = (aliases(ours), aliases(foreign));
-    let mut losses = Losses(Vec::new());
-    for (number, row) in devices.into_iter().enumerate() {
-        let place = format!("{}[{number}]", Key::Devices.name());
-        let counts = |key| is_ours(row) || matches!(key, Key::DeviceAlias | Key::Protocol);
-        losses.row(&place, Table::Devices, row, counts);
-    }
-    for (number, row) in rows(table, Key::Signals).into_iter().enumerate() {
-        let place = format!("{}[{number}]", Key::Signals.name());
-        let device = text(row, Key::DeviceAlias);
-        let is_ours = ours.contains(&device) || !foreign.contains(&device);
-        let counts = |key| is_ours || key == Key::DeviceAlias;
-        losses.row(&place, Table::Signals, row, counts);
-    }
-    if let Some(row) = table.get(Key::Redis.name()).and_then(Value::as_object) {
-        losses.row(Key::Redis.name(), Table::Redis, row, |_| true);
-    }
-    losses.0
-}
-
-struct Losses(Vec<String>);
-
-impl Losses {
-    /// Looks at a row; of those parameters that count, texts have to come back from the workbook as they are.
-    fn row(
-        &mut self,
-        place: &str,
-        table: Table,
-        row: &Map<String, Value>,
-        counts: impl Fn(Key) -> bool,
-    ) {
-        for (name, value) in row {
-            let text = as_text(value);
-            let Some(text) = text.filter(|text| !text.is_empty()) else {
-                continue;
-            };
-            let units = text.encode_utf16().count();
-            let mut keys = table.keys().iter().copied();
-            let key = keys.find(|key| key.name() == name && counts(*key));
-            let loss = if units > CELL {
-                Some(format!("has {units} characters, and a cell holds {CELL}"))
-            } else {
-                key.and_then(|key| change(key, &text))
-            };
-            let loss = loss.map(|loss| format!("{place}.{}: {loss}", printable(name)));
-            self.0.extend(loss);
-        }
-    }
-}
-
-/// What is written as a text.
-fn as_text(value: &Value) -> Option<Cow<'_, str>> {
-    match value {
-        Value::String(text) => Some(text.into()),
-        // Only under keys that mean nothing here.
-        Value::Array(_) | Value::Object(_) => Some(value.to_string().into()),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
 }
 
 /// The core's rules; what they find is named by its place in the file.

@@ -123,7 +123,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     if path.is_dir() {
         return Err("is a folder, not a workbook".into());
     }
-    fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+    fs::read(path).map_err(|error| crate::unreadable(&error))
 }
 
 /// The format is told by the first bytes, since files are renamed.
