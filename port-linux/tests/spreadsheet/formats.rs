@@ -3,9 +3,11 @@
 //! The files in `files` are saved by LibreOffice 7.4 from the workbooks that [`mixed`] and [`odd`] make.
 
 use std::fs;
+use std::io::Cursor;
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula};
 use tempfile::TempDir;
+use zip::{ZipArchive, ZipWriter};
 
 use crate::{Book, CLOUD, DEVICES, POWER, SIGNALS, build_bytes, build_in, device, fixture, signal};
 
@@ -92,6 +94,22 @@ fn a_formula_of_an_old_workbook_that_may_never_have_been_computed_is_warned_of()
             format!("warning: Devices!L2 client_id: {text}"),
             format!("warning: Signals!H2 topic: {text}"),
         ]
+    );
+}
+
+#[test]
+fn a_workbook_of_libreoffice_is_one_in_whatever_order_its_parts_lie() {
+    let bytes = fs::read(fixture("mixed.ods")).unwrap();
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut turned = ZipWriter::new(Cursor::new(Vec::new()));
+    for number in (0..archive.len()).rev() {
+        let part = archive.by_index_raw(number).unwrap();
+        turned.raw_copy_file(part).unwrap();
+    }
+    let bytes = turned.finish().unwrap().into_inner();
+    assert_eq!(
+        build_bytes("mixed.ods", &bytes).table(),
+        mixed().build().table()
     );
 }
 

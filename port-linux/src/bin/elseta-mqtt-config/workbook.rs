@@ -136,14 +136,7 @@ fn read_bytes(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
         }
         other::read_xls(bytes, progress)
     } else if bytes.starts_with(b"PK") {
-        check_archive(bytes)?;
-        // OpenDocument puts its type in front, not compressed, for just this purpose (ODF 1.2, part 3, 3.3).
-        let start = bytes.get(..128).unwrap_or(bytes);
-        if start.windows(8).any(|window| window == b"mimetype") {
-            other::read_ods(bytes, progress)
-        } else {
-            xlsx::read(bytes, progress)
-        }
+        read_archive(bytes, progress)
     } else {
         Err(format!("is {}", what_else(bytes)))
     }
@@ -166,22 +159,22 @@ fn what_else(bytes: &[u8]) -> &'static str {
 /// Bytes of all parts of a workbook, at most. 500,000 signals take 200 MB.
 const UNPACKED: u128 = 1 << 30;
 
-/// Refuses an archive that is not to be unpacked: a small one can be larger inside than there is room for.
-fn check_archive(bytes: &[u8]) -> Result<(), String> {
-    // One that cannot be read is for others to refuse.
-    let Ok(archive) = ZipArchive::new(Cursor::new(bytes)) else {
-        return Ok(());
-    };
-    if archive
-        .decompressed_size()
-        .is_some_and(|size| size > UNPACKED)
-    {
+fn read_archive(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
+    let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    // A small one can be larger inside than there is room for.
+    let size = archive.decompressed_size();
+    if size.is_some_and(|size| size > UNPACKED) {
         return Err("unpacks to more than 1 GiB, which is too large".into());
     }
-    if archive.index_for_name("xl/workbook.bin").is_some() {
-        return Err("is a binary workbook (.xlsb); save it as .xlsx".into());
+    let holds = |part| archive.index_for_name(part).is_some();
+    if holds("xl/workbook.bin") {
+        Err("is a binary workbook (.xlsb); save it as .xlsx".into())
+    } else if holds("META-INF/manifest.xml") {
+        // Every package of OpenDocument has one (ODF 1.2, part 3, 3.2).
+        other::read_ods(bytes, progress)
+    } else {
+        xlsx::read(bytes, progress)
     }
-    Ok(())
 }
 
 const PASSWORD: &str = "is protected by a password; save it without one";
