@@ -1,8 +1,10 @@
-//! What is different on Windows: paths, and files that nobody may replace. `cargo windows --test` runs these tests.
+//! What is different on Windows: paths, and files that are open. `cargo windows --test` runs these tests.
 
+use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -39,12 +41,22 @@ fn paths_have_backslashes_and_drive_letters() {
 
 #[test]
 #[ignore = "needs the program for Windows"]
-fn a_table_that_windows_does_not_let_go_of_stays_and_that_is_said() {
+fn a_table_that_another_program_has_open_stays_and_that_is_said() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();
-    let table = folder.path().join("elseta-mqtt.json");
-    fs::write(&table, "as it was").unwrap();
-    fs::set_permissions(&table, fs::Permissions::from_mode(0o444)).unwrap();
+    fs::write(folder.path().join("elseta-mqtt.json"), "as it was").unwrap();
+    let mut holder = Command::new(env::var_os("ELSETA_MQTT_CONFIG_RUNNER").unwrap())
+        .args(["hold-open", "elseta-mqtt.json"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(holder.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "held");
+
     let outcome = run(folder.path(), &["build", "plant.xlsx"]);
     assert_eq!(outcome.code, 73);
     let [line] = &outcome.stderr[..] else {
@@ -60,4 +72,9 @@ fn a_table_that_windows_does_not_let_go_of_stays_and_that_is_said() {
     );
     assert_eq!(outcome.json.unwrap(), "as it was");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+
+    // That ends its input.
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    assert_eq!(run(folder.path(), &["build", "plant.xlsx"]).code, 0);
 }
