@@ -14,6 +14,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "the daemon runs on Linux only; what builds elsewhere is --bin elseta-mqtt-config --features excel"
+);
+
 mod args;
 mod configuration;
 mod daemon;

@@ -152,3 +152,18 @@ fn a_workbook_without_any_mqtt_device() {
         ["warning: Devices: holds no device whose protocol is MQTT"]
     );
 }
+
+#[test]
+fn a_device_that_is_off_or_not_quite_mqtt_is_warned_of() {
+    let almost = device(&[("device_alias", "second"), ("protocol", "MQTT 3.1")]);
+    let book = Book::plant()
+        .put("Devices!C2", 0)
+        .row("Devices", 3, &almost);
+    assert_eq!(
+        book.build().warnings(),
+        [
+            "warning: Devices: holds no MQTT device with enable 1, so nothing will be sent",
+            "warning: Devices!D3 protocol: is another protocol than MQTT, so this device and its signals are skipped",
+        ]
+    );
+}

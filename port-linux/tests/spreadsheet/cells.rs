@@ -64,14 +64,23 @@ fn spaces_around_values_and_names_are_ignored_and_letter_case_of_names_too() {
         .sheet(
             "Devices",
             &[
-                &[" AUTH", "Name ", "Device_Alias", "protocol", "IP", "PORT"],
                 &[
-                    " none ",
+                    " AUTH",
+                    "Name\n",
+                    "\u{feff}Device_Alias",
+                    "protocol",
+                    "IP",
+                    "PORT\u{200b}",
+                    "Enable",
+                ],
+                &[
+                    " none\u{200b}",
                     "Cloud ",
                     " cloud",
                     "mqtt",
                     "\u{a0}broker",
                     " 1884 ",
+                    "1",
                 ],
             ],
         )
@@ -90,8 +99,8 @@ fn spaces_around_values_and_names_are_ignored_and_letter_case_of_names_too() {
             ],
         );
     let expected = json!({
-        "devices": [{"name": "Cloud", "device_alias": "cloud", "protocol": "mqtt", "ip": "broker",
-                     "port": 1884, "auth": "none"}],
+        "devices": [{"name": "Cloud", "device_alias": "cloud", "enable": 1, "protocol": "mqtt",
+                     "ip": "broker", "port": 1884, "auth": "none"}],
         "signals": [{"signal_name": "Power", "device_alias": "cloud", "signal_alias": "p",
                      "source_device_alias": "INV1", "source_signal_alias": "P", "topic": "plant/p"}],
     });
@@ -290,5 +299,30 @@ fn no_message_shows_a_password() {
             "warning: Devices!K2 password: is a number, which has no zeros in front; if it should, \
           format the cell as Text and type it again"
         ]
+    );
+}
+
+#[test]
+fn characters_that_nobody_sees_are_warned_of_where_a_computer_reads_the_text() {
+    let book = Book::plant()
+        .put("Signals!A2", "Active\u{a0}power")
+        .put("Signals!C2", "p\u{200b}1")
+        .put("Signals!H2", "plant\u{a0}7/p");
+    let again = "type it again if that is a mistake";
+    assert_eq!(
+        book.build().warnings(),
+        [
+            format!(
+                "warning: Signals!C2 signal_alias: holds the character U+200B, which nobody sees; {again}"
+            ),
+            format!(
+                "warning: Signals!H2 topic: holds the character U+00A0, which looks like a space and is none; {again}"
+            ),
+        ]
+    );
+    let wrong = Book::plant().put("Devices!I2", "no\u{200b}ne").build();
+    assert_eq!(
+        wrong.errors().last().unwrap(),
+        "Devices!I2 auth: \"no\\u{200b}ne\" is not none, password or tls"
     );
 }

@@ -1,8 +1,11 @@
 //! Files that are cut short, damaged, locked or no workbooks: one clear line, never a panic, and nothing written.
 
 use std::fs;
+use std::io::Cursor;
 
 use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use crate::{Book, Outcome, build_bytes, build_in, fixture, with_part};
 
@@ -120,8 +123,11 @@ fn a_count_that_is_too_large_for_any_computer_is_refused() {
 #[test]
 fn what_is_no_workbook_is_told_in_one_line() {
     let text: &[u8] = b"{\"devices\": []}";
+    let page = "plant.xlsx: is a web page or XML, not a workbook, whatever its name; open it in Excel and save it as .xlsx";
     for (bytes, message) in [
-        (&b""[..], "plant.xlsx: is empty"),
+        (&b"<html><table></table></html>"[..], page),
+        (b"\xef\xbb\xbf\r\n<?xml version=\"1.0\"?><Workbook/>", page),
+        (b"", "plant.xlsx: is empty"),
         (
             text,
             "plant.xlsx: is no workbook of Excel or LibreOffice, and its name does not end in .csv",
@@ -145,10 +151,7 @@ fn a_workbook_that_is_not_there_is_told_in_one_line() {
     let folder = TempDir::new().unwrap();
     let outcome = build_in(folder.path(), &["plant.xlsx"]);
     assert_eq!(outcome.code, 78);
-    assert_eq!(
-        outcome.stderr,
-        ["plant.xlsx: cannot be read: No such file or directory (os error 2)"]
-    );
+    assert_eq!(outcome.stderr, ["plant.xlsx: there is no such file"]);
 }
 
 #[test]
@@ -171,4 +174,64 @@ fn a_cell_in_the_last_corner_costs_nothing() {
         book.build().warnings(),
         ["warning: Signals!3:3: is empty and ends the sheet; 1 row below it is ignored"]
     );
+}
+
+#[test]
+fn other_archives_folders_and_lock_files_are_told_apart_from_workbooks() {
+    let plant = Book::plant().bytes();
+    for (part, line) in [
+        (
+            "word/document.xml",
+            "is no workbook, or a damaged one: there is no _rels/.rels in it",
+        ),
+        (
+            "xl/workbook.bin",
+            "is a binary workbook (.xlsb); save it as .xlsx",
+        ),
+    ] {
+        let outcome = build_bytes("plant.xlsx", &archive_of(part));
+        assert_eq!(
+            (outcome.code, outcome.stderr),
+            (78, vec![format!("plant.xlsx: {line}")])
+        );
+    }
+    let outcome = build_bytes("~$plant.xlsx", &plant);
+    assert_eq!(
+        outcome.stderr,
+        [
+            "~$plant.xlsx: is what Excel keeps beside a workbook that is open; name the workbook itself"
+        ]
+    );
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("plant.xlsx")).unwrap();
+    let outcome = build_in(folder.path(), &["plant.xlsx"]);
+    assert_eq!(outcome.stderr, ["plant.xlsx: is a folder, not a workbook"]);
+}
+
+#[test]
+fn an_archive_that_unpacks_to_more_than_any_workbook_is_refused_unread() {
+    let mut bytes = archive_of("xl/workbook.xml");
+    // The unpacked size in the archive's directory (APPNOTE.TXT 4.3.12).
+    let entry = bytes
+        .windows(4)
+        .position(|window| window == b"PK\x01\x02")
+        .unwrap();
+    bytes[entry + 24..entry + 28].copy_from_slice(&(1_u32 << 30 | 1).to_le_bytes());
+    let outcome = build_bytes("plant.xlsx", &bytes);
+    assert_eq!(
+        (outcome.code, outcome.stderr),
+        (
+            78,
+            vec!["plant.xlsx: unpacks to more than 1 GiB, which is too large".to_owned()]
+        )
+    );
+}
+
+/// An archive with one empty part.
+fn archive_of(part: &str) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    archive
+        .start_file(part, SimpleFileOptions::default())
+        .unwrap();
+    archive.finish().unwrap().into_inner()
 }

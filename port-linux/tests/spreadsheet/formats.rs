@@ -3,9 +3,11 @@
 //! The files in `files` are saved by LibreOffice 7.4 from the workbooks that [`mixed`] and [`odd`] make.
 
 use std::fs;
+use std::io::Cursor;
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula};
 use tempfile::TempDir;
+use zip::{ZipArchive, ZipWriter};
 
 use crate::{Book, CLOUD, DEVICES, POWER, SIGNALS, build_bytes, build_in, device, fixture, signal};
 
@@ -78,6 +80,37 @@ fn the_first_bytes_tell_the_format_and_not_the_name() {
     ] {
         assert_eq!(build_bytes(name, &bytes).table(), expected, "{name}");
     }
+}
+
+#[test]
+fn a_formula_of_an_old_workbook_that_may_never_have_been_computed_is_warned_of() {
+    // Written by Python's xlwt, which computes nothing: an empty text is the result of each of its formulas.
+    let bytes = fs::read(fixture("uncomputed.xls")).unwrap();
+    let text = "holds a formula whose result is empty or was never computed, and counts as blank";
+    assert_eq!(
+        build_bytes("uncomputed.xls", &bytes).warnings(),
+        [
+            format!("warning: Devices!F2 port: {text}"),
+            format!("warning: Devices!L2 client_id: {text}"),
+            format!("warning: Signals!H2 topic: {text}"),
+        ]
+    );
+}
+
+#[test]
+fn a_workbook_of_libreoffice_is_one_in_whatever_order_its_parts_lie() {
+    let bytes = fs::read(fixture("mixed.ods")).unwrap();
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut turned = ZipWriter::new(Cursor::new(Vec::new()));
+    for number in (0..archive.len()).rev() {
+        let part = archive.by_index_raw(number).unwrap();
+        turned.raw_copy_file(part).unwrap();
+    }
+    let bytes = turned.finish().unwrap().into_inner();
+    assert_eq!(
+        build_bytes("mixed.ods", &bytes).table(),
+        mixed().build().table()
+    );
 }
 
 /// The same for what is refused: a boolean, a date, an error, merged cells.
@@ -177,7 +210,7 @@ fn csv_files_that_are_no_pair_are_refused() {
     for (files, message) in [
         (
             &["devices.csv"][..],
-            "devices.csv: signals.csv: cannot be read: No such file or directory (os error 2)",
+            "devices.csv: signals.csv: there is no such file",
         ),
         (
             &["plant.csv"],

@@ -1,19 +1,25 @@
 //! `elseta-mqtt-config` from outside: workbooks made with a writer library, and what the utility makes of them.
 //!
+//! `ELSETA_MQTT_CONFIG_BIN` names another utility to test than the one that was built with them, by its full path, and
+//! `ELSETA_MQTT_CONFIG_RUNNER` a program to run that with: so `cargo windows --test` runs it under Wine.
+//!
 //! A test starts from [`Book::plant`], a workbook without any fault, and changes cells of it.
 
 mod advice;
+mod any_table;
 mod cells;
 mod damage;
 mod formats;
 mod output;
 mod round_trip;
 mod rules;
+mod windows;
 
+use std::env;
 use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rust_xlsxwriter::{IntoExcelData, Workbook, Worksheet};
 use tempfile::TempDir;
@@ -225,11 +231,27 @@ fn build_in(folder: &Path, files: &[&str]) -> Outcome {
     run(folder, &[&["build"], files].concat())
 }
 
+/// The utility: the one that the environment names, else the one that was built with these tests.
+fn utility() -> Command {
+    let Some(program) = env::var_os("ELSETA_MQTT_CONFIG_BIN") else {
+        return Command::new(env!("CARGO_BIN_EXE_elseta-mqtt-config"));
+    };
+    match env::var_os("ELSETA_MQTT_CONFIG_RUNNER") {
+        None => Command::new(program),
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(program);
+            command
+        }
+    }
+}
+
 /// Runs the utility in `folder`.
 fn run(folder: &Path, arguments: &[&str]) -> Outcome {
-    let output = Command::new(env!("CARGO_BIN_EXE_elseta-mqtt-config"))
+    let output = utility()
         .args(arguments)
         .current_dir(folder)
+        .stdin(Stdio::null())
         .output()
         .expect("run the utility");
     let stderr = String::from_utf8_lossy(&output.stderr);

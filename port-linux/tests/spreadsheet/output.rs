@@ -1,11 +1,13 @@
 //! Which files appear, with which content, and which stay as they were.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::{Book, run, signal};
+use crate::{Book, run, signal, utility};
 
 #[test]
 fn the_table_has_one_line_per_row_in_the_order_of_the_sheets() {
@@ -144,4 +146,70 @@ fn usage_errors_exit_with_64_and_help_with_0() {
     ] {
         assert_eq!(run(folder.path(), arguments).code, code, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_full_disk_and_a_reader_that_goes_away_are_told_of_and_no_reason_to_panic() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();
+    let outcome = run(folder.path(), &["build", "plant.xlsx", "-o", "/dev/full"]);
+    assert_eq!(outcome.code, 73);
+    assert_eq!(
+        outcome.stderr,
+        ["/dev/full: cannot be written: No space left on device (os error 28)"]
+    );
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = utility()
+        .args(["build", "plant.xlsx", "-o", "-"])
+        .current_dir(folder.path())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut errors)
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(73));
+    assert_eq!(errors, "standard output: Broken pipe (os error 32)\n");
+}
+
+#[test]
+fn builds_at_the_same_time_leave_one_whole_table() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();
+    let build = || {
+        let mut command = utility();
+        command
+            .args(["build", "plant.xlsx"])
+            .current_dir(folder.path())
+            .stdout(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let builds: Vec<_> = (0..6).map(|_| build()).collect();
+    for mut build in builds {
+        assert!(build.wait().unwrap().success());
+    }
+    let alone = run(folder.path(), &["build", "plant.xlsx", "-o", "-"]);
+    assert_eq!(alone.json.unwrap(), alone.stdout);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn names_in_any_script_are_shown_in_utf8() {
+    let folder = TempDir::new().unwrap();
+    let wrong = Book::plant().put("Signals!B2", "Šiauliai").bytes();
+    fs::write(folder.path().join("Gerät.xlsx"), wrong).unwrap();
+    let outcome = run(folder.path(), &["check", "Gerät.xlsx"]);
+    assert_eq!(
+        outcome.stderr,
+        [
+            "Signals!B2 device_alias: \"Šiauliai\" is the alias of no device",
+            "Gerät.xlsx: 1 error, nothing written",
+        ]
+    );
 }

@@ -167,3 +167,57 @@ fn a_wrong_table_is_not_exported() {
         assert!(!folder.path().join("back.xlsx").exists());
     }
 }
+
+#[test]
+fn what_a_workbook_cannot_hold_is_named_by_its_place_and_not_exported() {
+    let table = json!({
+        "devices": [
+            {"name": "Cloud ", "device_alias": "cloud", "protocol": "MQTT", "ip": "broker", "auth": "none"},
+            {"name": " Inverter", "device_alias": "INV1", "protocol": "Modbus"},
+        ],
+        "signals": [
+            {"signal_name": "P", "device_alias": "cloud", "signal_alias": "p", "source_device_alias": "INV1\nINV2",
+             "source_signal_alias": "P", "topic": "\u{200b}p"},
+            {"signal_name": "P", "device_alias": "INV1", "source_device_alias": "a\nb"},
+            {"signal_name": "x".repeat(32_768), "device_alias": "cloud", "signal_alias": "x", "source_device_alias": "INV1",
+             "source_signal_alias": "P"},
+        ],
+    });
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("first.json"), table.to_string()).unwrap();
+    let outcome = run(folder.path(), &["export", "first.json", "-o", "back.xlsx"]);
+    let lost =
+        "begins or ends with a space or an invisible character, which would get lost in a workbook";
+    assert_eq!(
+        (outcome.code, outcome.stderr),
+        (
+            78,
+            vec![
+                format!("first.json: devices[0].name: {lost}"),
+                "first.json: signals[0].source_device_alias: holds a line break, which a workbook may not have there".into(),
+                format!("first.json: signals[0].topic: {lost}"),
+                "first.json: signals[2].signal_name: has 32768 characters, and a cell holds 32767".into(),
+                "first.json: 4 values that a workbook cannot hold, nothing written".into(),
+            ]
+        )
+    );
+    assert!(!folder.path().join("back.xlsx").exists());
+}
+
+#[test]
+fn a_key_that_only_a_header_would_take_for_a_parameter_gets_no_column() {
+    let table = json!({
+        "devices": [{"name": "Cloud", "device_alias": "cloud", "enable": 1, "protocol": "MQTT", "ip": "broker", "auth": "none",
+                     "Port": 1}],
+        "signals": [],
+    });
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("first.json"), table.to_string()).unwrap();
+    let outcome = run(folder.path(), &["export", "first.json", "-o", "back.xlsx"]);
+    assert_eq!(
+        outcome.stderr,
+        ["warning: first.json: devices[0].Port: unknown key, ignored"]
+    );
+    let table = run(folder.path(), &["build", "back.xlsx"]).table();
+    assert_eq!(table["devices"][0].get("port"), None);
+}

@@ -169,12 +169,15 @@ fn an_unknown_column_is_a_warning_and_a_repeated_one_an_error() {
         .put("Devices!N1", "mqtt_qoss")
         .put("Devices!N2", 2)
         .put("Devices!O2", "stray")
-        .put("Signals!I1", "Unit");
+        .put("Signals!I1", "Signal-Name")
+        .put("Signals!I2", "P")
+        .put("Signals!J1", "Unit");
     assert_eq!(
         unknown.build().warnings(),
         [
             "warning: Devices!N1 mqtt_qoss: unknown column, ignored",
             "warning: Devices!O2: stands in a column without a name, ignored",
+            "warning: Signals!I1 Signal-Name: unknown column, ignored; is signal_name meant?",
         ],
         "a column without values is not worth a word"
     );
@@ -256,11 +259,27 @@ fn a_workbook_without_our_tabs_or_their_headers_is_refused() {
         ),
         (
             Book::new()
-                .sheet("Devices", &[&[], &DEVICES, &CLOUD])
-                .sheet("Signals", &[&["Plant 7"], &SIGNALS]),
+                .sheet("Devices", &[&["a"], &CLOUD])
+                .sheet("Signals", &[&["Plant 7"], &POWER]),
             vec![
                 "Devices!1:1: must be the header, and holds no parameter's name",
                 "Signals!1:1: must be the header, and holds no parameter's name",
+            ],
+        ),
+        (
+            Book::new()
+                .sheet("Devices", &[&[], &[], &DEVICES, &CLOUD])
+                .sheet("Signals", &[&["Plant 7"], &SIGNALS]),
+            vec![
+                "Devices!1:1: must be the header, which stands in row 3; delete the rows above it",
+                "Signals!1:1: must be the header, which stands in row 2; delete the rows above it",
+            ],
+        ),
+        (
+            Book::new().sheet("Devices", &[]).sheet("Signals", &[]),
+            vec![
+                "Devices: is blank; its first row must be the header, with the parameters' names",
+                "Signals: is blank; its first row must be the header, with the parameters' names",
             ],
         ),
     ] {
@@ -284,5 +303,33 @@ fn the_tab_redis_is_ours_and_may_be_left_out() {
             "Redis!B2 port: 0 is not in 1..65535",
             "Redis!3:3: there is one Redis, so this tab has one row",
         ]
+    );
+}
+
+#[test]
+fn without_any_alias_of_a_device_only_the_first_signal_misses_it() {
+    let columns: Vec<&str> = DEVICES
+        .into_iter()
+        .filter(|name| *name != "device_alias")
+        .collect();
+    let book = Book::new().sheet("Devices", &[&columns]).sheet(
+        "Signals",
+        &[&SIGNALS, &POWER, &signal(&[("signal_alias", "q")])],
+    );
+    assert_eq!(
+        book.build().errors(),
+        ["Signals!B2 device_alias: \"cloud\" is the alias of no device"]
+    );
+}
+
+#[test]
+fn a_name_for_two_merged_columns_is_refused() {
+    let book = Book::plant().with("Signals", |sheet| {
+        let format = rust_xlsxwriter::Format::new();
+        sheet.merge_range(0, 6, 0, 7, "log", &format).unwrap();
+    });
+    assert_eq!(
+        book.build().errors(),
+        ["Signals!G1: G1:H1 is merged; unmerge it and give each column its own name"]
     );
 }

@@ -30,7 +30,7 @@ pub fn give(config: &Config<'_>, shared: &[SharedTopic], places: &Places<'_>) ->
         rows: ours.map(|(number, _)| number).collect(),
     };
     let mut remarks = Vec::new();
-    if config.devices.is_empty() {
+    if !config.devices.iter().any(|device| device.enable) {
         remarks.extend(advice.no_device());
     }
     remarks.extend(advice.plain_port());
@@ -66,7 +66,10 @@ impl Advice<'_> {
     fn no_device(&self) -> Option<Remark> {
         let mut sheets = self.places.sheets.iter();
         let sheet = sheets.position(|sheet| sheet.table == Table::Devices)?;
-        let text = "holds no device whose protocol is MQTT";
+        let text = match self.config.devices {
+            [] => "holds no device whose protocol is MQTT",
+            _ => "holds no MQTT device with enable 1, so nothing will be sent",
+        };
         Some(Remark::warning(sheet, Spot::Sheet, "", text))
     }
 

@@ -8,22 +8,42 @@ use mqtt_client_core::config::{self, Abilities, Device, Key, Signal, Storage, Ta
 use rust_xlsxwriter::{Workbook, XlsxError};
 use serde_json::{Map, Value};
 
+use crate::header::parameter;
+use crate::losses::{as_text, losses};
 use crate::parameters;
 use crate::tab::Tab;
-use crate::{Failure, complain, output};
+use crate::{Failure, complain, output, unreadable};
 
 /// Writes the workbook of the mapping table in `table`, but never over a file that is there.
 pub fn write(table: &Path, path: &Path) -> Result<(), Failure> {
     let name = table.display().to_string();
     let text = fs::read(table)
-        .map_err(|error| Failure::Input(format!("{name}: cannot be read: {error}")))?;
+        .map_err(|error| Failure::Input(format!("{name}: {}", unreadable(&error))))?;
     check(&name, &text)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let table: Value =
         serde_json::from_slice(text).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+    let losses = losses(&table);
+    for loss in &losses {
+        complain(format_args!("{name}: {loss}"));
+    }
+    if !losses.is_empty() {
+        let plural = if losses.len() == 1 { "" } else { "s" };
+        return Err(Failure::Input(format!(
+            "{name}: {} value{plural} that a workbook cannot hold, nothing written",
+            losses.len()
+        )));
+    }
     let bytes = workbook(&table)
         .map_err(|error| Failure::Output(format!("{}: {error}", path.display())))?;
     output::write_new(path, &bytes)
+}
+
+/// The objects of a tab's rows.
+pub fn rows(table: &Value, key: Key) -> Vec<&Map<String, Value>> {
+    let rows = table.get(key.name()).and_then(Value::as_array);
+    let rows = rows.into_iter().flatten();
+    rows.filter_map(Value::as_object).collect()
 }
 
 /// The core's rules; what they find is named by its place in the file.
@@ -50,15 +70,10 @@ fn check(name: &str, text: &[u8]) -> Result<(), Failure> {
 }
 
 fn workbook(table: &Value) -> Result<Vec<u8>, XlsxError> {
-    let rows = |key: Key| {
-        let rows = table.get(key.name()).and_then(Value::as_array);
-        let rows = rows.into_iter().flatten();
-        rows.filter_map(Value::as_object).collect::<Vec<_>>()
-    };
     let redis = table.get(Key::Redis.name()).and_then(Value::as_object);
     let mut workbook = Workbook::new();
-    add_tab(&mut workbook, Table::Devices, &rows(Key::Devices))?;
-    add_tab(&mut workbook, Table::Signals, &rows(Key::Signals))?;
+    add_tab(&mut workbook, Table::Devices, &rows(table, Key::Devices))?;
+    add_tab(&mut workbook, Table::Signals, &rows(table, Key::Signals))?;
     if let Some(redis) = redis {
         add_tab(&mut workbook, Table::Redis, &[redis])?;
     }
@@ -82,7 +97,8 @@ fn add_tab(
         .map(String::as_str)
         .collect();
     for name in given {
-        if !names.contains(&name) {
+        // Under a name that a header takes for a parameter's, it would get a meaning that it does not have.
+        if !names.contains(&name) && parameter(table, name).is_none() {
             tab.unknown(names.len() as u16, name)?;
             names.push(name);
         }
@@ -105,9 +121,9 @@ fn put(tab: &mut Tab<'_>, row: u32, column: u16, value: &Value) -> Result<(), Xl
             Some(number) => tab.number(row, column, number),
             None => Ok(()),
         },
-        Value::String(text) if text.is_empty() => Ok(()),
-        Value::String(text) => tab.text(row, column, text),
-        // Only under keys that mean nothing here.
-        Value::Array(_) | Value::Object(_) => tab.text(row, column, &value.to_string()),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => match as_text(value) {
+            Some(text) if !text.is_empty() => tab.text(row, column, &text),
+            _ => Ok(()),
+        },
     }
 }

@@ -2,6 +2,7 @@
 
 use mqtt_client_core::config::{Key, Table};
 
+use crate::characters::trim;
 use crate::report::Remark;
 use crate::workbook::{Cell, Line, Sheet, Spot};
 
@@ -24,10 +25,10 @@ impl Header {
         let names = Some(line).filter(|line| line.row == 0);
         for (column, cell) in names.into_iter().flat_map(Line::cells) {
             let name = match cell {
-                Cell::Text(name) => name.trim(),
+                Cell::Text(name) => trim(name),
                 _ => "",
             };
-            let key = key(sheet.table, name);
+            let key = parameter(sheet.table, name);
             match key.and_then(|key| header.column(key)) {
                 Some(first) => {
                     let first = sheet.at(Spot::Cell(0, first));
@@ -41,12 +42,32 @@ impl Header {
             }
         }
         if header.columns.is_empty() {
-            let text = "must be the header, and holds no parameter's name";
+            let text = match header_below(sheet) {
+                None => "must be the header, and holds no parameter's name".into(),
+                Some(row) => format!(
+                    "must be the header, which stands in row {}; delete the rows above it",
+                    row + 1
+                ),
+            };
             remarks.push(Remark::error(number, Spot::Row(0), "", text));
         }
+        header.merged(number, sheet, remarks);
         let place = |key: &Key| sheet.table.keys().iter().position(|other| other == key);
         header.columns.sort_by_key(|(key, _)| place(key));
         header
+    }
+
+    /// Two columns under one name: nobody can tell which of them is meant.
+    fn merged(&self, number: usize, sheet: &Sheet, remarks: &mut Vec<Remark>) {
+        for area in &sheet.merged {
+            let first = area.first.1;
+            let is_ours = |column| self.columns.iter().any(|&(_, ours)| ours == column);
+            if area.first.0 == 0 && area.last.1 > first && is_ours(first) {
+                let text =
+                    format!("{area} is merged; unmerge it and give each column its own name");
+                remarks.push(Remark::error(number, Spot::Cell(0, first), "", text));
+            }
+        }
     }
 
     /// Where a parameter's values stand.
@@ -70,8 +91,34 @@ impl Header {
     }
 }
 
-fn key(table: Table, name: &str) -> Option<Key> {
+/// The parameter whose column has this name: in any letter case, whatever nobody sees around it.
+pub fn parameter(table: Table, name: &str) -> Option<Key> {
+    let name = trim(name);
     let keys = table.keys().iter().copied();
     keys.into_iter()
         .find(|key| key.name().eq_ignore_ascii_case(name))
+}
+
+/// The parameter that a column's name looks like, if it is none itself.
+pub fn meant(table: Table, name: &str) -> Option<Key> {
+    let letters = |name: &str| -> String {
+        let letters = name.chars().filter(|character| character.is_alphanumeric());
+        letters.collect::<String>().to_ascii_lowercase()
+    };
+    let keys = table.keys().iter().copied();
+    keys.into_iter()
+        .find(|key| letters(key.name()) == letters(name))
+}
+
+/// The row that looks like the header, where a title or something else stands above it.
+fn header_below(sheet: &Sheet) -> Option<u32> {
+    let is_header = |line: &&Line| {
+        let names = line.cells().filter_map(|(_, cell)| match cell {
+            Cell::Text(name) => parameter(sheet.table, name),
+            _ => None,
+        });
+        names.count() >= 2
+    };
+    let lines = sheet.lines.iter().take(20);
+    lines.into_iter().find(is_header).map(|line| line.row)
 }

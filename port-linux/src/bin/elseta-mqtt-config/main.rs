@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`args`] | what did the user ask for? |
 //! | [`workbook`] | what stands in the cells of the tabs, whatever the file's format? |
+//! | [`characters`] | which characters does nobody see? |
 //! | [`header`] | which column is which parameter? |
 //! | [`value`] | what does a cell say to its parameter, and is that what its author typed? |
 //! | [`rows`] | which rows are ours, and what does each say? |
@@ -14,16 +15,20 @@
 //! | [`advice`] | what is allowed, and yet would cost a site visit? |
 //! | [`parameters`] | what does the manual say of each parameter? |
 //! | [`template`], [`export`], [`tab`] | how does a workbook come about? |
+//! | [`losses`] | what would come back from a workbook as something else? |
 //! | [`output`], [`progress`] | how does a file appear whole, and what does a person see meanwhile? |
+//! | [`window`] | what if the window closes with the program? |
 //! | [`memory`] | what if a damaged file asks for more memory than there is? |
 //!
 //! The rules are the core's ([`mqtt_client_core::config`]); this program has none of its own, except about cells.
 
 mod advice;
 mod args;
+mod characters;
 mod export;
 mod header;
 mod json;
+mod losses;
 mod memory;
 mod output;
 mod parameters;
@@ -34,8 +39,10 @@ mod tab;
 mod template;
 mod value;
 mod verdict;
+mod window;
 mod workbook;
 
+use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -65,6 +72,12 @@ pub enum Failure {
 }
 
 fn main() -> ExitCode {
+    let code = run();
+    window::keep_open();
+    code
+}
+
+fn run() -> ExitCode {
     let result = match Command::from_env() {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(concat!(
@@ -76,6 +89,8 @@ fn main() -> ExitCode {
         Ok(Command::Check { workbook }) => check(&workbook),
         Ok(Command::Template { output }) => template::write(&output),
         Ok(Command::Export { table, output }) => export::write(&table, &output),
+        // A double click.
+        Err(_) if window::is_ours() && env::args_os().len() == 1 => print(args::HELP),
         Err(error) => {
             complain(format_args!("elseta-mqtt-config: {error}"));
             return ExitCode::from(EX_USAGE);
@@ -142,6 +157,14 @@ fn print(text: &str) -> Result<(), Failure> {
     // Whoever closed standard output does not want to know.
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(())
+}
+
+/// Why a file cannot be read, in words that do not depend on the system where they need not.
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".into(),
+        _ => format!("cannot be read: {error}"),
+    }
 }
 
 /// One line on standard error.

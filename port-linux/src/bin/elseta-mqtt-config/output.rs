@@ -11,9 +11,9 @@ use crate::Failure;
 /// Writes a file in the place of an older one, if there is one.
 ///
 /// A new file belongs to its owner alone, since it may hold passwords; one that takes an older one's place gets that one's
-/// permissions. Whatever goes wrong, the older one stays as it was.
+/// permissions. On Windows it has those of its folder. Whatever goes wrong, the older one stays as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    replace(path, bytes).map_err(|error| failure(path, &error.to_string()))
+    replace(path, bytes).map_err(|error| denied(path, &error))
 }
 
 /// Writes a workbook, but never over another file, whose other tabs and rows would be lost.
@@ -25,7 +25,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
             path,
             "exists already, and workbooks are not overwritten",
         )),
-        Err(error) => Err(failure(path, &error.to_string())),
+        Err(error) => Err(denied(path, &error)),
     }
 }
 
@@ -61,6 +61,17 @@ fn temporary(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+fn denied(path: &Path, error: &io::Error) -> Failure {
+    // Windows replaces no file that somebody has open, and says only that access is denied.
+    let hint = if cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied && path.exists()
+    {
+        "; is it open in another program, or read-only?"
+    } else {
+        ""
+    };
+    failure(path, &format!("{error}{hint}"))
 }
 
 fn failure(path: &Path, reason: &str) -> Failure {

@@ -1,9 +1,10 @@
 //! How does a message name its cell? `Devices!H4 mqtt_qos: 3 is not in 0..2`.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 pub use mqtt_client_core::config::Severity;
 
+use crate::characters::printable;
 use crate::workbook::{Sheet, Spot};
 
 /// One thing to say about the workbook.
@@ -59,21 +60,4 @@ impl Remark {
             f.write_str(&self.text)
         })
     }
-}
-
-/// A text of the workbook's as a terminal can show it: control characters, and marks that turn the direction of writing, are
-/// spelled out.
-pub fn printable(text: &str) -> impl Display {
-    fmt::from_fn(move |f| {
-        for character in text.chars() {
-            match character {
-                '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    write!(f, "{}", character.escape_unicode())?;
-                }
-                _ if character.is_control() => write!(f, "{}", character.escape_default())?,
-                _ => f.write_char(character)?,
-            }
-        }
-        Ok(())
-    })
 }

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_client_core::config::{Key, Table, is_mqtt};
 
-use crate::header::Header;
+use crate::characters::printable;
+use crate::header::{self, Header};
 use crate::parameters::{self, Kind};
-use crate::report::{Remark, printable};
+use crate::report::Remark;
 use crate::value::{Oddity, Refusal, Value, value};
 use crate::workbook::{Area, Cell, Line, Sheet, Spot};
 
@@ -145,6 +146,7 @@ impl<'s> Tab<'s> {
         let mut rows = Vec::new();
         for line in lines.iter().filter(|line| is_taken(line)) {
             if is_foreign(line) {
+                remarks.extend(self.doubtful_protocol(line));
                 rows.push(self.foreign(line));
                 continue;
             }
@@ -160,10 +162,14 @@ impl<'s> Tab<'s> {
             let (spot, text) = if name.is_empty() {
                 (
                     Spot::Cell(row, column),
-                    "stands in a column without a name, ignored",
+                    "stands in a column without a name, ignored".to_owned(),
                 )
             } else {
-                (Spot::Cell(0, column), "unknown column, ignored")
+                let text = match header::meant(self.sheet.table, name) {
+                    None => "unknown column, ignored".to_owned(),
+                    Some(key) => format!("unknown column, ignored; is {} meant?", key.name()),
+                };
+                (Spot::Cell(0, column), text)
             };
             remarks.push(Remark::warning(self.number, spot, name, text));
         }
@@ -208,6 +214,17 @@ impl<'s> Tab<'s> {
             && self
                 .quiet_text(line, Key::Protocol)
                 .is_some_and(|protocol| !is_mqtt(&protocol))
+    }
+
+    /// A device that is skipped, and perhaps should not be.
+    fn doubtful_protocol(&self, line: &Line) -> Option<Remark> {
+        let protocol = self.quiet_text(line, Key::Protocol)?;
+        let column = self.header.column(Key::Protocol)?;
+        protocol.to_ascii_lowercase().contains("mqtt").then(|| {
+            let text = "is another protocol than MQTT, so this device and its signals are skipped";
+            let spot = Spot::Cell(line.row, column);
+            Remark::warning(self.number, spot, Key::Protocol.name(), text)
+        })
     }
 
     fn foreign(&self, line: &Line) -> Row {
@@ -256,16 +273,20 @@ impl<'s> Tab<'s> {
                 continue;
             }
             let Some(cell) = line.cell(column) else {
+                if self.sheet.empty_results.contains(&(line.row, column)) {
+                    let text = "holds a formula whose result is empty or was never computed, and counts as blank";
+                    let remark = Remark::warning(self.number, spot, key.name(), text);
+                    push_once(remarks, remark);
+                }
                 continue;
             };
             match value(key, self.kind(key), cell) {
                 Ok((value, oddity)) => {
                     if let Some(oddity) = oddity {
                         let remark = Remark::warning(self.number, spot, key.name(), oddity);
-                        // That is about the file rather than about the cell, and once per column enough.
-                        let again = oddity == Oddity::UnknownFormat
-                            && remarks.iter().any(|other| remark.is_like(other));
-                        if !again {
+                        if oddity == Oddity::UnknownFormat {
+                            push_once(remarks, remark);
+                        } else {
                             remarks.push(remark);
                         }
                     }
@@ -312,6 +333,13 @@ impl<'s> Tab<'s> {
             }
             refusal => refusal.to_string(),
         }
+    }
+}
+
+/// For what is about the file rather than about the cell: once per column is enough.
+fn push_once(remarks: &mut Vec<Remark>, remark: Remark) {
+    if !remarks.iter().any(|other| remark.is_like(other)) {
+        remarks.push(remark);
     }
 }
 

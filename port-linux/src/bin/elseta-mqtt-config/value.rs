@@ -8,8 +8,8 @@ use std::fmt::{self, Display, Formatter};
 
 use mqtt_client_core::config::Key;
 
+use crate::characters::{is_deceptive, is_invisible, printable, trim};
 use crate::parameters::Kind;
-use crate::report::printable;
 use crate::workbook::{Cell, NumberFormat};
 
 /// A value of the mapping table.
@@ -48,6 +48,8 @@ pub enum Oddity {
     UnknownFormat,
     /// In a text where spaces count.
     OuterSpaces,
+    /// In a text that another computer has to understand: a character that nobody sees, or that looks like a space.
+    Deceptive(char),
 }
 
 /// Excel keeps 15 significant digits of a number.
@@ -82,7 +84,7 @@ pub fn value(key: Key, kind: Kind, cell: &Cell) -> Result<(Value, Option<Oddity>
 }
 
 fn from_text(key: Key, kind: Kind, text: &str) -> Result<(Value, Option<Oddity>), Refusal> {
-    let trimmed = text.trim();
+    let trimmed = trim(text);
     if kind != Kind::Text {
         let value = match trimmed.to_ascii_lowercase().as_str() {
             "true" if kind == Kind::Boolean => Value::Literal("1".into()),
@@ -93,15 +95,30 @@ fn from_text(key: Key, kind: Kind, text: &str) -> Result<(Value, Option<Oddity>)
         return Ok((value, None));
     }
     if counts_spaces(key) {
-        let oddity = (trimmed.len() < text.len()).then_some(Oddity::OuterSpaces);
-        return Ok((Value::Text(text.into()), oddity));
+        let oddity = (text.trim().len() < text.len()).then_some(Oddity::OuterSpaces);
+        return Ok((Value::Text(text.into()), oddity.or(deceptive(key, text))));
     }
-    if trimmed.contains(['\n', '\r']) && !may_break(key) {
+    if trimmed.contains(['\n', '\r']) && !is_for_people(key) {
         let lines = trimmed.split(['\n', '\r']);
         let lines = lines.filter(|line| !line.trim().is_empty()).count();
         return Err(Refusal::LineBreak { lines });
     }
-    Ok((Value::Text(trimmed.into()), None))
+    Ok((Value::Text(trimmed.into()), deceptive(key, trimmed)))
+}
+
+fn deceptive(key: Key, text: &str) -> Option<Oddity> {
+    let found = text.chars().find(|&character| is_deceptive(character));
+    found.filter(|_| !is_for_people(key)).map(Oddity::Deceptive)
+}
+
+/// Why this text, put into a cell, would come back as another one; `None`: it would not.
+pub fn change(key: Key, text: &str) -> Option<String> {
+    let blank = trim(text).is_empty();
+    match from_text(key, Kind::Text, text) {
+        Ok((Value::Text(back), _)) if back == text && !blank => None,
+        Err(refusal) => Some(format!("{refusal}, which a workbook may not have there")),
+        Ok(_) => Some("begins or ends with a space or an invisible character, which would get lost in a workbook".into()),
+    }
 }
 
 /// Spaces around its text belong to it.
@@ -110,8 +127,8 @@ fn counts_spaces(key: Key) -> bool {
 }
 
 /// A text that a person reads, of any shape.
-fn may_break(key: Key) -> bool {
-    matches!(key, Key::Name | Key::SignalName)
+fn is_for_people(key: Key) -> bool {
+    matches!(key, Key::Name | Key::SignalName | Key::LastWillMessage)
 }
 
 /// JSON's spelling of an integer: `01883.0` is 1883.
@@ -182,7 +199,7 @@ impl Display for Refusal {
 
 impl Display for Oddity {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(match *self {
             Oddity::PasswordAsNumber => {
                 "is a number, which has no zeros in front; if it should, format the cell as Text and type it again"
             }
@@ -191,6 +208,15 @@ impl Display for Oddity {
                  column as Text, or save the workbook as .xlsx"
             }
             Oddity::OuterSpaces => "begins or ends with a space, which belongs to it",
+            Oddity::Deceptive(character) => {
+                let looks = if is_invisible(character) || character.is_control() {
+                    "nobody sees"
+                } else {
+                    "looks like a space and is none"
+                };
+                let code = u32::from(character);
+                return write!(f, "holds the character U+{code:04X}, which {looks}; type it again if that is a mistake");
+            }
         })
     }
 }

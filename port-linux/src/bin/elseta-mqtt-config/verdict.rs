@@ -4,6 +4,7 @@
 //! back into sheet and cell.
 
 use std::fmt::Display;
+use std::mem;
 
 use mqtt_client_core::config::{
     self, Abilities, Device, Finding, Key, KeyName, Place, Problem, Severity, Signal, Storage,
@@ -11,6 +12,7 @@ use mqtt_client_core::config::{
 };
 
 use crate::advice::{self, SharedTopic};
+use crate::characters::printable;
 use crate::json;
 use crate::report::Remark;
 use crate::rows::{self, Row, Rows};
@@ -60,19 +62,34 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
+/// Both tabs have to be there, with a header. A further tab for signals may be blank.
 fn missing_tabs(sheets: &[Sheet]) -> Vec<Remark> {
     let tabs = [(Table::Devices, "Devices"), (Table::Signals, "Signals")];
-    let missing = tabs
-        .iter()
-        .filter(|(table, _)| sheets.iter().all(|sheet| sheet.table != *table));
+    let mut missing = Vec::new();
+    for (table, name) in tabs {
+        let ours = || {
+            sheets
+                .iter()
+                .enumerate()
+                .filter(|(_, sheet)| sheet.table == table)
+        };
+        if ours().any(|(_, sheet)| !sheet.lines.is_empty()) {
+            continue;
+        }
+        missing.push(match ours().next() {
+            Some((blank, _)) => {
+                let text = "is blank; its first row must be the header, with the parameters' names";
+                Remark::error(blank, Spot::Sheet, "", text)
+            }
+            None => Remark {
+                severity: Severity::Error,
+                place: None,
+                parameter: String::new(),
+                text: format!("there is no tab {name}"),
+            },
+        });
+    }
     missing
-        .map(|(_, name)| Remark {
-            severity: Severity::Error,
-            place: None,
-            parameter: String::new(),
-            text: format!("there is no tab {name}"),
-        })
-        .collect()
 }
 
 /// Lets the core check the table, and adds advice if it has no errors.
@@ -90,6 +107,13 @@ fn check(text: &str, places: &Places<'_>, remarks: &mut Vec<Remark>) {
         index: &mut vec![0; sizes.index],
         text: &mut vec![0; sizes.text],
     };
+    // Where no device has an alias, that has been said, or a single signal's device says it for all.
+    let no_aliases = places
+        .rows
+        .devices
+        .iter()
+        .all(|row| row.value(Key::DeviceAlias).is_none());
+    let mut devices_missed = false;
     let mut missing_columns = Vec::new();
     let mut shared_topics = Vec::new();
     let parsed = config::parse(text.as_bytes(), storage, Abilities::ALL, &mut |finding| {
@@ -97,6 +121,8 @@ fn check(text: &str, places: &Places<'_>, remarks: &mut Vec<Remark>) {
             (Problem::TopicShared { row: first }, Place::Cell { row, .. }) => {
                 shared_topics.push(SharedTopic { row, first });
             }
+            (Problem::NoSuchDevice(_), _)
+                if no_aliases && mem::replace(&mut devices_missed, true) => {}
             (Problem::Missing { because: None }, Place::Cell { table, row, key }) => {
                 // Where there is no such column, that is to be said once and not for each row.
                 let sheet = places.row(table, row).map(|row| row.sheet);
@@ -222,7 +248,7 @@ impl Places<'_> {
                     because.map_or_else(String::new, |because| format!(", {because} requires it"));
                 format!("is missing{why}; there is no such column")
             }
-            (problem, _) => problem.to_string(),
+            (problem, _) => printable(&problem.to_string()).to_string(),
         }
     }
 }

@@ -8,17 +8,19 @@ mod remarks;
 mod text;
 mod xlsx;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 use std::fs;
+use std::io::Cursor;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::process;
 
 use mqtt_client_core::config::Table;
+use zip::ZipArchive;
 
+use crate::characters::{printable, trim};
 use crate::progress::Progress;
-use crate::report::printable;
 
 /// A tab of the workbook that is ours.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Sheet {
     /// The rows that are not blank, from above.
     pub lines: Vec<Line>,
     pub merged: Vec<Area>,
+    /// Formulas that gave an empty text, or were never computed: the file does not tell which.
+    pub empty_results: BTreeSet<(u32, u32)>,
 }
 
 /// A row that is not blank.
@@ -108,7 +112,18 @@ pub fn read(files: &[PathBuf], progress: &Progress) -> Result<Vec<Sheet>, String
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+    let is_lock = path
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("~$"));
+    if is_lock {
+        return Err(
+            "is what Excel keeps beside a workbook that is open; name the workbook itself".into(),
+        );
+    }
+    if path.is_dir() {
+        return Err("is a folder, not a workbook".into());
+    }
+    fs::read(path).map_err(|error| crate::unreadable(&error))
 }
 
 /// The format is told by the first bytes, since files are renamed.
@@ -121,17 +136,44 @@ fn read_bytes(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
         }
         other::read_xls(bytes, progress)
     } else if bytes.starts_with(b"PK") {
-        // OpenDocument puts its type in front, not compressed, for just this purpose (ODF 1.2, part 3, 3.3).
-        let start = bytes.get(..128).unwrap_or(bytes);
-        if start.windows(8).any(|window| window == b"mimetype") {
-            other::read_ods(bytes, progress)
-        } else {
-            xlsx::read(bytes, progress)
-        }
-    } else if bytes.is_empty() {
-        Err("is empty".into())
+        read_archive(bytes, progress)
     } else {
-        Err("is no workbook of Excel or LibreOffice, and its name does not end in .csv".into())
+        Err(format!("is {}", what_else(bytes)))
+    }
+}
+
+/// What a file is that is no workbook.
+fn what_else(bytes: &[u8]) -> &'static str {
+    let start = bytes.get(..64).unwrap_or(bytes);
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    // Programs write tables as web pages, and call them .xls: Excel opens them.
+    if start.trim_ascii_start().starts_with(b"<") {
+        "a web page or XML, not a workbook, whatever its name; open it in Excel and save it as .xlsx"
+    } else if bytes.is_empty() {
+        "empty"
+    } else {
+        "no workbook of Excel or LibreOffice, and its name does not end in .csv"
+    }
+}
+
+/// Bytes of all parts of a workbook, at most. 500,000 signals take 200 MB.
+const UNPACKED: u128 = 1 << 30;
+
+fn read_archive(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
+    let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    // A small one can be larger inside than there is room for.
+    let size = archive.decompressed_size();
+    if size.is_some_and(|size| size > UNPACKED) {
+        return Err("unpacks to more than 1 GiB, which is too large".into());
+    }
+    let holds = |part| archive.index_for_name(part).is_some();
+    if holds("xl/workbook.bin") {
+        Err("is a binary workbook (.xlsb); save it as .xlsx".into())
+    } else if holds("META-INF/manifest.xml") {
+        // Every package of OpenDocument has one (ODF 1.2, part 3, 3.2).
+        other::read_ods(bytes, progress)
+    } else {
+        xlsx::read(bytes, progress)
     }
 }
 
@@ -160,7 +202,7 @@ fn guarded<T>(file: &Path, read: impl FnOnce() -> T) -> T {
 
 /// Which of our tabs a sheet with this name is.
 fn table(name: &str) -> Option<Table> {
-    let name = name.trim().to_ascii_lowercase();
+    let name = trim(name).to_ascii_lowercase();
     match name.as_str() {
         "devices" => Some(Table::Devices),
         "redis" => Some(Table::Redis),
@@ -175,7 +217,7 @@ struct Cells(BTreeMap<u32, BTreeMap<u32, Cell>>);
 
 impl Cells {
     fn put(&mut self, (row, column): (u32, u32), cell: Cell) {
-        let blank = matches!(&cell, Cell::Text(text) if text.trim().is_empty());
+        let blank = matches!(&cell, Cell::Text(text) if trim(text).is_empty());
         if !blank {
             self.0.entry(row).or_default().insert(column, cell);
         }
@@ -290,6 +332,7 @@ mod tests {
                 hidden: false,
                 lines: Vec::new(),
                 merged: Vec::new(),
+                empty_results: BTreeSet::new(),
             };
             assert_eq!(sheet.at(spot).to_string(), place);
         }

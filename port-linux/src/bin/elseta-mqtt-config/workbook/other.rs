@@ -2,6 +2,7 @@
 //!
 //! How numbers are shown is not known for `.xls`: calamine does not tell.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Seek};
 
 use calamine::{Data, Ods, OdsError, Range, Reader, SheetVisible, Xls, XlsError};
@@ -40,10 +41,15 @@ pub fn read_ods(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String>
     // This comes first: calamine goes round for ever in a document whose elements do not end.
     let mut all = remarks::read_ods(bytes).map_err(|error| damaged(&error))?;
     let mut book = Ods::new(Cursor::new(bytes)).map_err(explain)?;
-    sheets(&mut book, progress, |_, name| {
+    let mut sheets = sheets(&mut book, progress, |_, name| {
         Ok(all.remove(name).unwrap_or_default())
     })
-    .map_err(explain)
+    .map_err(explain)?;
+    // LibreOffice computes every formula before it saves.
+    for sheet in &mut sheets {
+        sheet.empty_results.clear();
+    }
+    Ok(sheets)
 }
 
 fn sheets<S: Read + Seek, R: Reader<S>>(
@@ -65,6 +71,7 @@ fn sheets<S: Read + Seek, R: Reader<S>>(
             hidden: sheet.visible != SheetVisible::Visible,
             lines: cells(&sheet.name, &values, &formulas, &remarks, progress).into_lines(),
             merged: remarks.merged,
+            empty_results: empty_results(&values, &formulas),
             name: sheet.name,
         });
     }
@@ -109,6 +116,16 @@ fn cells(
         progress.row();
     }
     cells
+}
+
+/// Formulas whose result is an empty text. Some programs write that for one that they have not computed.
+fn empty_results(values: &Range<Data>, formulas: &Range<String>) -> BTreeSet<(u32, u32)> {
+    let is_empty = |place: &(u32, u32)| matches!(values.get_value(*place), Some(Data::String(text)) if text.is_empty());
+    used(formulas)
+        .filter(|(_, formula)| !formula.is_empty())
+        .map(|(place, _)| place)
+        .filter(is_empty)
+        .collect()
 }
 
 /// The cells of a range that hold something, by their places in the sheet.

@@ -2,6 +2,7 @@
 //!
 //! Excel separates by commas or by semicolons, depending on the country; the header row tells which.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -47,6 +48,7 @@ fn read_sheet(path: &Path) -> Result<Sheet, String> {
         hidden: false,
         lines: cells(&bytes)?.into_lines(),
         merged: Vec::new(),
+        empty_results: BTreeSet::new(),
     })
 }
 
@@ -84,10 +86,14 @@ fn counterpart(path: &Path) -> Result<PathBuf, String> {
 fn cells(bytes: &[u8]) -> Result<Cells, String> {
     // The byte order mark that Excel puts in front of "CSV UTF-8".
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err("is UTF-16, not UTF-8; save it as \"CSV UTF-8\"".into());
+    }
+    let (named, bytes) = named_delimiter(bytes);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .delimiter(delimiter(bytes))
+        .delimiter(named.unwrap_or_else(|| delimiter(bytes)))
         .from_reader(bytes);
     let mut cells = Cells::default();
     let mut record = ByteRecord::new();
@@ -100,7 +106,7 @@ fn cells(bytes: &[u8]) -> Result<Cells, String> {
         for (column, field) in (0..).zip(record.iter()) {
             let text = str::from_utf8(field)
                 .map_err(|_| format!("row {}: is not UTF-8; save it as \"CSV UTF-8\"", row + 1))?;
-            cells.put((row, column), Cell::Text(text.to_owned()));
+            cells.put((row, column), Cell::Text(unwrapped(text).to_owned()));
         }
         row += 1;
     }
@@ -116,11 +122,33 @@ fn blank_lines(bytes: &[u8], record: &ByteRecord) -> u32 {
         [.., b'\r'] => from.strip_prefix(b"\n").unwrap_or(from),
         _ => from,
     };
-    let breaks = from
-        .iter()
-        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-        .filter(|&&byte| byte == b'\n');
-    breaks.count() as u32
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let end = from.iter().position(|byte| !is_break(byte));
+    let breaks = from.get(..end.unwrap_or(from.len())).unwrap_or_default();
+    // Lines end with \n, with \r\n, or, on old Macs, with \r.
+    let pairs = breaks.windows(2).filter(|pair| pair == b"\r\n").count();
+    (breaks.len() - pairs) as u32
+}
+
+/// Excel's own way to name the separator: a first line such as `sep=;`, which is no row. What follows it is returned.
+fn named_delimiter(bytes: &[u8]) -> (Option<u8>, &[u8]) {
+    let named = match bytes {
+        [s, e, p, b'=', separator, rest @ ..] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => {
+            let ends: [&[u8]; 3] = [b"\r\n", b"\n", b"\r"];
+            let rest = ends.iter().find_map(|end| rest.strip_prefix(*end));
+            rest.map(|rest| (Some(*separator), rest))
+        }
+        _ => None,
+    };
+    named.unwrap_or((None, bytes))
+}
+
+/// `="0123"` is how a text is kept from becoming a number when Excel opens the file.
+fn unwrapped(text: &str) -> &str {
+    let inner = text
+        .strip_prefix("=\"")
+        .and_then(|text| text.strip_suffix('"'));
+    inner.filter(|inner| !inner.contains('"')).unwrap_or(text)
 }
 
 /// The separator that the header row holds most of.
@@ -164,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn excels_own_line_names_the_separator_and_is_no_row() {
+        let cells = table_of(b"\xef\xbb\xbfSEP=|\r\na|b,c\r\n1|2\r\n");
+        let texts: Vec<_> = cells.iter().map(|cell| cell.2.as_str()).collect();
+        assert_eq!(texts, ["a", "b,c", "1", "2"]);
+        assert_eq!(cells[0].0, 0);
+    }
+
+    #[test]
+    fn a_text_in_the_dress_of_a_formula_is_that_text() {
+        let cells = table_of(b"a,b,c\n\"=\"\"0123\"\"\",=0123,\"=\"\"a\"\"&\"\"b\"\"\"\n");
+        let texts: Vec<_> = cells.iter().map(|cell| cell.2.as_str()).collect();
+        assert_eq!(texts[3..], ["0123", "=0123", "=\"a\"&\"b\""]);
+    }
+
+    #[test]
     fn quotes_hold_separators_quotes_and_line_breaks() {
         let cells = table_of(b"\xef\xbb\xbfa,b\r\n\"1,\"\"2\"\"\",\"3\n4\"\r\n5,6\r\n");
         let texts: Vec<_> = cells.iter().map(|cell| cell.2.as_str()).collect();
@@ -182,6 +225,8 @@ mod tests {
             "a\r\nb\r\n\r\nc\r\n",
             "a,\nb,\n,\nc,\n",
             "a,\r\nb,\r\n , \r\nc,\r\n",
+            "a\rb\r\rc\r",
+            "sep=;\r\na;\r\nb;\r\n;\r\nc;\r\n",
         ] {
             let rows: Vec<_> = table_of(text.as_bytes())
                 .iter()
@@ -195,6 +240,8 @@ mod tests {
     fn another_encoding_is_refused_with_its_row() {
         let reason = cells(b"a,b\n1,\xfcber\n").err().unwrap();
         assert_eq!(reason, "row 2: is not UTF-8; save it as \"CSV UTF-8\"");
+        let reason = cells(b"\xff\xfea\0,\0b\0\n\0").err().unwrap();
+        assert_eq!(reason, "is UTF-16, not UTF-8; save it as \"CSV UTF-8\"");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What stands in an Excel workbook (`.xlsx`, `.xlsm`)?
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Style, Xlsx, XlsxError};
@@ -21,6 +22,9 @@ pub fn is_encrypted(bytes: &[u8]) -> bool {
 pub fn read(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
     sheets(bytes, progress).map_err(|error| match error {
         XlsxError::Password => PASSWORD.into(),
+        XlsxError::FileNotFound(part) => {
+            format!("is no workbook, or a damaged one: there is no {part} in it")
+        }
         error => damaged(&error),
     })
 }
@@ -44,6 +48,7 @@ fn sheets(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, XlsxError> {
             hidden: sheet.visible != SheetVisible::Visible,
             lines: cells.into_lines(),
             merged: merged.into_iter().map(Area::from).collect(),
+            empty_results: BTreeSet::new(),
             name: sheet.name,
         });
     }
