@@ -55,6 +55,10 @@ pub fn once(
     build: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
     let complain = |error: std::io::Error| format!("{name}: {error}");
+    std::fs::create_dir_all(folder()).map_err(complain)?;
+    // Another process may be building it; until this one ends its turn.
+    let turn = std::fs::File::create(folder().join(format!("{name}.lock"))).map_err(complain)?;
+    turn.lock().map_err(complain)?;
     let mut made_of = String::new();
     for file in files {
         made_of += &std::fs::read_to_string(file).map_err(complain)?;
@@ -65,7 +69,6 @@ pub fn once(
     );
     let is_known = std::fs::read_to_string(&record).is_ok_and(|text| text == made_of);
     if !(is_known && path.is_file()) {
-        std::fs::create_dir_all(folder()).map_err(complain)?;
         build(&path)?;
         std::fs::write(&record, made_of).map_err(complain)?;
     }

@@ -102,7 +102,15 @@ fn build(config: &Path, compiler: &Path, to: &Path) -> Result<(), String> {
         .collect();
     lines.extend(wanted.iter().map(String::as_str));
     std::fs::write(&file, lines.join("\n") + "\n").map_err(complain)?;
-    make(&["silentoldconfig"])?;
+    // It asks about what the lines make possible, and takes an empty answer for the default.
+    let mut settle = Command::new("sh");
+    settle.args(["-c", "yes '' | make -s oldconfig"]);
+    source::run(
+        settle
+            .env_remove("MAKEFLAGS")
+            .env_remove("CARGO_MAKEFLAGS")
+            .current_dir(&code),
+    )?;
     source::check_options(config, &file)?;
     make(&["busybox"])?;
     source::take(&code.join("busybox"), to, &folder)

@@ -6,9 +6,8 @@ use mqtt_client_tests::{Machine, config};
 #[test]
 fn a_removed_package_leaves_its_configuration_and_nothing_else() {
     let mut machine = Machine::boot(&config::cloud().signal("p").with_ports(6379, 1883));
-    let list = "find /etc /usr/bin /usr/share /lib";
-    let list = format!("cd / && {list} 2>/dev/null | grep -v '^/lib/functions'");
-    let before = machine.run(&list);
+    let list = "echo /etc/* /etc/*/* /usr/bin/* /usr/share/* /lib/*";
+    let before = machine.run(list);
     machine.run(&format!("opkg install {PACKAGE}"));
     let links = machine.run("ls /etc/rc.d");
     assert_eq!(words(&links), ["K09mqtt-client", "S96mqtt-client"]);
@@ -20,11 +19,14 @@ fn a_removed_package_leaves_its_configuration_and_nothing_else() {
     machine.run(&format!("{SERVICE} start"));
     machine.run("opkg remove mqtt-client");
     assert_eq!(machine.daemon(), None);
-    let after = machine.run(&list);
+    let after = machine.run(list);
     let left: Vec<_> = words(&after)
         .into_iter()
         .filter(|path| !words(&before).contains(path))
-        .filter(|path| !path.starts_with("/lib/upgrade") && *path != "/usr/share/mqtt-client")
+        // opkg itself removes folders that are empty then.
+        .filter(|path| {
+            !["/lib/upgrade", "/usr/share/mqtt-client"].contains(path) && !path.contains('*')
+        })
         .collect();
     assert_eq!(left, ["/etc/elseta-mqtt.json"]);
 }
