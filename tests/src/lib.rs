@@ -18,6 +18,7 @@
 //! | [`Subscriber`] | an MQTT client that is not our own code, and remembers all that it receives |
 //! | [`Daemon`] | the product: configuration, arguments, signals, output, exit code |
 //! | [`Board`] | the product without an operating system, on an emulated board |
+//! | [`Machine`] | the product on a whole emulated gateway |
 //! | [`Proxy`] | a link that can be cut, reset, stalled or refused |
 //! | [`pki`] | certificates, and servers that show them |
 //! | [`FakeBroker`] | a broker that says what the test tells it to, packet by packet |
@@ -38,6 +39,7 @@ pub mod gateway;
 pub mod install;
 pub mod libtest;
 pub mod live;
+pub mod machine;
 pub mod namespace;
 pub mod pki;
 pub mod plant;
@@ -51,12 +53,14 @@ pub mod site;
 pub mod subscriber;
 pub mod table;
 pub mod wait;
+pub mod zig;
 
 pub use board::Board;
 pub use config::Config;
 pub use counters::Counters;
 pub use daemon::Daemon;
 pub use fake_broker::FakeBroker;
+pub use machine::Machine;
 pub use proxy::Proxy;
 pub use site::Site;
 pub use subscriber::Subscriber;

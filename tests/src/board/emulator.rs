@@ -82,14 +82,19 @@ pub fn start(
 }
 
 /// A socket that QEMU connects to.
-struct Cord {
+pub struct Cord {
     name: &'static str,
     path: String,
     listener: UnixListener,
 }
 
 impl Cord {
-    fn new(folder: &Path, name: &'static str) -> Self {
+    /// Listens in a folder of the test's own.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot.
+    pub fn new(folder: &Path, name: &'static str) -> Self {
         let path = folder.join(name);
         let listener = UnixListener::bind(&path).expect("listen in a temporary folder");
         listener.set_nonblocking(true).expect("a socket's option");
@@ -100,12 +105,18 @@ impl Cord {
         }
     }
 
-    fn option(&self) -> String {
+    /// What QEMU is told after `-chardev`.
+    pub fn option(&self) -> String {
         format!("socket,id={},path={}", self.name, self.path)
     }
 
+    /// The harness's end, once QEMU has connected.
+    ///
+    /// # Panics
+    ///
+    /// If it does not within [`wait::LIMIT`].
     #[track_caller]
-    fn plugged_in(self) -> UnixStream {
+    pub fn plugged_in(self) -> UnixStream {
         let what = format_args!("QEMU at its {}", self.name);
         let (stream, _) = wait::until(what, || self.listener.accept().ok());
         stream.set_nonblocking(false).expect("a socket's option");

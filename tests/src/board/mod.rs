@@ -25,6 +25,7 @@ use crate::counters::{self, Counters};
 use crate::process::{Lines, Process};
 use crate::servers::{Mosquitto, Redis};
 use crate::site::Site;
+pub(crate) use emulator::Cord;
 pub use emulator::QEMU;
 use emulator::{CABLE, Cords, NETWORK, OTHER_NETWORK};
 use image::Image;

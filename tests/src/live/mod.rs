@@ -16,7 +16,7 @@ use crate::install::{self, Tool};
 use crate::plant::{Fate, Plant, Sample};
 use crate::servers::{Mosquitto, Redis};
 use crate::table::{Kind, Table};
-use crate::{Board, Config, Counters, Daemon, Site, wait};
+use crate::{Board, Config, Counters, Daemon, Machine, Site, wait};
 use arguments::Arguments;
 use tally::Tally;
 
@@ -77,6 +77,22 @@ impl Bridge for Board {
 
     fn stop(&mut self) -> i32 {
         self.stop().code
+    }
+}
+
+impl Bridge for Machine {
+    const NAME: &'static str = "the gateway";
+
+    fn is_running(&mut self) -> bool {
+        self.daemon().is_some()
+    }
+
+    fn counters(&mut self) -> Counters {
+        self.counters("cloud")
+    }
+
+    fn stop(&mut self) -> i32 {
+        self.stop()
     }
 }
 

@@ -170,3 +170,19 @@ fn the_configuration_that_is_installed_is_accepted() {
         (true, started("mqtt.json"))
     );
 }
+
+#[test]
+fn it_ends_before_the_network_does_and_disable_finds_its_links() {
+    // rc.common links K${STOP}mqtt-client, removes K??mqtt-client, and the system shuts down in the order of these names.
+    let script = program::workspace().join("port-linux/openwrt/files/mqtt-client.init");
+    let script = std::fs::read_to_string(script).expect("the script");
+    let number = |name: &str| {
+        let line = script.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name}"))
+    };
+    for name in ["START=", "STOP="] {
+        assert_eq!(number(name).len(), 2, "{name}{}", number(name));
+    }
+    assert!(number("STOP=") < "90", "the network's is 90");
+    assert!(number("START=") > "20", "the network's is 20");
+}

@@ -8,7 +8,7 @@ use mqtt_client_tests::gateway::{self, Gateway};
 use mqtt_client_tests::{debian_rust, install, program};
 
 use crate::arguments::Features;
-use crate::zig::Zig;
+use mqtt_client_tests::zig::Zig;
 
 /// MIPS, in the ELF header's list of processors.
 const MIPS: u16 = 8;

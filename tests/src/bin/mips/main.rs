@@ -11,11 +11,11 @@ mod arguments;
 mod build;
 mod resident;
 mod sizes;
-mod zig;
 
 use std::process::ExitCode;
 
 use arguments::Arguments;
+use mqtt_client_tests::zig;
 
 fn main() -> ExitCode {
     let arguments = match arguments::parse(std::env::args().skip(1)) {

@@ -9,7 +9,7 @@ use mqtt_client_tests::install;
 use crate::arguments::Features;
 use crate::build::{self, Binary};
 use crate::resident::{self, Peers};
-use crate::zig::Zig;
+use mqtt_client_tests::zig::Zig;
 
 /// Numbers of signals for which memory is measured.
 const SIGNALS: [usize; 3] = [10, 1_000, 10_000];

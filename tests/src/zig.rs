@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mqtt_client_tests::install::{self, Tool};
-use mqtt_client_tests::program;
+use crate::install::{self, Tool};
+use crate::program;
 
 const PIP: Tool = Tool {
     program: "/usr/bin/pip3",

@@ -1,0 +1,108 @@
+//! Does the service start, reload, stop and come back as OpenWrt asks it to?
+
+use mqtt_client_tests::machine::{SERVICE, TABLE};
+use mqtt_client_tests::{Config, Machine, config, machine};
+
+#[test]
+fn samples_flow_at_every_qos_until_the_service_stops() {
+    let config = (0..=2).fold(Config::new(), |config, qos| {
+        let device = config.device(["zero", "cloud", "two"][qos]);
+        device.with("mqtt_qos", qos).signal("p")
+    });
+    let mut site = machine::site(config);
+    site.broker.wait_for_bridges(3);
+    for number in 0..20 {
+        let message = format!("{number}.5,1708000203824");
+        for alias in ["zero", "cloud", "two"] {
+            let topic = format!("tag/{alias}/p/in");
+            site.redis.publish(&topic, format!("{message},"));
+            site.expect(&topic, &format!("{message},1"));
+        }
+    }
+    assert_eq!(
+        site.daemon.run(&format!("{SERVICE} status")).trim(),
+        "running"
+    );
+    assert_eq!(site.daemon.stop(), 0);
+    assert_eq!(
+        site.daemon.run(&format!("{SERVICE} status")).trim(),
+        "inactive"
+    );
+}
+
+#[test]
+fn a_stop_says_goodbye_and_a_power_failure_does_not() {
+    let will = config::cloud()
+        .with("use_last_will", 1)
+        .with("last_will_topic", "plant/status")
+        .with("last_will_message", "offline")
+        .signal("p");
+    let mut site = machine::site(will);
+    site.daemon.stop();
+    site.daemon.run(&format!("{SERVICE} start"));
+    site.broker.wait_for_bridges(2);
+    assert_eq!(site.subscriber.payloads("plant/status"), [""; 0]);
+    let id = site.daemon.daemon().expect("it runs");
+    site.daemon.run(&format!("kill -KILL {id}"));
+    site.expect("plant/status", "offline");
+}
+
+#[test]
+fn reload_takes_a_new_table_keeps_the_connection_and_refuses_a_wrong_one() {
+    let mut site = machine::site(config::cloud().with("mqtt_qos", 1).signal("p"));
+    let id = site.daemon.daemon();
+    change(
+        &mut site.daemon,
+        r#""signal_alias": "p""#,
+        r#""signal_alias": "q""#,
+    );
+    site.daemon.run(&format!("{SERVICE} reload"));
+    site.redis
+        .publish_when_heard(&config::channel("q"), "1,1708000203824,");
+    site.expect(&config::channel("q"), "1,1708000203824,1");
+
+    let mark = site.daemon.log().mark();
+    change(&mut site.daemon, r#""mqtt_qos": 1"#, r#""mqtt_qos": 3"#);
+    site.daemon.run(&format!("{SERVICE} reload"));
+    site.daemon
+        .log()
+        .wait_for_after(mark, &["mqtt-client[", "mqtt_qos: 3 is not in 0..2"]);
+    site.publish("q", "2,1708000203824,");
+    site.expect(&config::channel("q"), "2,1708000203824,1");
+    assert_eq!(site.daemon.counters("cloud").reconnects, 0);
+    assert_eq!(site.daemon.daemon(), id);
+}
+
+/// Changes the table in its place.
+fn change(machine: &mut Machine, from: &str, to: &str) {
+    machine.run(&format!("sed -i 's/{from}/{to}/' /etc/elseta-mqtt.json"));
+}
+
+#[test]
+fn a_daemon_that_dies_is_started_again() {
+    let mut site = machine::site(config::cloud().with("mqtt_qos", 1).signal("p"));
+    let id = site.daemon.daemon().expect("it runs");
+    site.daemon.run(&format!("kill -KILL {id}"));
+    site.daemon.wait_for_another_daemon(id);
+    site.redis
+        .publish_when_heard(&config::channel("p"), "1,1708000203824,");
+    site.expect(&config::channel("p"), "1,1708000203824,1");
+}
+
+#[test]
+fn a_wrong_table_is_in_the_log_line_by_line_and_nothing_starts() {
+    let wrong = config::cloud()
+        .with("mqtt_qos", 3)
+        .with("auth", "key")
+        .signal("p");
+    let mut machine = Machine::boot(&wrong.with_ports(6379, 1883));
+    machine.run("opkg install /tmp/mqtt-client.ipk");
+    machine.run(&format!("cp {TABLE} /etc/elseta-mqtt.json"));
+    assert_ne!(machine.try_to(&format!("{SERVICE} restart")).code, 0);
+    for key in ["mqtt_qos", "auth"] {
+        let words = ["mqtt-client:", &format!("devices[0].{key}: ")];
+        machine.log().wait_for(&words);
+    }
+    machine.log().wait_for(&["mqtt-client: not started"]);
+    assert_eq!(machine.daemon(), None);
+}
