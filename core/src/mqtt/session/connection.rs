@@ -96,12 +96,17 @@ impl Session<'_> {
         self.state.filled = (from + count).min(self.input.len());
         self.state.liveness.received(now);
         let new = self.input.get(from..self.state.filled).unwrap_or_default();
-        trace!(
-            "{}: {} bytes from the broker: {}",
-            self.device.alias,
-            count,
-            Text(new)
-        );
+        if self.is_online() {
+            trace!(
+                "{}: {} bytes from the broker: {}",
+                self.device.alias,
+                count,
+                Text(new)
+            );
+        } else {
+            // Who answers CONNECT may be no broker, and repeat it with its password.
+            trace!("{}: {} bytes from the broker", self.device.alias, count);
+        }
         self.handle_input(now, observer)
     }
 
