@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mqtt_client_tests::config::cloud;
+use mqtt_client_tests::daemon::Finished;
 use mqtt_client_tests::fake_broker::BAD_CREDENTIALS;
 use mqtt_client_tests::servers::{Mosquitto, Redis};
 use mqtt_client_tests::subscriber;
-use mqtt_client_tests::daemon::Finished;
 use mqtt_client_tests::{Config, Daemon, FakeBroker, wait};
 
 const PASSWORD: &str = "correct-horse-battery";
