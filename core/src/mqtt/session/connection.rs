@@ -3,7 +3,7 @@
 use super::{Phase, Session, connect};
 use crate::bytes::move_within;
 use crate::config::Auth;
-use crate::log::{Shown, Text, debug, error, info, trace};
+use crate::log::{Shown, Text, debug, error, info, trace, warning};
 use crate::mqtt::QoS;
 use crate::mqtt::attempt::{Reached, Welcome};
 use crate::mqtt::close::Close;
@@ -30,7 +30,7 @@ impl Session<'_> {
         let attempts = &self.state.attempts;
         let connect = connect(
             device,
-            client_id,
+            client_id.as_at(attempts.naming_level()),
             attempts.level(),
             attempts.clean_session(),
         );
@@ -273,6 +273,12 @@ impl Session<'_> {
             );
             self.leave(observer);
             return Ok(());
+        }
+        if self.state.attempts.take_guess() {
+            warning!(
+                "{}: speaking MQTT 3.1, since the broker closed without an answer when asked for 3.1.1; the next connection asks again",
+                self.device.alias
+            );
         }
         self.state.liveness.progressed(now);
         self.state.counters.reconnects += u64::from(self.state.was_online);
