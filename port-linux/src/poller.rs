@@ -53,7 +53,8 @@ pub struct Event {
 pub struct Events(Vec<epoll::Event>);
 
 impl Poller {
-    /// Errors: no file descriptor is left.
+    /// # Errors
+    /// No file descriptor is left.
     pub fn new() -> io::Result<Poller> {
         let poller = Poller {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,

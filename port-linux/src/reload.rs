@@ -61,7 +61,7 @@ pub enum CarriedBroker {
     New(Transport),
     /// The device has not changed.
     Whole(BrokerBuffers, SuspendedBroker),
-    /// It has, but its session with the broker goes on over a new connection: nothing is sent twice.
+    /// It has, but its session with the broker goes on over a new connection: at QoS 2 nothing arrives twice.
     Session(Transport, BrokerBuffers, SuspendedBroker),
     /// It has changed in more than that: these samples, with their old signal numbers, have not been confirmed.
     Samples(Transport, Vec<(u32, Vec<u8>)>),

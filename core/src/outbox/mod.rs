@@ -107,7 +107,7 @@ pub struct Full;
 
 impl core::fmt::Display for Full {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("no room: all that is buffered is in flight")
+        f.write_str("no room beside what is in flight")
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Phase, Session, connect};
 use crate::bytes::move_within;
 use crate::config::Auth;
-use crate::log::{Shown, Text, debug, error, info, trace, warning};
+use crate::log::{Printed, Text, debug, error, info, trace, warning};
 use crate::mqtt::QoS;
 use crate::mqtt::attempt::{Reached, Welcome};
 use crate::mqtt::close::Close;
@@ -71,7 +71,7 @@ impl Session<'_> {
             info!(
                 "{}: trying MQTT {} next",
                 self.device.alias,
-                Shown(self.state.attempts.level())
+                Printed(self.state.attempts.level())
             );
         }
         retry
@@ -286,7 +286,7 @@ impl Session<'_> {
         info!(
             "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
             self.device.alias,
-            Shown(self.state.attempts.level()),
+            Printed(self.state.attempts.level()),
             if session_present { "resumed" } else { "new" },
             self.outbox.to_repeat(),
             self.outbox.queued()
