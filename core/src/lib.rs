@@ -123,7 +123,6 @@ mod bytes;
 pub mod config;
 pub mod counters;
 pub mod index;
-mod input;
 pub mod log;
 pub mod mqtt;
 pub mod net;

@@ -1,7 +1,7 @@
 //! Logging: one set of macros, which end in `log` (feature `log`), in `defmt` (feature `defmt`), in both, or nowhere.
 //!
 //! The levels are the debug levels of the manual: 0 error, 1 warning, 2 connections and state, 3 messages, 4 bytes.
-//! An argument must be printable in both worlds; `Shown` makes it so for anything with a `Display`, and [`Text`] for
+//! An argument must be printable in both worlds; `Printed` makes it so for anything with a `Display`, and [`Text`] for
 //! bytes that came from outside.
 
 use core::fmt::{self, Write};
@@ -31,16 +31,16 @@ macro_rules! trace { ($($arg:tt)*) => { $crate::log::emit!(trace, $($arg)*) }; }
 pub(crate) use {debug, emit, error, info, trace, warning};
 
 /// A `Display` type as an argument of the macros.
-pub(crate) struct Shown<T>(pub T);
+pub(crate) struct Printed<T>(pub T);
 
-impl<T: fmt::Display> fmt::Display for Shown<T> {
+impl<T: fmt::Display> fmt::Display for Printed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<T: fmt::Display> defmt::Format for Shown<T> {
+impl<T: fmt::Display> defmt::Format for Printed<T> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "{}", defmt::Display2Format(&self.0));
     }

@@ -2,14 +2,6 @@
 
 use core::fmt;
 
-use nom::branch::alt;
-use nom::bytes::complete::tag_no_case;
-use nom::character::complete::{char, digit0, digit1, one_of};
-use nom::combinator::{opt, recognize};
-use nom::{IResult, Parser};
-
-use crate::input::Input;
-
 /// Longest message that is taken from Redis, in bytes.
 pub const MAX_MESSAGE: usize = 128;
 
@@ -147,29 +139,56 @@ fn digits_len(input: &[u8]) -> usize {
     end.unwrap_or(input.len())
 }
 
-fn number_len(input: &[u8]) -> usize {
-    number(Input(input)).map_or(0, |(_, number)| number.0.len())
-}
-
 /// `nan`, or digits with an optional point and exponent; an optional sign before either.
-fn number(input: Input<'_>) -> IResult<Input<'_>, Input<'_>, ()> {
-    let point = |rest| recognize((char('.'), digit0)).parse_complete(rest);
-    let mantissa = alt((
-        recognize((digit1, opt(point))),
-        recognize((char('.'), digit1)),
-    ));
-    let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
-    recognize((
-        opt(one_of("+-")),
-        alt((tag_no_case("nan"), recognize((mantissa, opt(exponent))))),
-    ))
-    .parse_complete(input)
+fn number_len(input: &[u8]) -> usize {
+    let unsigned = without_sign(input);
+    let rest = match unsigned {
+        [b'n' | b'N', b'a' | b'A', b'n' | b'N', rest @ ..] => rest,
+        _ => match behind_mantissa(unsigned) {
+            Some(rest) => behind_exponent(rest).unwrap_or(rest),
+            None => return 0,
+        },
+    };
+    input.len() - rest.len()
 }
 
-/// Whether 64 bits hold these digits. Which any 19 do; to multiply 64 bits takes long where registers have 32.
-fn is_unix_millis(digits: &[u8]) -> bool {
-    let fits = |text| core::str::from_utf8(text).is_ok_and(|text| text.parse::<u64>().is_ok());
-    digits.len() < 20 || fits(digits)
+fn without_sign(input: &[u8]) -> &[u8] {
+    match input {
+        [b'+' | b'-', rest @ ..] => rest,
+        _ => input,
+    }
+}
+
+/// `1`, `1.`, `1.5` or `.5`.
+fn behind_mantissa(input: &[u8]) -> Option<&[u8]> {
+    match behind_digits(input) {
+        Some([b'.', rest @ ..]) => Some(behind_digits(rest).unwrap_or(rest)),
+        Some(rest) => Some(rest),
+        None => behind_digits(input.strip_prefix(b".")?),
+    }
+}
+
+/// `e5`, `E+05`.
+fn behind_exponent(input: &[u8]) -> Option<&[u8]> {
+    match input {
+        [b'e' | b'E', rest @ ..] => behind_digits(without_sign(rest)),
+        _ => None,
+    }
+}
+
+/// At least one digit.
+fn behind_digits(input: &[u8]) -> Option<&[u8]> {
+    let (digits, rest) = input.split_at_checked(digits_len(input))?;
+    (!digits.is_empty()).then_some(rest)
+}
+
+/// Whether 64 bits hold these digits: of numbers of one length the greater one comes later in the alphabet, too.
+fn is_unix_millis(mut digits: &[u8]) -> bool {
+    const MAX: &[u8] = b"18446744073709551615";
+    while let [b'0', rest @ ..] = digits {
+        digits = rest;
+    }
+    digits.len() < MAX.len() || (digits.len() == MAX.len() && digits <= MAX)
 }
 
 impl fmt::Display for Rejection {

@@ -39,6 +39,7 @@ Signals:
 Exit status:
   0   success
   64  wrong command line
+  71  the system denies something
   78  wrong configuration
 ";
 

@@ -1,5 +1,6 @@
 //! The mapping table in memory: read from its file, checked by the core, kept in allocations of the right size.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -27,15 +28,18 @@ pub struct Tables<'t> {
     unescaped: Vec<u8>,
 }
 
-/// The configuration is not to be used. All reasons are on standard error.
+/// Says what is wrong: [`complain`] before the start, and later a way that never waits.
+pub type Complain = fn(fmt::Arguments<'_>);
+
+/// The configuration is not to be used. All reasons have been told.
 #[derive(Debug)]
 pub struct Unusable;
 
 /// Reads the file.
 ///
 /// # Errors
-/// It cannot be read; the reason is on standard error.
-pub fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
+/// It cannot be read; the reason has been told.
+pub fn read(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
     fs::read(path).map_err(|error| {
         complain(format_args!("{}: cannot be read: {error}", path.display()));
         Unusable
@@ -57,19 +61,24 @@ impl<'t> Tables<'t> {
         }
     }
 
-    /// Checks `text` and reports everything that is wrong with it: errors on standard error as they are, warnings through the log. If there
-    /// are any, the devices' files are checked here too; else [`transports`] does that.
+    /// Checks `text` and reports everything that is wrong with it: errors by `complain`, warnings through the log. If there are any
+    /// errors, the devices' files are checked here too; else [`transports`] does that.
     ///
     /// # Errors
     /// There was an error.
-    pub fn parse(&'t mut self, path: &Path, text: &'t [u8]) -> Result<Config<'t>, Unusable> {
+    pub fn parse(
+        &'t mut self,
+        path: &Path,
+        text: &'t [u8],
+        complain: Complain,
+    ) -> Result<Config<'t>, Unusable> {
         let file = path.to_string_lossy();
         self.fill(text, &mut |finding| match finding.severity {
             Severity::Error => complain(format_args!("{}", finding.in_file(&file))),
             Severity::Warning => log::warn!("{}", finding.in_file(&file)),
         })
         .map_err(|invalid| {
-            let _ = transports(path, invalid.devices);
+            let _ = transports(path, invalid.devices, complain);
             Unusable
         })
     }
@@ -102,16 +111,20 @@ impl<'t> Tables<'t> {
 ///
 /// # Errors
 /// There was an error.
-pub fn transports(path: &Path, devices: &[Device<'_>]) -> Result<Vec<Transport>, Unusable> {
+pub fn transports(
+    path: &Path,
+    devices: &[Device<'_>],
+    complain: Complain,
+) -> Result<Vec<Transport>, Unusable> {
     // All of them, so that every error is reported.
     let transports = enabled(devices)
-        .map(|device| transport(path, device))
+        .map(|device| transport(path, device, complain))
         .collect::<Vec<_>>();
     transports.into_iter().collect()
 }
 
 #[cfg(feature = "tls")]
-fn transport(path: &Path, device: &Device<'_>) -> Result<Transport, Unusable> {
+fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Transport, Unusable> {
     use config::{Auth, KeyName, Place, Table};
 
     let Auth::Tls(tls) = &device.auth else {
@@ -136,7 +149,7 @@ fn transport(path: &Path, device: &Device<'_>) -> Result<Transport, Unusable> {
 
 /// Without TLS built in, the core has refused every device that asks for it.
 #[cfg(not(feature = "tls"))]
-fn transport(_: &Path, _: &Device<'_>) -> Result<Transport, Unusable> {
+fn transport(_: &Path, _: &Device<'_>, _: Complain) -> Result<Transport, Unusable> {
     Ok(Transport::Tcp)
 }
 
@@ -145,7 +158,8 @@ pub fn enabled<'d, 'a>(devices: &'d [Device<'a>]) -> impl Iterator<Item = &'d De
     devices.iter().filter(|device| device.enable)
 }
 
-/// One line on standard error, at every debug level. Nobody is left to be told if that fails.
-pub fn complain(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+/// One line on standard error, at every debug level, in one write(2), which waits for its reader. Nobody is left to be told if that
+/// fails.
+pub fn complain(line: fmt::Arguments<'_>) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -3,6 +3,7 @@
 //! One configuration lives for one turn of the loop in [`Daemon::serve`]: everything that borrows from its text is made there. On SIGHUP
 //! the connections and buffers that go on are taken out, and the next turn puts them into the next bridge.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,13 +33,21 @@ const REPORT_EVERY: u64 = 60 * SECOND;
 /// Keys of the poller. Devices' keys count up from the last.
 const SIGNALS_KEY: u32 = 0;
 const REDIS_KEY: u32 = 1;
-const FIRST_DEVICE_KEY: u32 = 2;
+const SHOW_KEY: u32 = 2;
+const FIRST_DEVICE_KEY: u32 = 3;
+
+/// How long counters that were asked for may wait for a reader of standard error.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until a signal ends it.
 pub fn run(options: &Options) -> ExitCode {
     let daemon = logger::start(options.debug).and_then(|()| Daemon::new(options));
     match daemon {
-        Ok(mut daemon) => daemon.serve(),
+        Ok(mut daemon) => {
+            let code = daemon.serve();
+            daemon.show.finish();
+            code
+        }
         Err(error) => {
             complain(format_args!("mqtt-client: {error}"));
             ExitCode::from(EX_OSERR)
@@ -71,12 +80,13 @@ enum Ended<P> {
 impl<'o> Daemon<'o> {
     fn new(options: &'o Options) -> io::Result<Self> {
         let poller = Arc::new(Poller::new()?);
+        let show = Show::new(options.show_redis, options.show_mqtt, &poller, SHOW_KEY)?;
         let signals = Signals::catch(poller.clone(), SIGNALS_KEY)?;
         Ok(Daemon {
             path: &options.config,
             poller,
             signals,
-            show: Show::new(options.show_redis, options.show_mqtt),
+            show,
             digits: machine_id(Path::new("/")),
             started: std::time::Instant::now(),
             report_at: Instant::from_millis(REPORT_EVERY),
@@ -85,14 +95,14 @@ impl<'o> Daemon<'o> {
     }
 
     fn serve(&mut self) -> ExitCode {
-        let Ok(mut text) = configuration::read(self.path) else {
+        let Ok(mut text) = configuration::read(self.path, complain) else {
             return ExitCode::from(EX_CONFIG);
         };
         let mut carried = None;
         loop {
             let mut tables = Tables::for_text(&text);
             let config = match carried {
-                None => tables.parse(self.path, &text),
+                None => tables.parse(self.path, &text, complain),
                 Some(_) => tables.parse_again(&text),
             };
             let Ok(config) = config else {
@@ -107,7 +117,7 @@ impl<'o> Daemon<'o> {
             }
             let start = match carried {
                 Some(carried) => carried,
-                None => match configuration::transports(self.path, config.devices) {
+                None => match configuration::transports(self.path, config.devices, complain) {
                     Ok(transports) => Carried::nothing(transports),
                     Err(Unusable) => return ExitCode::from(EX_CONFIG),
                 },
@@ -284,11 +294,13 @@ impl<'o> Daemon<'o> {
         config: &Config<'_>,
         brokers: &[Broker<'_, Stack>],
     ) -> Option<(Vec<u8>, Plan)> {
-        let text = configuration::read(self.path).ok();
+        // The brokers and Redis do not wait for whoever reads what is wrong.
+        let complain = |line: fmt::Arguments<'_>| logger::say(line, Duration::ZERO);
+        let text = configuration::read(self.path, complain).ok();
         let plan = text.as_ref().and_then(|text| {
             let mut tables = Tables::for_text(text);
-            let new = tables.parse(self.path, text).ok()?;
-            let transports = configuration::transports(self.path, new.devices).ok()?;
+            let new = tables.parse(self.path, text, complain).ok()?;
+            let transports = configuration::transports(self.path, new.devices, complain).ok()?;
             Some(Plan::new(config, &new, transports, brokers))
         });
         match plan {
@@ -319,11 +331,11 @@ impl<'o> Daemon<'o> {
 
 /// The counters, at every debug level.
 fn report(brokers: &[Broker<'_, Stack>]) {
+    let until = std::time::Instant::now() + PATIENCE;
     for broker in brokers {
-        complain(format_args!(
-            "{}: {}",
-            broker.device().alias,
-            broker.counters()
-        ));
+        logger::say(
+            format_args!("{}: {}", broker.device().alias, broker.counters()),
+            until.saturating_duration_since(std::time::Instant::now()),
+        );
     }
 }

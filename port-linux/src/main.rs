@@ -9,7 +9,7 @@
 //! | [`memory`] | how much memory has each session? |
 //! | [`net`], [`poller`] | how are peers reached without ever waiting, and what does the one wait wait for? |
 //! | [`tls`] | who are we to a broker, whom do we trust, and what goes wrong? |
-//! | [`logger`], [`show`], [`summary`], [`date`] | what does a person see? |
+//! | [`logger`], [`show`], [`outlet`], [`summary`], [`date`] | what does a person see? |
 //! | [`signals`], [`machine_id`] | what comes from the system? |
 
 #![forbid(unsafe_code)]
@@ -27,6 +27,7 @@ mod logger;
 mod machine_id;
 mod memory;
 mod net;
+mod outlet;
 mod poller;
 mod reload;
 mod show;
@@ -83,17 +84,16 @@ fn print(text: &str) -> ExitCode {
 
 /// `--check`: opens no connection.
 fn check(path: &Path) -> ExitCode {
-    let result = logger::start(1).map_err(|error| {
+    if let Err(error) = logger::start(1) {
         complain(format_args!("mqtt-client: {error}"));
-        Unusable
-    });
-    let text = match result.and_then(|()| configuration::read(path)) {
-        Ok(text) => text,
-        Err(Unusable) => return ExitCode::from(EX_CONFIG),
+        return ExitCode::from(EX_OSERR);
+    }
+    let Ok(text) = configuration::read(path, complain) else {
+        return ExitCode::from(EX_CONFIG);
     };
     let mut tables = Tables::for_text(&text);
-    let config = tables.parse(path, &text).and_then(|config| {
-        configuration::transports(path, config.devices)?;
+    let config = tables.parse(path, &text, complain).and_then(|config| {
+        configuration::transports(path, config.devices, complain)?;
         Ok(config)
     });
     match config {

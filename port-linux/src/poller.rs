@@ -32,6 +32,7 @@ pub struct Poller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
     Read,
+    Write,
     ReadAndWrite,
 }
 
@@ -52,7 +53,8 @@ pub struct Event {
 pub struct Events(Vec<epoll::Event>);
 
 impl Poller {
-    /// Errors: no file descriptor is left.
+    /// # Errors
+    /// No file descriptor is left.
     pub fn new() -> io::Result<Poller> {
         let poller = Poller {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
@@ -68,16 +70,17 @@ impl Poller {
     /// Tells of the source's present state, and then of each change (edge-triggered), until it is removed.
     pub fn add(&self, source: impl AsFd, key: u32, interest: Interest) -> io::Result<()> {
         use epoll::EventFlags as Flags;
-        let flags = Flags::ET | Flags::IN | Flags::RDHUP;
+        let read = Flags::IN | Flags::RDHUP;
         let flags = match interest {
-            Interest::Read => flags,
-            Interest::ReadAndWrite => flags | Flags::OUT,
+            Interest::Read => read,
+            Interest::Write => Flags::OUT,
+            Interest::ReadAndWrite => read | Flags::OUT,
         };
         epoll::add(
             &self.epoll,
             source,
             epoll::EventData::new_u64(key.into()),
-            flags,
+            flags | Flags::ET,
         )?;
         Ok(())
     }

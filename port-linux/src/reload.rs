@@ -1,6 +1,8 @@
 //! What goes on when the configuration changes: connections and buffers of devices that stay as they are, samples of
 //! devices that change, and what the signals last said.
 
+use std::time::Duration;
+
 use mqtt_client_core::bridge::{Broker, broker, feed};
 use mqtt_client_core::config::{Config, Device, Signal};
 use mqtt_client_core::counters::Counters;
@@ -11,7 +13,8 @@ use mqtt_client_core::outbox::{self, Message};
 use mqtt_client_core::routes::LastSample;
 use mqtt_client_core::time::Instant;
 
-use crate::configuration::{complain, enabled};
+use crate::configuration::enabled;
+use crate::logger;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
 
@@ -43,7 +46,7 @@ pub enum Start {
     New(Transport, Inheritance),
     /// Where it was suspended.
     Resume(SuspendedBroker),
-    /// With the session that was suspended, over a new connection.
+    /// With the session that was suspended, over a new connection: at QoS 2 nothing arrives twice.
     Reconnect(Transport, SuspendedBroker),
 }
 
@@ -322,7 +325,7 @@ fn discard(broker: &Broker<'_, Stack>) {
         dropped: dropped + queued,
         ..counters
     };
-    complain(format_args!("{alias}: {counters}"));
+    logger::say(format_args!("{alias}: {counters}"), Duration::ZERO);
 }
 
 /// For each old signal the number of the new one on the same channel.

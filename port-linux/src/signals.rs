@@ -30,7 +30,8 @@ impl Signals {
     /// The first SIGTERM or SIGINT asks for an orderly end; the second ends the process at once, with status
     /// 128 + signal, as a shell reports it.
     ///
-    /// Errors: no file descriptor is left.
+    /// # Errors
+    /// No file descriptor is left.
     pub fn catch(poller: Arc<Poller>, key: u32) -> io::Result<Signals> {
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;

@@ -3,7 +3,7 @@
 use super::broker::Broker;
 use super::rejects::Rejects;
 use crate::config::{Config, Endpoint};
-use crate::log::{Shown, Text, debug};
+use crate::log::{Printed, Text, debug};
 use crate::net::Network;
 use crate::net::link::{CONNECT_WITHIN, Link, Target};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
@@ -258,7 +258,7 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
             Err(full) => {
                 dropped += 1;
                 self.routes.forget(number);
-                debug!("{}: {}", device.alias, Shown(full));
+                debug!("{}: {}", device.alias, Printed(full));
             }
         }
         broker.session_mut().count_dropped(dropped);

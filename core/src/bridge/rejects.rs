@@ -1,7 +1,7 @@
 //! Rejected messages are reported one by one, but not without limit: a broken producer must not fill the log.
 
 use crate::config::Device;
-use crate::log::{Shown, Text, warning};
+use crate::log::{Printed, Text, warning};
 use crate::sample::Rejection;
 use crate::time::{Instant, SECOND};
 
@@ -34,7 +34,7 @@ impl Rejects {
                 "{}: rejected a message on {}: {}",
                 device.alias,
                 Text(channel),
-                Shown(reason)
+                Printed(reason)
             );
         }
     }

@@ -208,9 +208,15 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         let text = self.text(key)?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
         let colons = text.bytes().filter(|&byte| byte == b':').count();
-        if text.len() > MAX_HOST || !text.bytes().all(allowed) || colons == 1 {
-            let value = self.shown(key);
+        let zone = text.contains('%');
+        let is_bad = !text.bytes().all(allowed) || colons == 1 || (zone && colons == 0);
+        let value = self.shown(key);
+        if text.len() > MAX_HOST || is_bad {
             self.error(key, Problem::NotAHost(value));
+            return None;
+        }
+        if zone || is_link_local(text) {
+            self.error(key, Problem::LinkLocal(value));
             return None;
         }
         Some(text)
@@ -371,4 +377,13 @@ fn kind(value: Value<'_>) -> Type {
         Value::Array { .. } => Type::Array,
         Value::Object { .. } => Type::Object,
     }
+}
+
+/// Whether this is an IPv6 address of fe80::/10; a host with colons is no name.
+fn is_link_local(host: &str) -> bool {
+    matches!(
+        host.as_bytes(),
+        [b'f' | b'F', b'e' | b'E', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', digit, b':', ..]
+            if *digit != b':'
+    )
 }

@@ -77,6 +77,8 @@ pub enum Problem<'t> {
     UnknownKey,
     NotAnAlias(Shown<'t>),
     NotAHost(Shown<'t>),
+    /// An IPv6 address that means something only together with an interface, which no link carries.
+    LinkLocal(Shown<'t>),
     /// The machine itself, and the program is for one without servers.
     LocalHost(Shown<'t>),
     /// Another row has this alias already.
@@ -229,6 +231,10 @@ impl Display for Problem<'_> {
                 write!(f, "{value}holds something other than letters, digits, - and _")
             }
             Problem::NotAHost(value) => write!(f, "{value}is no address or domain name"),
+            Problem::LinkLocal(value) => write!(
+                f,
+                "{value}is link-local, or names an interface (%): give another address, or a domain name"
+            ),
             Problem::LocalHost(value) => {
                 write!(f, "{value}is this machine itself, which has no servers")
             }

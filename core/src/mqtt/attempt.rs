@@ -28,6 +28,13 @@ pub(super) struct Attempts {
     level: Level,
     /// A broker here has accepted this level: if one hangs up on CONNECT now, that is not why.
     level_accepted: bool,
+    fallback: Fallback,
+    /// A guess was reported since 3.1.1 was last accepted.
+    guess_reported: bool,
+    /// A broker here has accepted some level.
+    let_in: bool,
+    /// At which level our session began.
+    began_at: Option<Level>,
     past: Past,
     /// Closes by the broker before any CONNACK, in a row.
     closes_on_connect: u8,
@@ -37,6 +44,17 @@ pub(super) struct Attempts {
     throws_out: u8,
     /// Level changes since the last accepted connection.
     level_changes: u8,
+}
+
+/// Why `auto` speaks 3.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fallback {
+    /// It does not.
+    None,
+    /// The broker refused 3.1.1 (CONNACK 1).
+    Told,
+    /// It closed without a word, as does a proxy whose broker is down: 3.1.1 is tried again at the next connection.
+    Guessed,
 }
 
 /// What the broker may remember of this client identifier.
@@ -88,6 +106,10 @@ impl Attempts {
             may_change_level: device.version == Version::Auto,
             level,
             level_accepted: false,
+            fallback: Fallback::None,
+            guess_reported: false,
+            let_in: false,
+            began_at: None,
             past,
             closes_on_connect: 0,
             unanswered: 0,
@@ -98,6 +120,13 @@ impl Attempts {
 
     pub(super) fn level(&self) -> Level {
         self.level
+    }
+
+    /// The level that decides how the client is called. A session that began as 3.1's, with a shorter name, keeps it.
+    pub(super) fn naming_level(&self) -> Level {
+        self.began_at
+            .filter(|level| *level == Level::V3_1)
+            .unwrap_or(self.level)
     }
 
     /// At QoS 0 the broker has nothing to keep; else it keeps its state across connections.
@@ -114,6 +143,8 @@ impl Attempts {
         self.unanswered = 0;
         self.level_changes = 0;
         self.level_accepted = true;
+        self.let_in = true;
+        self.guess_reported &= self.level == Level::V3_1;
         match self.past {
             Past::Unknown if session_present => {
                 self.past = Past::Found;
@@ -122,9 +153,15 @@ impl Attempts {
             Past::Found | Past::Wiping => Ok(Welcome::Leave),
             Past::Unknown | Past::Known => {
                 self.past = Past::Known;
+                self.began_at.get_or_insert(self.level);
                 Ok(Welcome::Begin)
             }
         }
+    }
+
+    /// Whether the level just accepted is a guess that has not been reported yet.
+    pub(super) fn take_guess(&mut self) -> bool {
+        self.fallback == Fallback::Guessed && !core::mem::replace(&mut self.guess_reported, true)
     }
 
     /// DISCONNECT is out: why.
@@ -137,6 +174,11 @@ impl Attempts {
 
     /// A connection ended. The answer tells when to try again.
     pub(super) fn closed(&mut self, by: &ClosedBy<Close>, reached: Reached) -> Retry {
+        if self.fallback == Fallback::Guessed && matches!(reached, Reached::Online(_)) {
+            self.level = Level::V3_1_1;
+            self.level_accepted = false;
+            self.fallback = Fallback::None;
+        }
         match (by, reached) {
             (ClosedBy::Us(Close::Finished), _) => Retry::Never,
             (ClosedBy::Us(Close::Wiped), _) => {
@@ -148,7 +190,7 @@ impl Attempts {
                 Retry::AtOnce
             }
             (ClosedBy::Us(Close::Refused(Refusal::ProtocolLevel)), _) if self.may_change_level => {
-                self.change_level(Retry::Permanent)
+                self.change_level(Fallback::Told, Retry::Permanent)
             }
             (ClosedBy::Us(Close::Refused(refusal)), _) if refusal.is_permanent() => {
                 Retry::Permanent
@@ -165,7 +207,7 @@ impl Attempts {
                     return Retry::BackOff;
                 }
                 self.closes_on_connect = 0;
-                self.change_level(Retry::BackOff)
+                self.change_level(Fallback::Guessed, Retry::BackOff)
             }
             (ClosedBy::Peer, Reached::Online(millis)) if millis < THROWN_OUT_WITHIN => {
                 self.throws_out = self.throws_out.saturating_add(1);
@@ -186,14 +228,14 @@ impl Attempts {
     /// Whether the close just now, by the broker and without CONNACK, was the one that makes TLS likely. Who has let us in before
     /// expects none.
     pub(super) fn suggests_tls(&self) -> bool {
-        self.unanswered == CLOSES_BEFORE_HINT && !self.level_accepted
+        self.unanswered == CLOSES_BEFORE_HINT && !self.let_in
     }
 
     /// When to try the other level: at once, but after it too was tried in vain, as `otherwise` says.
-    fn change_level(&mut self, otherwise: Retry) -> Retry {
-        self.level = match self.level {
-            Level::V3_1 => Level::V3_1_1,
-            Level::V3_1_1 => Level::V3_1,
+    fn change_level(&mut self, why: Fallback, otherwise: Retry) -> Retry {
+        (self.level, self.fallback) = match self.level {
+            Level::V3_1 => (Level::V3_1_1, Fallback::None),
+            Level::V3_1_1 => (Level::V3_1, why),
         };
         if self.level == Level::V3_1 && self.past == Past::Unknown {
             self.past = Past::Wiping;

@@ -24,6 +24,17 @@ pub enum ClientId<'a> {
 }
 
 impl<'a> ClientId<'a> {
+    /// The identifier that has at every level the text that this one has at `level`.
+    pub(super) fn as_at(self, level: Level) -> Self {
+        match (self, level) {
+            (ClientId::Generated { alias, digits }, Level::V3_1) => ClientId::Generated {
+                alias: alias.get(..MAX_V3_1 - SUFFIX).unwrap_or(alias),
+                digits,
+            },
+            (same, _) => same,
+        }
+    }
+
     /// The text of the identifier; a generated one is written to `buffer`.
     pub fn text<'b>(&self, level: Level, buffer: &'b mut [u8; MAX_GENERATED]) -> &'b [u8]
     where

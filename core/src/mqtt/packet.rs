@@ -1,6 +1,6 @@
 //! A packet as the engineer sees it with `-m`: its name, and what it says. No password is in it.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 use super::decode::Incoming;
 use super::encode::Connect;
@@ -120,11 +120,20 @@ fn show_publish(publish: &Publish<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if publish.retain {
         f.write_str(" retain")?;
     }
-    match core::str::from_utf8(publish.topic) {
-        Ok(topic) => write!(f, " {topic}")?,
-        Err(_) => write!(f, " {}", Text(publish.topic))?,
-    }
+    show_topic(publish.topic, f)?;
     write!(f, " {}", Text(publish.payload))
+}
+
+/// A topic in its user's own letters; what a terminal would not show but obey is escaped.
+fn show_topic(topic: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Ok(topic) = core::str::from_utf8(topic) else {
+        return write!(f, " {}", Text(topic));
+    };
+    f.write_char(' ')?;
+    topic.chars().try_for_each(|letter| match letter {
+        control if control.is_control() => write!(f, "{}", control.escape_default()),
+        letter => f.write_char(letter),
+    })
 }
 
 fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,7 +158,8 @@ fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         if will.retain {
             f.write_str(" retain")?;
         }
-        write!(f, " {} {}", will.topic, Text(will.message.as_bytes()))?;
+        show_topic(will.topic.as_bytes(), f)?;
+        write!(f, " {}", Text(will.message.as_bytes()))?;
     }
     Ok(())
 }
@@ -186,6 +196,28 @@ mod tests {
             Packet::Publish(again).to_string(),
             " q2 id=7 dup p/t/v 12.5,1"
         );
+    }
+
+    #[test]
+    fn a_topic_is_shown_in_its_own_letters_but_not_obeyed() {
+        for (topic, shown) in [
+            (&b"plant/Temperat\xc5\xabra"[..], "plant/Temperat\u{16b}ra"),
+            (b"a\x1b[31m\nb", "a\\u{1b}[31m\\nb"),
+            (b"\xffb", "\\xffb"),
+        ] {
+            let publish = Publish {
+                qos: QoS::AtMostOnce,
+                retain: false,
+                dup: false,
+                packet_id: None,
+                topic,
+                payload: b"1,2,1",
+            };
+            assert_eq!(
+                Packet::Publish(publish).to_string(),
+                std::format!(" q0 {shown} 1,2,1")
+            );
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::exchange::{exchange, receive, send};
 use super::fault::{Fault, FaultOf, ReasonText, Reported};
 use super::protocol::{Protocol, Retry};
 use super::{Network, NetworkError};
-use crate::log::{Shown, debug, error, info, warning};
+use crate::log::{Printed, debug, error, info, warning};
 use crate::time::{Instant, SECOND};
 
 /// Longest [`Target::connect_within`] that makes sense, in milliseconds.
@@ -28,6 +28,13 @@ pub struct Target<'t> {
     pub port: u16,
     /// Longest wait for a name and a connection, handshakes below the protocol's included, in milliseconds.
     pub connect_within: u64,
+}
+
+impl Target<'_> {
+    /// It has no port, and the address that is connected to means nothing.
+    fn is_unix_socket(&self) -> bool {
+        self.port == 0
+    }
 }
 
 /// A link; `S` is the network's socket.
@@ -148,12 +155,13 @@ impl<S> Link<S> {
                 give_up,
             } => match net.connect(socket, *address) {
                 Ok(()) => {
-                    info!(
-                        "{}: connected to {} ({})",
-                        target.name,
-                        Shown(Place(target)),
-                        Shown(Address(address.ip()))
-                    );
+                    let (name, place) = (target.name, Printed(Place(target)));
+                    if target.is_unix_socket() {
+                        info!("{}: connected to {}", name, place);
+                    } else {
+                        let address = Printed(Address(address.ip()));
+                        info!("{}: connected to {} ({})", name, place, address);
+                    }
                     self.be_open(now);
                     protocol.opened(now).map_err(Fault::Protocol)?;
                 }
@@ -241,27 +249,24 @@ impl<S> Link<S> {
             retry => retry,
         };
         let delay = match retry {
-            Retry::Never => {
-                info!("{}: {}", target.name, Shown(&reason));
-                return;
-            }
-            Retry::AtOnce => 0,
+            Retry::AtOnce | Retry::Never => 0,
             Retry::BackOff | Retry::Displaced => self.backoff.next_delay(),
             Retry::Permanent => LONGEST,
         };
         self.report(target, retry, &reason, delay);
-        self.state = State::Waiting { until: now + delay };
+        if retry != Retry::Never {
+            self.state = State::Waiting { until: now + delay };
+        }
     }
 
     /// Once for each change of the reason at the level that it deserves, further times at a level for whoever looks closely.
     fn report(&mut self, target: Target<'_>, retry: Retry, reason: &dyn Display, delay: u64) {
         let news = self.reported.is_news(retry, reason);
-        let (name, place, reason) = (target.name, Shown(Place(target)), Shown(reason));
+        let (name, place, reason) = (target.name, Printed(Place(target)), Printed(reason));
         let seconds = delay / SECOND;
         match retry {
-            Retry::AtOnce | Retry::Never => {
-                info!("{}: {}: {}; connecting again", name, place, reason)
-            }
+            Retry::Never => info!("{}: {}", name, reason),
+            Retry::AtOnce => info!("{}: {}: {}; connecting again", name, place, reason),
             Retry::Displaced if news => error!(
                 "{}: {}: another client uses this client_id: thrown out again right after CONNACK; next try in {} s",
                 name, place, seconds
@@ -292,7 +297,7 @@ struct Place<'t>(Target<'t>);
 impl Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Target { host, port: 0, .. } => f.write_str(host),
+            target if target.is_unix_socket() => f.write_str(target.host),
             Target { host, port, .. } => write!(f, "{host}:{port}"),
         }
     }

@@ -9,6 +9,7 @@ mod exchange;
 mod fault;
 pub mod link;
 pub mod protocol;
+pub mod turns;
 
 use core::fmt::Display;
 

@@ -32,6 +32,9 @@ pub const MAX_PACKET: usize = 3 + 2 + MAX_TOPIC + 2 + MAX_PAYLOAD;
 /// Bytes offered to the network at once, so that a long queue is not walked for every small write.
 const BATCH: usize = 32 * 1024;
 
+/// A message more is dropped at a time for so many that are in flight, and that have to be moved for it.
+const FLIGHT_PER_DROP: usize = 16;
+
 /// Stands for "no signal": its record outlived the configuration that it came from.
 pub const NO_SIGNAL: u32 = u32::MAX;
 
@@ -104,7 +107,7 @@ pub struct Full;
 
 impl core::fmt::Display for Full {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("no room: all that is buffered is in flight")
+        f.write_str("no room beside what is in flight")
     }
 }
 
@@ -198,8 +201,11 @@ impl<'a> Outbox<'a> {
     /// Queues a message. Where room is missing the oldest unsent messages make place, and `dropped` is called with the
     /// signal of each.
     ///
-    /// Costs one copy of the message; a drop moves the bytes of what is in flight as well. Storage that no queue has ever been
-    /// long enough for is not touched; to take more of it into use moves what is there, a few times in all.
+    /// Costs one copy of the message. A drop also moves what is in flight, bytes and records. Where that is much it makes room for messages
+    /// to come, one for each 16 in flight while there are so many unsent ones: so each of them pays for 16 packets and records moved.
+    ///
+    /// Storage that no queue has ever been long enough for is not touched; to take more of it into use moves what is there, a few times in
+    /// all.
     ///
     /// # Errors
     /// [`Full`] if dropping would not help; nothing has changed then.
@@ -225,9 +231,8 @@ impl<'a> Outbox<'a> {
             if self.take_more_storage() {
                 continue;
             }
-            match self.drop_oldest_unsent() {
-                Some(signal) => dropped(signal),
-                None => return Err(Full),
+            if !self.drop_oldest_unsent(&mut dropped) {
+                return Err(Full);
             }
         }
 
@@ -322,19 +327,22 @@ impl<'a> Outbox<'a> {
         self.ring.len() > len
     }
 
-    /// Drops the oldest message of which no byte has been sent; its signal.
-    fn drop_oldest_unsent(&mut self) -> Option<u32> {
+    /// Drops the oldest messages of which no byte has been sent: one, and another for each [`FLIGHT_PER_DROP`] in flight. Tells their
+    /// signals; `false` if there is none.
+    fn drop_oldest_unsent(&mut self, dropped: &mut impl FnMut(u32)) -> bool {
         let index = self.at.in_flight;
-        if index >= self.records.len() {
-            return None;
+        let unsent = self.records.len().saturating_sub(index);
+        let count = unsent.min(1 + index / FLIGHT_PER_DROP);
+        let mut len = 0;
+        for record in (index..index + count).map(|index| self.records.get(index)) {
+            len += usize::from(record.len);
+            dropped(record.signal);
         }
-        let dropped = self.records.get(index);
-        let len = usize::from(dropped.len);
-        // What is in flight lies before it, and moves up into its place.
+        // What is in flight lies before them, and moves up into their place.
         self.ring.shift(self.at.start, self.at.flight_bytes, len);
-        self.records.remove(index);
+        self.records.remove(index, count);
         self.free_bytes(len);
-        Some(dropped.signal)
+        count > 0
     }
 
     /// The newest message in flight, if it has never been written whole.

@@ -1,6 +1,6 @@
 //! One record for each message of an outbox, oldest first, in a ring of numbers.
 
-use super::ring::{grown, spread};
+use super::ring::{grown, shift, spread};
 use crate::mqtt::qos::Stage;
 
 /// Slots that are in use from the first record on.
@@ -97,20 +97,23 @@ impl<'a> Records<'a> {
     }
 
     pub(super) fn remove_oldest(&mut self) {
-        self.span.count = self.span.count.saturating_sub(1);
+        self.remove_first(1);
+    }
+
+    fn remove_first(&mut self, count: usize) {
+        self.span.count = self.span.count.saturating_sub(count);
         self.span.first = if self.span.count == 0 {
             0
         } else {
-            self.position(1)
+            self.position(count)
         };
     }
 
-    /// Takes one out of the middle: those before it move up.
-    pub(super) fn remove(&mut self, index: usize) {
-        for before in (0..index).rev() {
-            self.set(before + 1, self.get(before));
-        }
-        self.remove_oldest();
+    /// Takes `count` out of the middle, from `index` on: those before them move up.
+    pub(super) fn remove(&mut self, index: usize, count: usize) {
+        let Span { in_use, first, .. } = self.span;
+        shift(self.slots, in_use, first, index, count);
+        self.remove_first(count);
     }
 
     fn position(&self, index: usize) -> usize {

@@ -82,15 +82,27 @@ impl<'a> Ring<'a> {
 
     /// Moves `len` bytes at `from` towards the end by `by`, over whatever lies there.
     pub(super) fn shift(&mut self, from: usize, len: usize, by: usize) {
-        let from = self.wrap(from);
-        if from + len + by <= self.len {
-            move_within(self.bytes, from..from + len, from + by);
+        shift(self.bytes, self.len, self.wrap(from), len, by);
+    }
+}
+
+/// Moves `len` elements at `from` in the ring of the first `end` elements of `storage` towards its end by `by`, over whatever lies there.
+/// `len` and `by` together are no more than `end`.
+pub(super) fn shift<T: Copy>(storage: &mut [T], end: usize, from: usize, len: usize, by: usize) {
+    let around = |position: usize| match position.checked_sub(end) {
+        None | Some(0) => position,
+        Some(position) => position,
+    };
+    // From the back, in pieces that neither wrap nor lie over their own place.
+    let mut left = len;
+    while left > 0 {
+        let (source, target) = (around(from + left), around(from + left + by));
+        let piece = left.min(by).min(source).min(target);
+        if piece == 0 {
             return;
         }
-        for offset in (0..len).rev() {
-            let byte = self.byte(from + offset);
-            self.set(self.wrap(from + offset) + by, byte);
-        }
+        move_within(storage, source - piece..source, target - piece);
+        left -= piece;
     }
 }
 
@@ -137,7 +149,8 @@ mod tests {
     fn a_shift_keeps_the_bytes_wherever_they_lie() {
         for from in 0..10 {
             for by in 1..=3 {
-                let mut storage = [0; 10];
+                // Longer than the ring, which does not leave its part.
+                let mut storage = [b'.'; 13];
                 let mut ring = Ring::new(&mut storage, 10);
                 ring.write(from, &[b"abcdefg"]);
                 ring.shift(from, 7, by);
@@ -145,6 +158,7 @@ mod tests {
                     .map(|offset| ring.byte(ring.wrap(from + by) + offset))
                     .collect();
                 assert_eq!(moved, b"abcdefg", "from {from} by {by}");
+                assert_eq!(storage[10..], *b"...", "from {from} by {by}");
             }
         }
     }

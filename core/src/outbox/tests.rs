@@ -135,6 +135,8 @@ fn every_byte_and_number_agrees_with_the_model() {
         (4, AtLeastOnce, 41, 64),
         (5, ExactlyOnce, 400, 3),
         (6, ExactlyOnce, 333, 17),
+        (7, AtLeastOnce, 900, 60),
+        (8, ExactlyOnce, 600, 40),
     ] {
         model::compare(seed, qos, bytes, records, STEPS);
     }

@@ -1,10 +1,6 @@
 //! Passing over a frame that does not fit the buffer, piece by piece, so that what follows it is read right.
 
-use nom::Parser;
-use nom::character::streaming::{crlf, u8 as small_number};
-
-use super::resp::{Malformed, bulk_len};
-use crate::input::Input;
+use super::resp::{Malformed, Stop, bulk_len, length};
 
 /// How much of such a frame is still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,22 +74,21 @@ impl Oversized {
         let head = input.get(..MAX_HEAD).unwrap_or(input);
         let parsed = match head {
             [] => return Ok(None),
-            [b'+' | b'-' | b':', after @ ..] => Ok((Input(after), (0, Inside::Line))),
-            [b'$', ..] => {
-                bulk_len(Input(head)).map(|(after, len)| (after, (0, Inside::Bulk(len + 2))))
+            [b'+' | b'-' | b':', after @ ..] => Ok((after, (0, Inside::Line))),
+            [b'$', ..] => bulk_len(head).map(|(after, len)| (after, (0, Inside::Bulk(len + 2)))),
+            [b'*', after @ ..] => {
+                length(after).map(|(after, count)| (after, (count, Inside::Nothing)))
             }
-            [b'*', after @ ..] => (small_number, crlf)
-                .parse(Input(after))
-                .map(|(after, (count, _))| (after, (count, Inside::Nothing))),
             _ => return Err(Malformed),
         };
         match parsed {
             Ok((after, (inner, inside))) => {
+                let inner = u8::try_from(inner).map_err(|_| Malformed)?;
                 self.elements = (self.elements - 1).checked_add(inner).ok_or(Malformed)?;
                 self.inside = inside;
-                Ok(input.get(head.len() - after.0.len()..))
+                Ok(input.get(head.len() - after.len()..))
             }
-            Err(nom::Err::Incomplete(_)) if head.len() < MAX_HEAD => Ok(None),
+            Err(Stop::Incomplete) if head.len() < MAX_HEAD => Ok(None),
             Err(_) => Err(Malformed),
         }
     }

@@ -2,12 +2,6 @@
 //!
 //! A frame is read in place, and only once it is whole.
 
-use nom::bytes::streaming::{tag, take_till};
-use nom::character::streaming::{i64, u8 as small_number};
-use nom::{IResult, Parser};
-
-use crate::input::Input;
-
 /// What a Redis server says to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
@@ -36,142 +30,148 @@ pub struct Malformed;
 const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n";
 
 /// Elements that an array may have here.
-const MAX_ELEMENTS: u8 = 3;
+const MAX_ELEMENTS: usize = 3;
 
 /// The frame at the front of `input` and the number of its bytes; `None` if more are needed.
 ///
 /// # Errors
 /// [`Malformed`]; nothing behind can be trusted then.
 pub fn frame(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Malformed> {
-    match any_frame(Input(input)) {
-        Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.0.len()))),
-        Err(nom::Err::Incomplete(_)) => Ok(None),
-        Err(nom::Err::Error(()) | nom::Err::Failure(())) => Err(Malformed),
+    match any_frame(input) {
+        Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.len()))),
+        Err(Stop::Incomplete) => Ok(None),
+        Err(Stop::Malformed) => Err(Malformed),
     }
 }
 
 /// The channel of the message that `input` begins with, though its payload may be missing.
 #[must_use]
 pub fn channel_of_beginning(input: &[u8]) -> Option<&[u8]> {
-    let message = (tag("*3\r\n"), bulk, bulk).parse(Input(input));
-    let (_, (_, kind, channel)) = message.ok()?;
-    (kind == b"message").then_some(channel)
+    let (_, channel) = bulk(input.strip_prefix(MESSAGE)?).ok()?;
+    Some(channel)
 }
 
-type Parsed<'a, T> = IResult<Input<'a>, T, ()>;
+/// What follows, and what was read.
+pub(super) type Parsed<'a, T> = Result<(&'a [u8], T), Stop>;
 
-fn any_frame(input: Input<'_>) -> Parsed<'_, Frame<'_>> {
+/// Why nothing was read.
+pub(super) enum Stop {
+    /// More bytes may make it whole.
+    Incomplete,
+    Malformed,
+}
+
+fn any_frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     // The way of every sample: this head is compared at once, where `array` would read it number by number.
-    if let Some(rest) = input.0.strip_prefix(MESSAGE) {
-        return message(Input(rest));
+    if let Some(rest) = input.strip_prefix(MESSAGE) {
+        return message(rest);
     }
-    match input.0 {
-        [b'*', rest @ ..] => array(Input(rest)),
-        [b'+', rest @ ..] => line(Input(rest)).map(|(rest, line)| match line {
+    match input {
+        [b'*', rest @ ..] => array(rest),
+        [b'+', rest @ ..] => line(rest).map(|(rest, line)| match line {
             b"PONG" => (rest, Frame::Pong),
             _ => (rest, Frame::Status(line)),
         }),
-        [b'-', rest @ ..] => line(Input(rest)).map(|(rest, line)| (rest, Frame::Error(line))),
-        [] => incomplete(),
-        _ => refuse(),
+        [b'-', rest @ ..] => line(rest).map(|(rest, line)| (rest, Frame::Error(line))),
+        [] => Err(Stop::Incomplete),
+        _ => Err(Stop::Malformed),
     }
 }
 
-fn array(input: Input<'_>) -> Parsed<'_, Frame<'_>> {
-    let (rest, (elements, _)) = (small_number, crlf).parse(input)?;
+fn array(input: &[u8]) -> Parsed<'_, Frame<'_>> {
+    let (rest, elements) = length(input)?;
     if !(2..=MAX_ELEMENTS).contains(&elements) {
-        return refuse();
+        return Err(Stop::Malformed);
     }
     let (rest, kind) = bulk(rest)?;
     match (kind, elements) {
         (b"message", 3) => message(rest),
         (b"subscribe", 3) => {
-            let (rest, (channel, _)) = (bulk, integer).parse(rest)?;
+            let (rest, channel) = bulk(rest)?;
+            let (rest, _) = count(rest)?;
             Ok((rest, Frame::Subscribed { channel }))
         }
         (b"unsubscribe", 3) => {
-            let (rest, _) = (bulk, integer).parse(rest)?;
+            let (rest, _) = bulk(rest)?;
+            let (rest, _) = count(rest)?;
             Ok((rest, Frame::Unsubscribed))
         }
         (b"pong", 2) => bulk(rest).map(|(rest, _)| (rest, Frame::Pong)),
-        _ => refuse(),
+        _ => Err(Stop::Malformed),
     }
 }
 
-fn message(input: Input<'_>) -> Parsed<'_, Frame<'_>> {
-    let (rest, (channel, payload)) = (bulk, bulk).parse(input)?;
+fn message(input: &[u8]) -> Parsed<'_, Frame<'_>> {
+    let (rest, channel) = bulk(input)?;
+    let (rest, payload) = bulk(rest)?;
     Ok((rest, Frame::Message { channel, payload }))
 }
 
-fn bulk(input: Input<'_>) -> Parsed<'_, &[u8]> {
+fn bulk(input: &[u8]) -> Parsed<'_, &[u8]> {
     let (rest, len) = bulk_len(input)?;
-    match rest.0.split_at_checked(len) {
-        Some((content, rest)) => Ok((crlf(Input(rest))?.0, content)),
-        None => incomplete(),
+    match rest.split_at_checked(len) {
+        Some((content, rest)) => Ok((behind_crlf(rest)?, content)),
+        None => Err(Stop::Incomplete),
     }
 }
 
 /// `$5\r\n`: how many bytes follow.
-pub(super) fn bulk_len(input: Input<'_>) -> Parsed<'_, usize> {
-    let (rest, len) = match input.0 {
-        [b'$', rest @ ..] => length(Input(rest))?,
-        [_, ..] => return refuse(),
-        [] => return incomplete(),
+pub(super) fn bulk_len(input: &[u8]) -> Parsed<'_, usize> {
+    let (rest, len) = match input {
+        [b'$', rest @ ..] => length(rest)?,
+        [_, ..] => return Err(Stop::Malformed),
+        [] => return Err(Stop::Incomplete),
     };
-    let (rest, ()) = crlf(rest)?;
     if len <= MAX_BULK {
         Ok((rest, len))
     } else {
-        refuse()
+        Err(Stop::Malformed)
     }
 }
 
-/// Decimal digits; what is too much for a `usize` is its maximum. Like [`crlf`], it is here for the speed: three are in a message.
-fn length(input: Input<'_>) -> Parsed<'_, usize> {
+/// Decimal digits and the line's end; what is too much for a `usize` is its maximum.
+pub(super) fn length(input: &[u8]) -> Parsed<'_, usize> {
     let mut length = 0_usize;
-    let mut rest = input.0;
+    let mut rest = input;
     while let [digit @ b'0'..=b'9', behind @ ..] = rest {
         let digit = usize::from(digit - b'0');
         length = length.saturating_mul(10).saturating_add(digit);
         rest = behind;
     }
     match rest {
-        [] => incomplete(),
-        _ if rest.len() == input.0.len() => refuse(),
-        _ => Ok((Input(rest), length)),
+        [] => Err(Stop::Incomplete),
+        _ if rest.len() == input.len() => Err(Stop::Malformed),
+        _ => Ok((behind_crlf(rest)?, length)),
     }
 }
 
-/// A line's end. nom's own takes several times as long, and there are five in a message.
-fn crlf(input: Input<'_>) -> Parsed<'_, ()> {
-    match input.0 {
-        [b'\r', b'\n', rest @ ..] => Ok((Input(rest), ())),
-        [] | [b'\r'] => incomplete(),
-        _ => refuse(),
+fn behind_crlf(input: &[u8]) -> Result<&[u8], Stop> {
+    match input {
+        [b'\r', b'\n', rest @ ..] => Ok(rest),
+        [] | [b'\r'] => Err(Stop::Incomplete),
+        _ => Err(Stop::Malformed),
     }
 }
 
 /// A server's limit (`proto-max-bulk-len`), and ours.
 const MAX_BULK: usize = 512 * 1024 * 1024;
 
-fn integer(input: Input<'_>) -> Parsed<'_, i64> {
-    let (rest, (_, number, _)) = (tag(":"), i64, crlf).parse(input)?;
-    Ok((rest, number))
+/// How many channels are subscribed to.
+fn count(input: &[u8]) -> Parsed<'_, usize> {
+    match input {
+        [b':', rest @ ..] => length(rest),
+        [] => Err(Stop::Incomplete),
+        _ => Err(Stop::Malformed),
+    }
 }
 
 /// Up to the line's end, which a lone CR or LF is not.
-fn line(input: Input<'_>) -> Parsed<'_, &[u8]> {
-    let text = take_till(|byte| matches!(byte, b'\r' | b'\n'));
-    let (rest, (line, _)) = (text, crlf).parse(input)?;
-    Ok((rest, line.0))
-}
-
-fn incomplete<'a, T>() -> Parsed<'a, T> {
-    Err(nom::Err::Incomplete(nom::Needed::Unknown))
-}
-
-fn refuse<'a, T>() -> Parsed<'a, T> {
-    Err(nom::Err::Error(()))
+fn line(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let end = input.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    let (line, rest) = end
+        .and_then(|end| input.split_at_checked(end))
+        .ok_or(Stop::Incomplete)?;
+    Ok((behind_crlf(rest)?, line))
 }
 
 #[cfg(test)]

@@ -32,6 +32,10 @@ const ANSWER_WITHIN: u64 = 15 * SECOND;
 /// Bytes of an error reply that are kept to be shown.
 const MAX_REASON: usize = 96;
 
+/// From here on an error reply repeats what it was asked, AUTH's password too: `ERR unknown command 'AUTH', with args beginning
+/// with: 'secret'`.
+const QUOTATION: &[u8] = b", with args";
+
 /// Storage for the session, all of it the caller's.
 pub struct Storage<'a> {
     /// From the server; at least [`MIN_INPUT`] bytes. One read fills it at most: the larger, the fewer reads.
@@ -68,6 +72,8 @@ pub struct State {
     last_received: Instant,
     /// When an unanswered PING was queued.
     ping: Option<Instant>,
+    /// AUTH went out, and nothing has come back: the answer may repeat the password.
+    awaits_auth: bool,
     /// Number of the next channel to subscribe to.
     next_channel: usize,
     /// Channels that SUBSCRIBE named and the server has not confirmed.
@@ -97,7 +103,7 @@ pub enum Incoming<'s> {
 /// Why a connection is to be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Close {
-    /// The server's own words.
+    /// The server's own words, without those that it repeats.
     ErrorReply(heapless::Vec<u8, MAX_REASON>),
     /// The peer does not speak RESP2 as a server does to a subscriber.
     Malformed,
@@ -162,6 +168,7 @@ impl<'a> Session<'a> {
         };
         if let Some(password) = &self.redis.password {
             let password = password.expose().as_bytes();
+            self.state.awaits_auth = true;
             match self.redis.username {
                 Some(user) => self.command(&[b"AUTH", user.as_bytes(), password])?,
                 None => self.command(&[b"AUTH", password])?,
@@ -206,6 +213,10 @@ impl<'a> Session<'a> {
         self.state.unread.end = (from + count).min(self.input.len());
         self.state.last_received = now;
         self.state.ping = None;
+        if self.state.awaits_auth {
+            trace!("redis: {} bytes received, the answer to AUTH", count);
+            return;
+        }
         let new = self
             .input
             .get(from..self.state.unread.end)
@@ -353,14 +364,23 @@ impl<'a> Session<'a> {
                 state.confirmed += 1;
                 Ok(())
             }
-            Frame::Status(_) | Frame::Unsubscribed | Frame::Pong | Frame::Message { .. } => Ok(()),
+            Frame::Status(_) => {
+                state.awaits_auth = false;
+                Ok(())
+            }
+            Frame::Unsubscribed | Frame::Pong | Frame::Message { .. } => Ok(()),
         }
     }
 }
 
 impl Close {
     fn error_reply(words: &[u8]) -> Self {
-        let shown = words.get(..MAX_REASON).unwrap_or(words);
+        let quotation = words
+            .windows(QUOTATION.len())
+            .position(|window| window == QUOTATION);
+        let shown = words
+            .get(..quotation.unwrap_or(words.len()).min(MAX_REASON))
+            .unwrap_or_default();
         Close::ErrorReply(heapless::Vec::from_slice(shown).unwrap_or_default())
     }
 

@@ -169,6 +169,29 @@ fn an_overflow_is_reported_too_if_the_broker_went_away_soon_after_another() {
 }
 
 #[test]
+fn a_guess_that_the_broker_speaks_3_1_only_is_reported_once_until_it_proves_wrong() {
+    logbook::open();
+    with_bridge(&one_device(""), |rig| {
+        let mut now = 0;
+        // Always the same broker, behind a proxy at times; how often the guess is reported at each connection.
+        for (greeting, level, reports) in [
+            (Greeting::HangUpOn3_1_1, 3, 1),
+            (Greeting::HangUpOn3_1_1, 3, 0),
+            (Greeting::Welcome, 4, 0),
+        ] {
+            rig.brokers[0].server.greeting = greeting;
+            rig.brokers[0].line.cut();
+            // Until it is connected, and the delays start over.
+            now += 150_000;
+            rig.run_until(now);
+            let connects = &rig.brokers[0].server.connects;
+            assert_eq!(connects.last().map(|connect| connect.level), Some(level));
+            assert_eq!(warnings_with("speaking MQTT 3.1").len(), reports);
+        }
+    });
+}
+
+#[test]
 fn the_password_is_in_no_line_at_any_level() {
     logbook::open();
     let table = one_device("").replace(

@@ -136,7 +136,25 @@ fn device_rules() {
         (&[("protocol", "\"mqtt\"")], &[]),
         (&[("protocol", "\"MqTt\"")], &[]),
         (&[("ip", "\"10.0.0.1\"")], &[]),
-        (&[("ip", "\"fe80::1%eth0\"")], &[]),
+        (&[("ip", "\"2001:db8::1\"")], &[]),
+        (&[("ip", "\"fe8::1\"")], &[]),
+        (&[("ip", "\"fe80.example.com\"")], &[]),
+        (
+            &[("ip", "\"fe80::1%eth0\"")],
+            &[
+                "devices[0].ip: \"fe80::1%eth0\" is link-local, or names an interface (%): give another address, or a domain name",
+            ],
+        ),
+        (
+            &[("ip", "\"FEBF::1\"")],
+            &[
+                "devices[0].ip: \"FEBF::1\" is link-local, or names an interface (%): give another address, or a domain name",
+            ],
+        ),
+        (
+            &[("ip", "\"broker%eth0\"")],
+            &["devices[0].ip: \"broker%eth0\" is no address or domain name"],
+        ),
         (&[("ip", "\"my_broker\"")], &[]),
         (
             &[("ip", "\"broker:8883\"")],

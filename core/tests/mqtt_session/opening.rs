@@ -218,6 +218,47 @@ fn auto_falls_back_to_3_1_when_connect_is_answered_with_a_close_twice_in_a_row()
 }
 
 #[test]
+fn after_a_guess_that_was_accepted_the_next_connection_asks_for_3_1_1_again() {
+    // A proxy before a broker that is down closes; the broker, up again, speaks both levels.
+    let device = Device {
+        alias: "a-long-alias-of-a-device",
+        ..device(QoS::AtMostOnce)
+    };
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    let mut names = Vec::new();
+    for (connect, connack, end, retry) in [
+        ("CONNECT 4 clean", false, ClosedBy::Peer, Retry::BackOff),
+        ("CONNECT 4 clean", false, ClosedBy::Peer, Retry::AtOnce),
+        ("CONNECT 3 clean", true, ClosedBy::Network, Retry::BackOff),
+        // Down once more, or indeed a broker of 3.1 only.
+        ("CONNECT 4 clean", false, ClosedBy::Peer, Retry::BackOff),
+        ("CONNECT 4 clean", false, ClosedBy::Peer, Retry::AtOnce),
+        ("CONNECT 3 clean", true, ClosedBy::Peer, Retry::BackOff),
+        // Known from now on.
+        ("CONNECT 4 clean", true, ClosedBy::Network, Retry::BackOff),
+        ("CONNECT 4 clean", false, ClosedBy::Peer, Retry::BackOff),
+        ("CONNECT 4 clean", false, ClosedBy::Peer, Retry::BackOff),
+        ("CONNECT 4 clean", false, ClosedBy::Peer, Retry::BackOff),
+    ] {
+        assert_eq!(client.opened(0), Ok(()));
+        client.drain(0, usize::MAX).expect("the connection goes on");
+        let said = packet::take_packet(&mut client.begun).expect("CONNECT");
+        assert_eq!(said.to_string(), connect);
+        if let ClientPacket::Connect(connect) = said {
+            names.push(connect.client_id);
+        }
+        if connack {
+            assert_eq!(client.hears(0, WELCOME), Ok(()));
+        }
+        assert_eq!(client.closed(10_000, end), retry);
+    }
+    let (long, short) = names.split_at(2);
+    assert!(short.iter().all(|name| name.len() == 23), "{names:?}");
+    assert!(long.iter().all(|name| name.len() > 23), "{names:?}");
+}
+
+#[test]
 fn an_accepted_connection_between_them_makes_two_closes_no_row() {
     let device = device(QoS::AtMostOnce);
     let mut memory = Memory::for_device(&device);

@@ -173,6 +173,28 @@ fn an_error_reply_closes_in_the_servers_own_words() {
 }
 
 #[test]
+fn what_an_error_reply_repeats_is_left_out() {
+    for (words, shown) in [
+        (
+            "ERR unknown command 'AUTH', with args beginning with: 'secret' ",
+            "ERR unknown command 'AUTH'",
+        ),
+        (
+            "ERR unknown command `AUTH`, with args beginning with: `gw`, `secret`, ",
+            "ERR unknown command `AUTH`",
+        ),
+        (", with args", ""),
+        ("ERR, with arg", "ERR, with arg"),
+    ] {
+        let close = meaning_of(&[format!("-{words}\r\n").as_bytes()]).expect_err(words);
+        assert_eq!(close.to_string(), format!("the server says: {shown}"));
+        let long = format!("-{words}{}\r\n", "x".repeat(MIN_INPUT));
+        let close = meaning_of(&[long.as_bytes()]).expect_err(words);
+        assert!(!close.to_string().contains("secret"), "{close}");
+    }
+}
+
+#[test]
 fn an_oversized_error_reply_closes_like_any_other() {
     let words = "x".repeat(MIN_INPUT);
     let close = meaning_of(&[format!("-ERR {words}\r\n").as_bytes()]).expect_err("an error");

@@ -74,7 +74,7 @@ impl TcpClientStack for Client<'_> {
 impl Dns for Client<'_> {
     type Error = Error;
 
-    /// An address is its own, at once. The addresses of a name take turns, one for each answer.
+    /// An address is its own, at once. The addresses of a name take turns, until one serves.
     ///
     /// # Errors
     /// [`Error::UnknownName`], [`Error::NoAnswer`], [`Error::NoDnsServer`], [`Error::BadName`], [`Error::NotIpv4`].

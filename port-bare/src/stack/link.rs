@@ -36,7 +36,9 @@ enum Usage {
     /// Claimed, and not connected.
     Idle,
     Opening,
-    Open,
+    Open {
+        since: Instant,
+    },
     /// The address that it was opening or open with is not the board's any more.
     Lost,
 }
@@ -83,11 +85,11 @@ impl Link {
     }
 
     /// How far connecting has come.
-    pub(super) fn progress(&mut self, socket: &Socket<'_>) -> nb::Result<(), Error> {
+    pub(super) fn progress(&mut self, socket: &Socket<'_>, now: Instant) -> nb::Result<(), Error> {
         match (self.usage, socket.state()) {
             (Usage::Free, _) => Err(Error::NotConnected.into()),
             (Usage::Lost, _) => Err(Error::AddressLost.into()),
-            (Usage::Open, _) => Ok(()),
+            (Usage::Open { .. }, _) => Ok(()),
             (Usage::Idle, _) | (Usage::Opening, State::SynSent | State::SynReceived) => {
                 Err(nb::Error::WouldBlock)
             }
@@ -96,7 +98,7 @@ impl Link {
                 Err(Error::Refused.into())
             }
             (Usage::Opening, _) => {
-                self.usage = Usage::Open;
+                self.usage = Usage::Open { since: now };
                 Ok(())
             }
         }
@@ -134,7 +136,7 @@ impl Link {
 
     fn check_open(&self) -> Result<(), Error> {
         match self.usage {
-            Usage::Open => Ok(()),
+            Usage::Open { .. } => Ok(()),
             Usage::Lost => Err(Error::AddressLost),
             Usage::Free | Usage::Idle | Usage::Opening => Err(Error::NotConnected),
         }
@@ -142,7 +144,10 @@ impl Link {
 
     /// Frees the link. What was written is still sent, and the FIN after it.
     pub(super) fn close(&mut self, socket: &mut Socket<'_>, now: Instant) {
-        if matches!(self.usage, Usage::Opening | Usage::Open) {
+        if let Usage::Open { since } = self.usage {
+            self.lookup.held(now.since(since));
+        }
+        if matches!(self.usage, Usage::Opening | Usage::Open { .. }) {
             socket.close();
             self.leave_by = (!has_ended(socket)).then(|| now + LINGER);
         }
@@ -151,7 +156,7 @@ impl Link {
 
     /// The board's address is gone, and with it the connection.
     pub(super) fn lose(&mut self, socket: &mut Socket<'_>) {
-        if matches!(self.usage, Usage::Opening | Usage::Open) {
+        if matches!(self.usage, Usage::Opening | Usage::Open { .. }) {
             self.usage = Usage::Lost;
         }
         self.leave_by = None;

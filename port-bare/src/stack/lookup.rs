@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 
 use heapless::Vec;
 use mqtt_client_core::index;
+use mqtt_client_core::net::turns::Turns;
 use mqtt_client_core::time::{Instant, SECOND};
 use smoltcp::iface::Context;
 use smoltcp::socket::dns::{GetQueryResultError, QueryHandle, Socket, StartQueryError};
@@ -32,8 +33,7 @@ pub(super) const SERVERS: usize = 3;
 #[derive(Default)]
 pub(super) struct Lookup {
     state: State,
-    /// Counts the answers, so that the addresses of a name take turns.
-    turn: usize,
+    turns: Turns<Ipv4Addr>,
 }
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ enum State {
 }
 
 impl Lookup {
-    /// The address of `name`, the next one at each answer; `None` if that is not known yet. Another name abandons the look-up.
+    /// The address of `name`: the one that served last, else the next in turn; `None` if that is not known yet. Another name abandons the look-up.
     ///
     /// # Errors
     /// [`Error::BadName`], and what [`Lookup::settle`] has found.
@@ -69,11 +69,9 @@ impl Lookup {
             State::Asked { name, .. } if *name == hash => return Ok(None),
             State::Answered { name, at, answer } if *name == hash => match answer {
                 Ok(addresses) if now.since(*at) <= ADDRESSES_KEEP => {
-                    let turn = self.turn.checked_rem(addresses.len()).unwrap_or(0);
-                    let address = addresses.get(turn).copied().ok_or(Error::UnknownName);
-                    self.turn = self.turn.wrapping_add(1);
+                    let address = self.turns.next(addresses.iter().copied());
                     self.state = State::Idle;
-                    return address.map(Some);
+                    return address.map(Some).ok_or(Error::UnknownName);
                 }
                 Err(error) if now.since(*at) <= FAILURE_KEEPS => {
                     let error = *error;
@@ -98,6 +96,11 @@ impl Lookup {
             Err(StartQueryError::NoFreeSlot) => Ok(None),
             Err(StartQueryError::InvalidName | StartQueryError::NameTooLong) => Err(Error::BadName),
         }
+    }
+
+    /// A connection to the address that was given last has held for so many milliseconds.
+    pub fn held(&mut self, millis: u64) {
+        self.turns.held(millis);
     }
 
     /// Takes over the answer, if there is one.

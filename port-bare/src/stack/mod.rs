@@ -287,7 +287,7 @@ impl<'a> Stack<'a> {
             let remote = (*remote.ip(), remote.port());
             link.begin(socket, self.interface.context(), remote, port)?;
         }
-        link.progress(socket)
+        link.progress(socket, self.now)
     }
 
     fn unused_port(&mut self) -> u16 {

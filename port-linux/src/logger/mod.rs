@@ -5,28 +5,28 @@
 
 mod line;
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use rustix::event::{Timespec, epoll};
-use rustix::fs::OFlags;
-use rustix::io::{retry_on_intr, write};
 
+use crate::outlet::Outlet;
 use line::Line;
+
+static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 /// Starts logging to standard error, once in a process. `debug` is the user's level: 0 errors, 1 warnings,
 /// 2 information, 3 debugging, 4 and above everything.
 ///
-/// Errors: no file descriptor is left for a second one on standard error; a second call.
+/// # Errors
+/// No file descriptor is left for a second one on standard error; a second call.
 pub fn start(debug: u8) -> io::Result<()> {
     let logger = Logger::new(io::stderr().as_fd())?;
-    log::set_logger(Box::leak(Box::new(logger)))
+    log::set_logger(LOGGER.get_or_init(|| logger))
         .map_err(|_| io::Error::other("logging has started already"))?;
     log::set_max_level(match debug {
         0 => LevelFilter::Error,
@@ -38,40 +38,31 @@ pub fn start(debug: u8) -> io::Result<()> {
     Ok(())
 }
 
+/// A line on standard error at every debug level, without time and level. If there is no room for it, and none comes within
+/// `patience`, it is lost and counted like any other.
+pub fn say(line: fmt::Arguments<'_>, patience: Duration) {
+    if let Some(logger) = LOGGER.get() {
+        logger.say(line, patience);
+    }
+}
+
 struct Logger {
-    output: File,
-    /// Tells whether `output` has room, if a write to it could wait: an epoll instance.
-    room: Option<OwnedFd>,
-    with_time: bool,
+    outlet: Outlet,
     /// Lines that were not written since the last one that was.
     lost: AtomicU32,
 }
 
 impl Logger {
     fn new(file: BorrowedFd<'_>) -> io::Result<Logger> {
-        let output = File::from(file.try_clone_to_owned()?);
-        let kind = output.metadata()?.file_type();
-        // O_NONBLOCK belongs to the open file, which is shared: set on the terminal that we were given, it would
-        // break the shell that gave it. Opened anew, the same terminal or pipe has flags of its own. That fails
-        // without /proc, or if it belongs to another user; then epoll is asked before each write, which suffices for
-        // pipes and sockets. A regular file never waits for a reader, and opened anew it would lose its offset.
-        let own = (kind.is_fifo() || kind.is_char_device())
-            .then(|| open_anew(file).ok())
-            .flatten();
         Ok(Logger {
-            room: match own {
-                None if !kind.is_file() => Some(watch(&output)?),
-                _ => None,
-            },
-            output: own.unwrap_or(output),
-            with_time: !kind.is_fifo() && !kind.is_socket(),
+            outlet: Outlet::new(file)?,
             lost: AtomicU32::new(0),
         })
     }
 
     fn start_line(&self, level: Level) -> Line {
         let mut line = Line::new();
-        if self.with_time {
+        if !self.outlet.has_clock() {
             let now = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default();
@@ -81,27 +72,42 @@ impl Logger {
         line
     }
 
-    /// Whether the whole line was written. Why not (full, closed, a device's error) makes no difference: there is
-    /// nobody to tell.
-    fn write(&self, mut line: Line) -> bool {
-        if !self.has_room() {
-            return false;
-        }
-        let bytes = line.finish();
-        retry_on_intr(|| write(&self.output, bytes)) == Ok(bytes.len())
+    fn say(&self, text: fmt::Arguments<'_>, patience: Duration) {
+        let mut line = Line::new();
+        line.push(text);
+        self.deliver(line, patience);
     }
 
-    fn has_room(&self) -> bool {
-        self.room.as_ref().is_none_or(|epoll| {
-            // Not by poll(2), whose time limit `rustix` gets wrong on 32-bit MIPS with musl.
-            let events = epoll::wait(
-                epoll,
-                &mut [MaybeUninit::uninit()],
-                Some(&Timespec::default()),
-            )
-            .map(|(events, _)| events.len());
-            events == Ok(1)
-        })
+    /// Writes the line, after word of those that were lost before it.
+    fn deliver(&self, line: Line, patience: Duration) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let mut notice = self.start_line(Level::Warn);
+            notice.push(format_args!(
+                "{lost} log lines lost here: standard error was full"
+            ));
+            if !self.write(notice, patience) {
+                self.lost.fetch_add(lost + 1, Ordering::Relaxed);
+                return;
+            }
+        }
+        if !self.write(line, patience) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the whole line was written. Why not (full, closed, a device's error) makes no difference: there is
+    /// nobody to tell.
+    fn write(&self, mut line: Line, patience: Duration) -> bool {
+        let bytes = line.finish();
+        let mut written = self.outlet.write(bytes);
+        if matches!(&written, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            && !patience.is_zero()
+        {
+            self.outlet.wait(patience);
+            written = self.outlet.write(bytes);
+        }
+        written.is_ok_and(|length| length == bytes.len())
     }
 }
 
@@ -111,22 +117,9 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let mut notice = self.start_line(Level::Warn);
-            notice.push(format_args!(
-                "{lost} log lines lost here: standard error was full"
-            ));
-            if !self.write(notice) {
-                self.lost.fetch_add(lost + 1, Ordering::Relaxed);
-                return;
-            }
-        }
         let mut line = self.start_line(record.level());
         line.push(*record.args());
-        if !self.write(line) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        self.deliver(line, Duration::ZERO);
     }
 
     fn flush(&self) {}
@@ -142,33 +135,13 @@ fn letter(level: Level) -> char {
     }
 }
 
-/// A second, independent opening of the same terminal or pipe, to write without waiting.
-fn open_anew(file: BorrowedFd<'_>) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new()
-        .write(true)
-        .custom_flags(flags.bits() as i32)
-        .open(format!("/proc/self/fd/{}", file.as_raw_fd()))
-}
-
-/// An epoll instance that tells whether there is room in `output`.
-fn watch(output: &File) -> io::Result<OwnedFd> {
-    let room = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    epoll::add(
-        &room,
-        output,
-        epoll::EventData::new_u64(0),
-        epoll::EventFlags::OUT,
-    )?;
-    Ok(room)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{PipeReader, Read, pipe};
+    use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixDatagram;
 
-    use rustix::fs::fcntl_getfl;
+    use rustix::fs::{OFlags, fcntl_getfl};
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
     use super::*;
@@ -247,6 +220,9 @@ mod tests {
             written += 1;
             assert!(written < 1_000_000, "it never fills");
         }
+        let lost = logger.lost.load(Ordering::Relaxed);
+        logger.say(format_args!("counters"), Duration::ZERO);
+        assert!(logger.lost.load(Ordering::Relaxed) > lost, "it was said");
         let mut text = String::new();
         let mut reader = std::fs::File::from(reader);
         let mut chunk = [0; 4096];
@@ -263,7 +239,7 @@ mod tests {
         let (reader, writer) = pipe().unwrap();
         let logger = Logger::new(writer.as_fd()).unwrap();
         assert!(
-            logger.room.is_none(),
+            !logger.outlet.is_shared(),
             "a pipe of our own can be opened anew"
         );
         fill_and_recover(&logger, reader.into());
@@ -272,14 +248,31 @@ mod tests {
     #[test]
     fn a_full_pipe_that_cannot_be_opened_anew_does_not_wait_either() {
         let (reader, writer) = pipe().unwrap();
-        let output = File::from(OwnedFd::from(writer));
         let logger = Logger {
-            room: Some(watch(&output).unwrap()),
-            output,
-            with_time: false,
+            outlet: Outlet::shared(writer.into()),
             lost: AtomicU32::new(0),
         };
         fill_and_recover(&logger, reader.into());
+    }
+
+    #[test]
+    fn a_line_with_patience_waits_for_room() {
+        let (mut reader, writer) = pipe().unwrap();
+        let logger = Logger::new(writer.as_fd()).unwrap();
+        while logger.lost.load(Ordering::Relaxed) == 0 {
+            log(&logger, Level::Debug, "until the pipe is full");
+        }
+        let text = std::thread::scope(|scope| {
+            scope.spawn(|| logger.say(format_args!("counters"), crate::testing::LIMIT));
+            let mut text = String::new();
+            while !text.ends_with("\ncounters\n") {
+                let mut chunk = [0; 4096];
+                let length = reader.read(&mut chunk).unwrap();
+                text.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+            }
+            text
+        });
+        assert!(text.contains("1 log lines lost here"), "{text}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::Error;
 use crate::poller::Poller;
 use embedded_nal::AddrType;
 use embedded_nal::nb;
+use mqtt_client_core::net::turns::Turns;
 
 /// Stack of the thread, bytes. Only pages that are touched cost memory. musl's getaddrinfo needs some 20 KiB (two
 /// answers of 4,800 bytes); glibc's loads modules, which need more.
@@ -25,15 +26,14 @@ const ADDRESSES_KEEP: Duration = Duration::from_secs(60);
 /// A failure that nobody asked for in so long was for an attempt that has been given up: the next one looks again.
 const FAILURE_KEEPS: Duration = Duration::from_secs(1);
 
-type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
+pub(super) type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// The names of one link.
 pub struct Resolver {
     poller: Arc<Poller>,
     lookup: Lookup,
     pending: Option<Pending>,
-    /// Counts the answers, so that the addresses of a name take turns.
-    turn: usize,
+    turns: Turns<IpAddr>,
 }
 
 /// A look-up in progress, or with an answer that has not been asked for yet.
@@ -53,21 +53,22 @@ impl Resolver {
         Resolver::with_lookup(poller, system_lookup)
     }
 
-    fn with_lookup(poller: Arc<Poller>, lookup: Lookup) -> Resolver {
+    pub(super) fn with_lookup(poller: Arc<Poller>, lookup: Lookup) -> Resolver {
         Resolver {
             poller,
             lookup,
             pending: None,
-            turn: 0,
+            turns: Turns::default(),
         }
     }
 
-    /// An address of `name`, the next one at each answer; a literal address is its own, at once.
+    /// An address of `name`: the one that served last, else the next in turn; a literal address is its own, at once.
     ///
     /// Would block until the look-up has ended: call again with the same name after the poller has woken. Another
     /// name abandons the look-up. To give up takes no call.
     ///
-    /// Errors: [`Error::Unresolved`], or [`Error::Io`] if no thread can be started.
+    /// # Errors
+    /// [`Error::Unresolved`], or [`Error::Io`] if no thread can be started.
     pub fn address(
         &mut self,
         name: &str,
@@ -78,15 +79,18 @@ impl Resolver {
             Ok(address) => vec![address],
             Err(_) => self.addresses(name, now)?,
         };
-        let mut fitting = addresses.iter().filter(|address| fits(address, family));
-        let count = fitting.clone().count();
-        let turn = self.turn.checked_rem(count).unwrap_or(0);
-        let Some(address) = fitting.nth(turn) else {
+        let fitting = addresses
+            .into_iter()
+            .filter(|address| fits(address, family));
+        self.turns.next(fitting).ok_or_else(|| {
             let reason = io::Error::other("it has no address of the family asked for");
-            return Err(Error::Unresolved(reason).into());
-        };
-        self.turn = self.turn.wrapping_add(1);
-        Ok(*address)
+            Error::Unresolved(reason).into()
+        })
+    }
+
+    /// A connection to the address that was given last has held for so long.
+    pub fn held(&mut self, time: Duration) {
+        self.turns.held(time.as_millis() as u64);
     }
 
     fn addresses(&mut self, name: &str, now: Instant) -> nb::Result<Vec<IpAddr>, Error> {
@@ -229,6 +233,16 @@ mod tests {
                 "{name:?}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn an_address_that_has_served_is_tried_first_next_time() {
+        let mut resolver = resolver(|_| Ok(vec![FOUR, SIX]));
+        let mut answer = || wait(&mut resolver, "name", &AddrType::Either).unwrap();
+        assert_eq!([answer(), answer()], [FOUR, SIX]);
+        resolver.held(Duration::from_secs(10));
+        let mut answer = || wait(&mut resolver, "name", &AddrType::Either).unwrap();
+        assert_eq!([answer(), answer()], [SIX, FOUR]);
     }
 
     #[test]

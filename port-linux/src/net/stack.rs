@@ -42,6 +42,8 @@ pub struct Stack {
     resolver: Resolver,
     /// Of the connection, while there is one.
     readiness: Weak<Readiness>,
+    /// Since when there is one, its TLS handshake done.
+    established_at: Option<Instant>,
     #[cfg(feature = "tls")]
     handshakes: Handshakes,
     /// Connections in a row that the peer closed without having sent a byte.
@@ -70,6 +72,7 @@ impl Stack {
             key,
             transport,
             readiness: Weak::new(),
+            established_at: None,
             #[cfg(feature = "tls")]
             handshakes: Handshakes::default(),
             #[cfg(feature = "tls")]
@@ -97,6 +100,7 @@ impl Stack {
         }
         let (stream, progress) = Stream::open(self.poller.clone(), self.key, address)?;
         self.readiness = Rc::downgrade(stream.readiness());
+        self.established_at = None;
         Ok((stream, progress))
     }
 
@@ -108,6 +112,7 @@ impl Stack {
             return self.secure(socket, Box::new(session));
         }
         *socket = Socket::Connected(stream);
+        self.established_at.get_or_insert_with(Instant::now);
         Ok(())
     }
 
@@ -117,6 +122,7 @@ impl Stack {
         match session.handshake() {
             Ok(()) => {
                 self.silent = 0;
+                self.established_at.get_or_insert_with(Instant::now);
                 if let Transport::Tls(identity) = &self.transport {
                     let handshake = session.describe(&mut self.handshakes);
                     log::info!("{}: {handshake}", identity.device());
@@ -214,8 +220,12 @@ impl TcpClientStack for Stack {
         }
     }
 
-    /// What was sent still arrives, though input is unread. To drop the socket is ruder: the peer may be reset, and lose what it has not read.
+    /// What was sent still arrives, though input is unread. To drop the socket is ruder: the peer may be reset, and lose what it has not read;
+    /// and the look-up of a name does not learn whether the address served.
     fn close(&mut self, socket: Socket) -> Result<(), Error> {
+        if let Some(since) = self.established_at.take() {
+            self.resolver.held(since.elapsed());
+        }
         match socket {
             Socket::Connected(stream) => stream.finish(),
             #[cfg(feature = "tls")]
@@ -229,8 +239,7 @@ impl TcpClientStack for Stack {
 impl Dns for Stack {
     type Error = Error;
 
-    /// Would block until the look-up has ended, which wakes the poller. The addresses of a name take turns, one for
-    /// each answer.
+    /// Would block until the look-up has ended, which wakes the poller. The addresses of a name take turns, until one serves.
     fn get_host_by_name(&mut self, name: &str, family: AddrType) -> nb::Result<IpAddr, Error> {
         match self.transport {
             Transport::Unix(_) => Ok(Ipv4Addr::LOCALHOST.into()),

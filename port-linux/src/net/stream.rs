@@ -66,7 +66,8 @@ pub enum Progress {
 impl Stream {
     /// Makes a socket and begins to connect it. Its events will have `key`.
     ///
-    /// Errors: connect(2)'s, if it fails at once. A Unix socket whose server is behind with accepting fails too
+    /// # Errors
+    /// connect(2)'s, if it fails at once. A Unix socket whose server is behind with accepting fails too
     /// (EAGAIN): no event would tell of its recovery.
     pub fn open(
         poller: Arc<Poller>,

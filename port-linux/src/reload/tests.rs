@@ -11,7 +11,7 @@ use mqtt_client_core::routes::Routes;
 use rustix::net::sockopt;
 
 use super::*;
-use crate::configuration::{Tables, transports};
+use crate::configuration::{Tables, complain, transports};
 use crate::poller::{Events, Poller};
 use crate::testing::LIMIT;
 
@@ -49,8 +49,8 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
     });
     let mut tables = [&old_text, &new_text].map(|text| Tables::for_text(text));
     let [old_tables, new_tables] = &mut tables;
-    let old = old_tables.parse(path, &old_text).unwrap();
-    let new = new_tables.parse(path, &new_text).unwrap();
+    let old = old_tables.parse(path, &old_text, complain).unwrap();
+    let new = new_tables.parse(path, &new_text, complain).unwrap();
 
     let poller = Arc::new(Poller::new().unwrap());
     let (mut slots, mut last) = (vec![0; Index::slots_for(1)], [LastSample::NOTHING]);
@@ -107,7 +107,7 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
         }
     }
 
-    let new_transports = transports(path, new.devices).unwrap();
+    let new_transports = transports(path, new.devices, complain).unwrap();
     let plan = Plan::new(&old, &new, new_transports, &brokers);
     let remains = plan.take_apart(brokers, now, &mut ());
     let [Some(Remains::Samples(inheritance))] = &remains[..] else {

@@ -175,10 +175,16 @@ impl Ledger {
             return false;
         }
         while self.bytes() + len > bytes || self.items.len() >= records {
-            let oldest = self.items.remove(in_flight).expect("one is not in flight");
-            self.dropped(oldest.sample);
-            if let Some(signal) = oldest.signal {
-                self.last.remove(&signal);
+            assert!(self.items.len() > in_flight, "one is not in flight");
+            // One more for each 16 that would have to be moved for it.
+            for _ in 0..1 + in_flight / 16 {
+                let Some(oldest) = self.items.remove(in_flight) else {
+                    break;
+                };
+                self.dropped(oldest.sample);
+                if let Some(signal) = oldest.signal {
+                    self.last.remove(&signal);
+                }
             }
         }
         self.items.push_back(Item {

@@ -140,6 +140,7 @@ mod tests {
             cpu: -rate,
             idle: 1,
             peak,
+            own: peak,
         };
         let median = median(&[run(3.0, 10), run(1.0, 30), run(2.0, 20)]);
         assert_eq!(median, run(2.0, 20));

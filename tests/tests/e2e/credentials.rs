@@ -1,14 +1,19 @@
 //! User names and passwords: let in, kept out, and never shown.
 
+use std::io;
+use std::net::TcpListener;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mqtt_client_tests::config::cloud;
+use mqtt_client_tests::daemon::Finished;
 use mqtt_client_tests::fake_broker::BAD_CREDENTIALS;
 use mqtt_client_tests::servers::{Mosquitto, Redis};
 use mqtt_client_tests::subscriber;
 use mqtt_client_tests::{Config, Daemon, FakeBroker, wait};
 
 const PASSWORD: &str = "correct-horse-battery";
+const REDIS_PASSWORD: &str = "redis-secret-word";
 
 fn with_password(password: &str) -> Config {
     cloud()
@@ -20,10 +25,10 @@ fn with_password(password: &str) -> Config {
 
 #[test]
 fn the_right_password_is_let_in_and_never_shown_at_any_debug_level() {
-    let redis = Redis::start_with(&["requirepass redis-secret-word"]);
+    let redis = Redis::start_with(&[&format!("requirepass {REDIS_PASSWORD}")]);
     let broker = Mosquitto::with_user("gateway", PASSWORD);
     let config = with_password(PASSWORD)
-        .redis("password", "redis-secret-word")
+        .redis("password", REDIS_PASSWORD)
         .with_ports(redis.port(), broker.port());
     let received = subscriber::to(broker.port())
         .user("gateway", PASSWORD)
@@ -37,9 +42,44 @@ fn the_right_password_is_let_in_and_never_shown_at_any_debug_level() {
     };
     assert!(line.contains("u'gateway'"), "{line}");
 
-    let finished = daemon.stop();
+    assert_shows_no_secret(&daemon.stop());
+}
+
+#[test]
+fn a_password_that_is_sent_back_is_not_shown_at_any_debug_level() {
+    // Redis repeats what it does not know. The other end of the wrong port may repeat everything.
+    let redis = Redis::start_with(&["rename-command AUTH \"\""]);
+    let mirror = mirror();
+    for (redis, close) in [
+        (redis.port(), "the server says: ERR unknown command"),
+        (mirror, "does not speak Redis' protocol"),
+    ] {
+        let config = with_password(PASSWORD)
+            .redis("password", REDIS_PASSWORD)
+            .with_ports(redis, mirror);
+        let mut daemon = Daemon::start_with(&config, &["-d", "4", "-r", "-m"]);
+        daemon.stderr().wait_for(&["redis", close]);
+        daemon.stderr().wait_for(&["cloud", "breaks the protocol"]);
+        assert_shows_no_secret(&daemon.stop());
+    }
+}
+
+/// The port of a server that sends back whatever comes.
+fn mirror() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    thread::spawn(move || {
+        for link in listener.incoming().flatten() {
+            let reader = link.try_clone();
+            thread::spawn(move || io::copy(&mut &reader?, &mut &link));
+        }
+    });
+    port
+}
+
+fn assert_shows_no_secret(finished: &Finished) {
     let lines = finished.stdout.iter().chain(&finished.stderr);
-    for secret in [PASSWORD, "redis-secret-word"] {
+    for secret in [PASSWORD, REDIS_PASSWORD] {
         let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
         for line in lines.clone() {
             // A dump of bytes may put anything between them.

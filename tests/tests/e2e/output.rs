@@ -1,7 +1,15 @@
 //! What the bridge shows of its traffic, and its counters.
 
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
 use mqtt_client_tests::config::cloud;
-use mqtt_client_tests::{Site, wait};
+use mqtt_client_tests::process::Process;
+use mqtt_client_tests::program::succeed;
+use mqtt_client_tests::servers::{Mosquitto, Redis};
+use mqtt_client_tests::{Daemon, Site, wait};
+use tempfile::TempDir;
 
 #[test]
 fn r_shows_every_redis_message() {
@@ -42,6 +50,42 @@ fn m_shows_every_mqtt_packet() {
         lines.wait_for(&["MQTT > CONNECT cloud"]);
         lines.wait_for(&["MQTT < CONNACK cloud"]);
     }
+}
+
+#[test]
+fn a_standard_output_that_nobody_reads_does_not_stop_the_bridge() {
+    const MESSAGES: u64 = 8000;
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("output").display().to_string();
+    succeed(Command::new("mkfifo").arg(&path)).expect("a FIFO");
+    // A FIFO that is open at both ends is there for the daemon, and read by nobody.
+    let unread = File::options().read(true).write(true).open(&path);
+    let _unread = unread.expect("both ends");
+    let words = ["sh", "-c", "exec \"$@\" -r -m >\"$0\""].map(String::from);
+    let words = [&words[..], std::slice::from_ref(&path)].concat();
+
+    let redis = Redis::start();
+    let broker = Mosquitto::start();
+    let config = cloud().signal("p").with_ports(redis.port(), broker.port());
+    let mut daemon = Daemon::start_under(&words, &config);
+    redis.wait_for_subscriptions(&config.channels());
+    daemon.stderr().wait_for(&["cloud: online"]);
+    // Twice 60 bytes each: more than what the pipe holds and the daemon keeps for it.
+    let messages = (0..MESSAGES).map(|value| format!("{value},1708000203824,"));
+    redis.publish_all("tag/cloud/p/in", messages);
+    daemon.wait_for_counters("cloud", |now| now.sent == MESSAGES);
+
+    // Once somebody reads it, what was kept comes, and with the next line word of the loss.
+    let reader = Process::start("reader", Path::new("cat"), &[path]);
+    let shown = reader.stdout();
+    shown.wait_for(&["MQTT > PUBLISH cloud q0 tag/cloud/p/in 0,1708000203824,1"]);
+    wait::until("word of the loss", || {
+        redis.publish("tag/cloud/p/in", "more");
+        shown
+            .with(&["lines lost here: standard output was full"])
+            .pop()
+    });
+    assert_eq!(daemon.stop().code, 0);
 }
 
 #[test]

@@ -101,8 +101,10 @@ fn a_unix_socket_serves_instead_of_host_and_port() {
     let mut site = Site::between(
         redis,
         Mosquitto::start(),
-        cloud().redis("socket", socket).signal("p"),
+        cloud().redis("socket", &*socket).signal("p"),
     );
+    let connected = site.daemon.stderr().wait_for(&["redis: connected to"]);
+    assert_eq!(connected, format!("I redis: connected to {socket}"));
     let [client] = &site.redis.subscribers()[..] else {
         panic!("one subscriber");
     };

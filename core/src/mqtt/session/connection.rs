@@ -3,7 +3,7 @@
 use super::{Phase, Session, connect};
 use crate::bytes::move_within;
 use crate::config::Auth;
-use crate::log::{Shown, Text, debug, error, info, trace};
+use crate::log::{Printed, Text, debug, error, info, trace, warning};
 use crate::mqtt::QoS;
 use crate::mqtt::attempt::{Reached, Welcome};
 use crate::mqtt::close::Close;
@@ -30,7 +30,7 @@ impl Session<'_> {
         let attempts = &self.state.attempts;
         let connect = connect(
             device,
-            client_id,
+            client_id.as_at(attempts.naming_level()),
             attempts.level(),
             attempts.clean_session(),
         );
@@ -71,7 +71,7 @@ impl Session<'_> {
             info!(
                 "{}: trying MQTT {} next",
                 self.device.alias,
-                Shown(self.state.attempts.level())
+                Printed(self.state.attempts.level())
             );
         }
         retry
@@ -96,12 +96,17 @@ impl Session<'_> {
         self.state.filled = (from + count).min(self.input.len());
         self.state.liveness.received(now);
         let new = self.input.get(from..self.state.filled).unwrap_or_default();
-        trace!(
-            "{}: {} bytes from the broker: {}",
-            self.device.alias,
-            count,
-            Text(new)
-        );
+        if self.is_online() {
+            trace!(
+                "{}: {} bytes from the broker: {}",
+                self.device.alias,
+                count,
+                Text(new)
+            );
+        } else {
+            // Who answers CONNECT may be no broker, and repeat it with its password.
+            trace!("{}: {} bytes from the broker", self.device.alias, count);
+        }
         self.handle_input(now, observer)
     }
 
@@ -269,13 +274,19 @@ impl Session<'_> {
             self.leave(observer);
             return Ok(());
         }
+        if self.state.attempts.take_guess() {
+            warning!(
+                "{}: speaking MQTT 3.1, since the broker closed without an answer when asked for 3.1.1; the next connection asks again",
+                self.device.alias
+            );
+        }
         self.state.liveness.progressed(now);
         self.state.counters.reconnects += u64::from(self.state.was_online);
         self.state.was_online = true;
         info!(
             "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
             self.device.alias,
-            Shown(self.state.attempts.level()),
+            Printed(self.state.attempts.level()),
             if session_present { "resumed" } else { "new" },
             self.outbox.to_repeat(),
             self.outbox.queued()

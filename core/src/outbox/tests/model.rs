@@ -139,7 +139,7 @@ impl Pair {
     }
 
     fn window(&mut self) -> usize {
-        1 + self.random.below(8) as usize
+        1 + self.random.below(8.max(self.model.records as u64 / 2)) as usize
     }
 
     fn compare(&mut self, outbox: &mut Outbox<'_>) {
@@ -229,7 +229,9 @@ impl Model {
         }
         let mut dropped = Vec::new();
         while self.used() + len > self.bytes || self.entries.len() >= self.records {
-            dropped.extend(self.entries.remove(self.begun).map(|entry| entry.signal));
+            for _ in 0..1 + self.begun / 16 {
+                dropped.extend(self.entries.remove(self.begun).map(|entry| entry.signal));
+            }
         }
         self.dropped += dropped.len();
         self.entries.push_back(entry);

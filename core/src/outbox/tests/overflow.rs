@@ -40,6 +40,34 @@ fn the_oldest_unsent_makes_place_and_what_is_in_flight_stays_whole() {
 }
 
 #[test]
+fn with_many_in_flight_a_few_are_dropped_at_once() {
+    // In flight, queued; dropped.
+    for (flight, queue, dropped) in [
+        (15, "abcd", "a"),
+        (16, "abcd", "ab"),
+        (47, "abcd", "abc"),
+        (48, "abc", "abc"),
+        (100, "abc", "abc"),
+    ] {
+        let count = flight + queue.len();
+        for (bytes, records) in [(count * PACKET, count + 1), (count * PACKET + 99, count)] {
+            let mut store = Store::of(bytes, records);
+            let mut outbox = store.outbox_at(AtLeastOnce, bytes - 20, records - 2, 1);
+            put(&mut outbox, &"z".repeat(flight)).expect("room");
+            sent(&mut outbox, ALL);
+            put(&mut outbox, queue).expect("room");
+            assert_eq!(put(&mut outbox, "e"), Ok(dropped.to_string()), "{flight}");
+            let left = queue.len() - dropped.len() + 1;
+            assert_eq!(load(&outbox), (left, flight));
+            outbox.start_over();
+            let again = sent(&mut outbox, ALL);
+            assert!(again.starts_with("z1+ z2+ z3+ "), "{again}");
+            assert!(again.ends_with(&format!(" e{}", flight + left)), "{again}");
+        }
+    }
+}
+
+#[test]
 fn a_long_message_drops_as_many_as_it_needs() {
     let mut store = Store::of(4 * PACKET, 4);
     let mut outbox = store.outbox(AtLeastOnce);

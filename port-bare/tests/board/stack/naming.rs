@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use embedded_nal::{AddrType, Dns, nb};
+use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
 use mqtt_client_bare::stack::Error;
 use mqtt_client_bare::stack::address::{Addressing, StaticAddress};
 
@@ -52,6 +52,22 @@ fn the_addresses_of_a_name_take_turns() {
     lab.host.dns.know("broker.example", &[BROKER, OTHER]);
     let answers = [(); 4].map(|()| lab.look_up("broker.example").unwrap());
     assert_eq!(answers, [BROKER, OTHER, BROKER, OTHER]);
+}
+
+#[test]
+fn an_address_whose_connection_has_held_is_tried_first_next_time() {
+    for (held, next) in [(6000, [HOST, OTHER]), (1000, [OTHER, HOST])] {
+        let mut lab = Lab::new();
+        lab.host.dns.know("broker.example", &[OTHER, HOST]);
+        let answers = [(); 2].map(|()| lab.look_up("broker.example").unwrap());
+        assert_eq!(answers, [OTHER, HOST]);
+        let socket = lab.connected();
+        lab.pass(held);
+        lab.receive_once();
+        lab.clients[0].close(socket).unwrap();
+        let answers = [(); 2].map(|()| lab.look_up("broker.example").unwrap());
+        assert_eq!(answers, next, "after {held} ms");
+    }
 }
 
 #[test]

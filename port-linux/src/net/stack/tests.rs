@@ -62,6 +62,17 @@ impl Link {
         self.stack.connect(&mut self.socket, self.remote)
     }
 
+    /// The address of `localhost`.
+    fn look_up(&mut self) -> IpAddr {
+        // A finished look-up wakes the poller without an event.
+        loop {
+            match self.stack.get_host_by_name("localhost", AddrType::IPv4) {
+                Err(nb::Error::WouldBlock) => _ = self.wait(LIMIT),
+                answer => return answer.unwrap(),
+            }
+        }
+    }
+
     fn send(&mut self, bytes: &[u8]) -> nb::Result<usize, Error> {
         self.stack.send(&mut self.socket, bytes)
     }
@@ -527,15 +538,27 @@ fn a_socket_is_not_inherited_by_programs_that_are_started() {
 fn a_name_leads_to_a_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut link = Link::new(Transport::Tcp, listener.local_addr().unwrap());
-    // A finished look-up wakes the poller without an event.
-    let address = loop {
-        match link.stack.get_host_by_name("localhost", AddrType::IPv4) {
-            Err(nb::Error::WouldBlock) => _ = link.wait(LIMIT),
-            answer => break answer.unwrap(),
-        }
-    };
+    let address = link.look_up();
     link.remote.set_ip(address);
     link.until_connected().unwrap();
+}
+
+#[test]
+fn an_address_whose_connection_has_held_is_tried_first_next_time() {
+    let addresses = [[127, 0, 0, 2], [127, 0, 0, 1]].map(IpAddr::from);
+    let [other, loopback] = addresses;
+    for (seconds, next) in [(10, [loopback, other]), (1, [other, loopback])] {
+        let (mut link, _peer) = Link::tcp();
+        let poller = link.stack.poller.clone();
+        link.stack.resolver = Resolver::with_lookup(poller, |_| {
+            Ok(vec![[127, 0, 0, 2].into(), [127, 0, 0, 1].into()])
+        });
+        assert_eq!([link.look_up(), link.look_up()], addresses);
+        let held = link.stack.established_at.as_mut().unwrap();
+        *held = held.checked_sub(Duration::from_secs(seconds)).unwrap();
+        link.close();
+        assert_eq!([link.look_up(), link.look_up()], next, "{seconds} s");
+    }
 }
 
 #[test]
