@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use fastrand::Rng;
 use mqtt_client_core::bridge::Bridge;
+use mqtt_client_core::observer::Observer;
 use mqtt_client_core::time::Instant;
 
 use crate::broker::Broker;
@@ -19,7 +20,7 @@ use crate::network::Clock;
 use crate::plan::{End, Plan, What};
 use crate::property::{self, Broken, Verdict};
 use crate::seen::Seen;
-use crate::stage::{Turn, play};
+use crate::stage::{Script, Turn, play};
 use crate::trace;
 use crate::world::{Edition, Ending, SECRETS};
 
@@ -48,28 +49,20 @@ pub fn live(plan: &Plan) -> Result<(), Broken> {
     let mut carried = None;
     let mut edition = Edition::default();
     loop {
-        let mut next = None;
-        carried = play(
+        let next = play(
             &plan.world,
             edition,
             carried,
             &redis_line,
             &lines,
-            |bridge| {
-                let turn = life.watch(bridge);
-                if let Turn::Reload(edition, _) = turn {
-                    next = Some(edition);
-                }
-                turn
-            },
+            &mut life,
         );
-        match next {
-            Some(next) => {
-                life.reloaded(next);
-                edition = next;
-            }
-            None => return life.verdict.result(),
-        }
+        let Some((next, remains)) = next else {
+            return life.verdict.result();
+        };
+        life.reloaded(next);
+        edition = next;
+        carried = Some(remains);
     }
 }
 
@@ -119,6 +112,43 @@ struct Life<'p> {
     lateness: u64,
     jumps: usize,
     over: bool,
+}
+
+impl Script for Life<'_> {
+    /// Lets everybody act, and time pass, until the plan is carried out or wants another edition.
+    fn watch(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Turn {
+        self.wake_up = self.now();
+        loop {
+            if let Some(edition) = self.act(bridge) {
+                let carried_by = self.bridge_time();
+                self.part(edition);
+                return Turn::Reload(edition, carried_by);
+            }
+            if self.over || self.verdict.is_broken() {
+                return Turn::Over;
+            }
+            self.serve();
+            let stirred = self.take_stir();
+            if !self.asleep && (stirred || self.wake_up <= self.now()) {
+                self.poll(bridge);
+                self.check_stopped(bridge);
+                continue;
+            }
+            let Some(next) = self.next_time() else {
+                return Turn::Over;
+            };
+            self.clock.set(next.max(self.now()));
+        }
+    }
+
+    fn observer(&mut self) -> impl Observer {
+        Seen {
+            redis: &mut self.redis,
+            brokers: &self.brokers,
+            signals: &self.signals,
+            verdict: &self.verdict,
+        }
+    }
 }
 
 impl<'p> Life<'p> {
@@ -212,32 +242,6 @@ impl<'p> Life<'p> {
         Instant::from_millis(self.now() + self.ahead)
     }
 
-    /// Lets everybody act, and time pass, until the plan is carried out or wants another edition.
-    fn watch(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Turn {
-        self.wake_up = self.now();
-        loop {
-            if let Some(edition) = self.act(bridge) {
-                let carried_by = self.bridge_time();
-                self.part(edition);
-                return Turn::Reload(edition, carried_by);
-            }
-            if self.over || self.verdict.is_broken() {
-                return Turn::Over;
-            }
-            self.serve();
-            let stirred = self.take_stir();
-            if !self.asleep && (stirred || self.wake_up <= self.now()) {
-                self.poll(bridge);
-                self.check_stopped(bridge);
-                continue;
-            }
-            let Some(next) = self.next_time() else {
-                return Turn::Over;
-            };
-            self.clock.set(next.max(self.now()));
-        }
-    }
-
     fn serve(&mut self) {
         let now = self.now();
         self.redis.serve();
@@ -292,13 +296,7 @@ impl<'p> Life<'p> {
         let before = self.moves();
         let now = self.bridge_time();
         self.redis.is_read();
-        let mut seen = Seen {
-            redis: &mut self.redis,
-            brokers: &self.brokers,
-            signals: &self.signals,
-            verdict: &self.verdict,
-        };
-        let wake_up = bridge.poll(now, &mut seen);
+        let wake_up = bridge.poll(now, &mut self.observer());
         self.wake_up = match wake_up {
             Instant::NEVER => u64::MAX,
             time => self.now() + time.since(now),

@@ -5,6 +5,7 @@ use mqtt_client_core::bridge::{Bridge, Broker, Feed, broker, feed};
 use mqtt_client_core::config::{Abilities, Config, Device, Signal, Storage, measure, parse};
 use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::session::{self as mqtt, Session};
+use mqtt_client_core::observer::Observer;
 use mqtt_client_core::outbox;
 use mqtt_client_core::redis::session::{self as redis_session, MIN_INPUT};
 use mqtt_client_core::routes::{LastSample, Routes};
@@ -63,15 +64,22 @@ pub enum Turn {
     Reload(Edition, Instant),
 }
 
-/// Plays one edition with `script`; what goes on in the next, if there is one.
+/// Who watches a bridge, and says when an edition ends.
+pub trait Script {
+    fn watch(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Turn;
+    /// Takes down what is said and heard while nobody watches.
+    fn observer(&mut self) -> impl Observer;
+}
+
+/// Plays one edition with `script`; the next, if there is one, and what goes on in it.
 pub fn play(
     world: &World,
     edition: Edition,
     carried: Option<Carried>,
     redis_line: &Line,
     lines: &[Line],
-    script: impl FnOnce(&mut Bridge<'_, '_, Line>) -> Turn,
-) -> Option<Carried> {
+    script: &mut impl Script,
+) -> Option<(Edition, Carried)> {
     let table = world.table(edition);
     let sizes = measure(table.as_bytes()).expect("JSON");
     let mut devices = vec![Device::default(); sizes.devices];
@@ -169,7 +177,7 @@ pub fn play(
     let routes = Routes::new(&config, &mut slots, &mut last).expect("room");
     let mut bridge =
         Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
-    let turn = script(&mut bridge);
+    let turn = script.watch(&mut bridge);
     let (_, feed) = bridge.into_parts();
     let Turn::Reload(next, now) = turn else {
         return None;
@@ -177,18 +185,20 @@ pub fn play(
     let suspended_feed = feed.suspend();
     let keeps = next.keep_alive == edition.keep_alive;
     if !keeps {
+        let mut observer = script.observer();
         brokers
             .iter_mut()
-            .for_each(|broker| broker.leave(now, &mut ()));
+            .for_each(|broker| broker.leave(now, &mut observer));
     }
     let suspended: Vec<_> = brokers.into_iter().map(Broker::suspend).collect();
-    Some(Carried {
+    let carried = Carried {
         edition,
         feed: suspended_feed.map(|suspended| (feed_memory, suspended)),
         brokers: memories.into_iter().zip(suspended).collect(),
         last,
         channels,
-    })
+    };
+    Some((next, carried))
 }
 
 impl FeedMemory {

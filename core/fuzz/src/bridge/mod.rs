@@ -110,7 +110,8 @@ pub fn check(case: &Case<'_>) {
             bridge::Broker::new(&config, number, 7, storage, line.clone())
         })
         .collect();
-    let bridge = Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
+    let bridge =
+        Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
     let mut rig = Rig::new(bridge, lines, clock);
     rig.settle();
     for happening in &case.events {
