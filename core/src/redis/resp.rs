@@ -88,13 +88,11 @@ fn array(input: &[u8]) -> Parsed<'_, Frame<'_>> {
         (b"message", 3) => message(rest),
         (b"subscribe", 3) => {
             let (rest, channel) = bulk(rest)?;
-            let (rest, _) = count(rest)?;
-            Ok((rest, Frame::Subscribed { channel }))
+            Ok((behind_count(rest)?, Frame::Subscribed { channel }))
         }
         (b"unsubscribe", 3) => {
             let (rest, _) = bulk(rest)?;
-            let (rest, _) = count(rest)?;
-            Ok((rest, Frame::Unsubscribed))
+            Ok((behind_count(rest)?, Frame::Unsubscribed))
         }
         (b"pong", 2) => bulk(rest).map(|(rest, _)| (rest, Frame::Pong)),
         _ => Err(Stop::Malformed),
@@ -156,11 +154,16 @@ fn behind_crlf(input: &[u8]) -> Result<&[u8], Stop> {
 /// A server's limit (`proto-max-bulk-len`), and ours.
 const MAX_BULK: usize = 512 * 1024 * 1024;
 
-/// How many channels are subscribed to.
-fn count(input: &[u8]) -> Parsed<'_, usize> {
-    match input {
-        [b':', rest @ ..] => length(rest),
-        [] => Err(Stop::Incomplete),
+/// How many channels are subscribed to: a number of 64 bits with or without a sign, which nobody needs. What follows it.
+fn behind_count(input: &[u8]) -> Result<&[u8], Stop> {
+    let (digits, most) = match input {
+        [b':', b'-', digits @ ..] => (digits, i64::MIN.unsigned_abs()),
+        [b':', b'+', digits @ ..] | [b':', digits @ ..] => (digits, i64::MAX.unsigned_abs()),
+        [] => return Err(Stop::Incomplete),
+        _ => return Err(Stop::Malformed),
+    };
+    match length(digits)? {
+        (rest, count) if count < usize::MAX && count as u64 <= most => Ok(rest),
         _ => Err(Stop::Malformed),
     }
 }
@@ -253,6 +256,8 @@ mod tests {
             b"*2\r\n$7\r\nmessage\r\n",
             b"*3\r\n$7\r\nmessageXY",
             b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n$1\r\nx\r\n",
+            b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:99999999999999999999\r\n",
+            b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:+-1\r\n",
             b"+OK\rX",
         ] {
             assert_eq!(frame(bytes), Err(Malformed), "{:?}", bytes.escape_ascii());
