@@ -10,6 +10,7 @@ use super::json::{SyntaxError, Value};
 use super::key::{Key, Table};
 use super::row::{Row, known};
 use super::text::{Raw, TextStore};
+use super::topic;
 use crate::index::Index;
 use crate::mqtt::QoS;
 
@@ -189,7 +190,16 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
             self.error(key, Problem::Nul);
             return None;
         }
+        self.warn_unwelcome(key, text);
         Some(text)
+    }
+
+    /// Warns of what a broker may refuse in this text, which goes into a packet.
+    pub fn warn_unwelcome(&mut self, key: Key, text: &str) {
+        if topic::is_unwelcome(text) {
+            let value = self.shown(key);
+            self.warn(key, Problem::Unwelcome(value));
+        }
     }
 
     /// A path of a file or a socket. It takes no control characters, and thus no PEM text instead of its path.

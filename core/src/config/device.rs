@@ -159,6 +159,8 @@ fn will<'a>(fields: &mut Fields<'_, 'a, '_>) -> Option<Will<'a>> {
     if let Some(flaw) = topic::flaw(topic) {
         let value = fields.shown(Key::LastWillTopic);
         fields.error(Key::LastWillTopic, Problem::Topic { value, flaw });
+    } else {
+        fields.warn_unwelcome(Key::LastWillTopic, topic);
     }
     Some(Will {
         topic,

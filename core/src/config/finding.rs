@@ -109,6 +109,8 @@ pub enum Problem<'t> {
     },
     /// NUL in an MQTT string [MQTT-1.5.3-2].
     Nul,
+    /// A control character, or none at all, in an MQTT string (MQTT 3.1.1, 1.5.3).
+    Unwelcome(Shown<'t>),
     /// A control character in a path.
     ControlCharacter,
     SocketAndHost,
@@ -260,6 +262,10 @@ impl Display for Problem<'_> {
                 because.map_or(Ok(()), |because| write!(f, ", the limit with {because}"))
             }
             Problem::Nul => f.write_str("holds a NUL character"),
+            Problem::Unwelcome(value) => write!(
+                f,
+                "{value}holds a control character: the broker may close the connection for it, each time"
+            ),
             Problem::ControlCharacter => f.write_str("holds a control character"),
             Problem::SocketAndHost => f.write_str("excludes host and port"),
             Problem::Ignored { because } => write!(f, "is ignored with {because}"),

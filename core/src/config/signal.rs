@@ -38,12 +38,16 @@ pub(super) fn signal<'a>(
         if let Some(flaw) = topic::flaw(topic) {
             let value = fields.shown(Key::Topic);
             fields.error(Key::Topic, Problem::Topic { value, flaw });
+        } else {
+            fields.warn_unwelcome(Key::Topic, topic);
         }
-    } else if !fields.row.is_given(Key::Topic)
-        && let Some(flaw) = topic::character_flaw(signal.alias)
-    {
-        let value = fields.shown(Key::SignalAlias);
-        fields.error(Key::SignalAlias, Problem::DefaultTopic { value, flaw });
+    } else if !fields.row.is_given(Key::Topic) {
+        if let Some(flaw) = topic::character_flaw(signal.alias) {
+            let value = fields.shown(Key::SignalAlias);
+            fields.error(Key::SignalAlias, Problem::DefaultTopic { value, flaw });
+        } else {
+            fields.warn_unwelcome(Key::SignalAlias, signal.alias);
+        }
     }
     fields.keys()?;
     Ok(signal)

@@ -268,7 +268,7 @@ impl<S> Link<S> {
             Retry::Never => info!("{}: {}", name, reason),
             Retry::AtOnce => info!("{}: {}: {}; connecting again", name, place, reason),
             Retry::Displaced if news => error!(
-                "{}: {}: another client uses this client_id: thrown out again right after CONNACK; next try in {} s",
+                "{}: {}: another client uses this client_id, or the broker refuses what is sent: thrown out again right after CONNACK; next try in {} s",
                 name, place, seconds
             ),
             Retry::Permanent if news => {

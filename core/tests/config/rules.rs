@@ -308,6 +308,50 @@ fn topic_rules_hold_for_the_last_will_too() {
 }
 
 #[test]
+fn a_control_character_in_what_a_broker_reads_is_warned_of() {
+    let warning = |place: &str, value: &str| {
+        vec![format!(
+            "warning: {place}: {value} holds a control character: the broker may close the connection for it, each time"
+        )]
+    };
+    for value in [
+        r#""a\u0001b""#,
+        r#""a\n""#,
+        "\"\u{7f}\"",
+        "\"a\u{85}\"",
+        "\"\u{fdd0}\"",
+        r#""\uffff""#,
+        "\"\u{1fffe}\"",
+    ] {
+        // Shown without what a terminal would act upon.
+        let shown = match value {
+            "\"\u{7f}\"" => r#""\u{7f}""#,
+            "\"a\u{85}\"" => r#""a\u{85}""#,
+            other => other,
+        };
+        for (keys, key) in [
+            (&[("use_last_will", "1")][..], "last_will_topic"),
+            (&[], "client_id"),
+            (
+                &[("auth", "\"password\""), ("password", "\"x\"")],
+                "username",
+            ),
+        ] {
+            let text = file(&[device(&[keys, &[(key, value)]].concat())], &[]);
+            assert_eq!(check(&text), warning(&format!("devices[0].{key}"), shown));
+        }
+        for key in ["topic", "signal_alias"] {
+            let text = file(&[device(&[])], &[signal(&[(key, value)])]);
+            assert_eq!(check(&text), warning(&format!("signals[0].{key}"), shown));
+        }
+    }
+    signal_cases(&[
+        (&[("signal_alias", r#""a\n""#), ("topic", "\"a\"")], &[]),
+        (&[("topic", "\"T \u{a0}\u{fdf0}\u{fffd}\u{1fffd}\"")], &[]),
+    ]);
+}
+
+#[test]
 fn an_alias_makes_a_channel_and_the_default_topic() {
     // tag/cloud/ and /in are 13 bytes.
     let longest = format!("\"{}\"", "s".repeat(243));
