@@ -46,6 +46,21 @@ pub fn read(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
     })
 }
 
+/// Reads the file again while there is a bridge to keep going: only a file that cannot keep it waiting.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_again(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
+    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+        complain(format_args!(
+            "{}: cannot be read again: not a regular file",
+            path.display()
+        ));
+        return Err(Unusable);
+    }
+    read(path, complain)
+}
+
 impl<'t> Tables<'t> {
     /// Memory for the configuration in `text`; none if that is no JSON, which [`Tables::parse`] then reports.
     pub fn for_text(text: &[u8]) -> Self {

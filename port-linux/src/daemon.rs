@@ -41,18 +41,26 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until a signal ends it.
 pub fn run(options: &Options) -> ExitCode {
-    let daemon = logger::start(options.debug).and_then(|()| Daemon::new(options));
-    match daemon {
+    if let Err(error) = logger::start(options.debug) {
+        return denied(&error);
+    }
+    // Before signals are caught: whoever waits here, for the writer of a pipe, can still be ended.
+    let Ok(text) = configuration::read(&options.config, complain) else {
+        return ExitCode::from(EX_CONFIG);
+    };
+    match Daemon::new(options) {
         Ok(mut daemon) => {
-            let code = daemon.serve();
+            let code = daemon.serve(text);
             daemon.show.finish();
             code
         }
-        Err(error) => {
-            complain(format_args!("mqtt-client: {error}"));
-            ExitCode::from(EX_OSERR)
-        }
+        Err(error) => denied(&error),
     }
+}
+
+fn denied(error: &io::Error) -> ExitCode {
+    complain(format_args!("mqtt-client: {error}"));
+    ExitCode::from(EX_OSERR)
 }
 
 /// What outlives a configuration.
@@ -94,10 +102,7 @@ impl<'o> Daemon<'o> {
         })
     }
 
-    fn serve(&mut self) -> ExitCode {
-        let Ok(mut text) = configuration::read(self.path, complain) else {
-            return ExitCode::from(EX_CONFIG);
-        };
+    fn serve(&mut self, mut text: Vec<u8>) -> ExitCode {
         let mut carried = None;
         loop {
             let mut tables = Tables::for_text(&text);
@@ -296,7 +301,7 @@ impl<'o> Daemon<'o> {
     ) -> Option<(Vec<u8>, Plan)> {
         // The brokers and Redis do not wait for whoever reads what is wrong.
         let complain = |line: fmt::Arguments<'_>| logger::say(line, Duration::ZERO);
-        let text = configuration::read(self.path, complain).ok();
+        let text = configuration::read_again(self.path, complain).ok();
         let plan = text.as_ref().and_then(|text| {
             let mut tables = Tables::for_text(text);
             let new = tables.parse(self.path, text, complain).ok()?;

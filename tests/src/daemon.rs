@@ -113,6 +113,16 @@ impl Daemon {
         self.process.signal(Signal::HUP);
     }
 
+    /// Removes its configuration, and lets `make` put something else in that place.
+    ///
+    /// # Panics
+    ///
+    /// If the file cannot be removed.
+    pub fn replace_configuration(&self, make: impl FnOnce(&Path)) {
+        std::fs::remove_file(&self.config).expect("the configuration is there");
+        make(&self.config);
+    }
+
     /// Its counters for one device, asked for with SIGUSR1.
     ///
     /// # Panics

@@ -3,8 +3,10 @@
 use mqtt_client_tests::config::{channel, cloud};
 use mqtt_client_tests::counters::Counters;
 use mqtt_client_tests::fake_broker::{Packet, Publish};
+use mqtt_client_tests::process::Signal;
 use mqtt_client_tests::servers::{Mosquitto, Redis};
 use mqtt_client_tests::{Daemon, FakeBroker, Site};
+use rustix::fs::Mode;
 
 #[test]
 fn a_signal_can_be_added_and_another_removed_without_disturbing_the_broker() {
@@ -51,6 +53,24 @@ fn what_is_odd_about_a_new_configuration_is_said_once() {
     site.daemon.counters("cloud");
     let said = site.daemon.stderr().with(&["colour"]);
     assert_eq!(said.len(), 1, "{said:?}");
+}
+
+#[test]
+fn what_could_keep_the_bridge_waiting_is_not_read_again() {
+    let mut site = Site::start(cloud().signal("p"));
+    // Nobody writes to it, and nobody ever will.
+    site.daemon.replace_configuration(|path| {
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RWXU).expect("a pipe with a name");
+    });
+    site.daemon.signal(Signal::HUP);
+    site.daemon
+        .stderr()
+        .wait_for(&["mqtt.json", "not a regular file"]);
+    site.daemon
+        .stderr()
+        .wait_for(&["the old configuration stays in force"]);
+    site.publish("p", "1,1000,");
+    site.expect("tag/cloud/p/in", "1,1000,1");
 }
 
 #[test]
