@@ -148,6 +148,11 @@ impl Redis {
         list.lines().map(String::from).collect()
     }
 
+    /// Gives a user more rights, in the words of `ACL SETUSER`.
+    pub fn permit(&self, user: &str, rights: &[&str]) {
+        let _: () = self.query(redis::cmd("ACL").arg("SETUSER").arg(user).arg(rights));
+    }
+
     /// Closes the connection of every subscriber.
     pub fn drop_subscribers(&self) {
         let _: usize = self.query(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub"));

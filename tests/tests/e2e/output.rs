@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use mqtt_client_tests::config::cloud;
+use mqtt_client_tests::counters::NAMES;
 use mqtt_client_tests::process::Process;
 use mqtt_client_tests::program::succeed;
 use mqtt_client_tests::servers::{Mosquitto, Redis};
@@ -136,4 +138,20 @@ fn the_counters_tell_what_became_of_every_message() {
     wait::until("the last message", || {
         wait::holds(site.subscriber.payloads("tag/cloud/p/in").len() == 3)
     });
+}
+
+#[test]
+fn the_counters_are_told_once_a_minute_from_debug_level_2_on() {
+    let words = [&NAMES[..], &["cloud"]].concat();
+    let mut quiet = Site::start_with(cloud().signal("p"), &["-d", "1"]);
+    let talkative = Site::start_with(cloud().signal("p"), &["-d", "2"]);
+    let begin = Instant::now();
+    let line = wait::within(Duration::from_secs(60) + wait::LIMIT, || {
+        talkative.daemon.stderr().with(&words).pop()
+    });
+    assert!(line.is_some(), "{:?} without a line", begin.elapsed());
+    assert_eq!(talkative.daemon.stderr().with(&words).len(), 1);
+    // The other one has been there for longer, and tells when it is asked only.
+    quiet.daemon.counters("cloud");
+    assert_eq!(quiet.daemon.stderr().with(&words).len(), 1);
 }

@@ -1,8 +1,10 @@
 //! The Redis side: logging in, choosing a database, a Unix socket, and a Redis that goes away.
 
+use std::time::Duration;
+
 use mqtt_client_tests::config::{channel, cloud};
 use mqtt_client_tests::servers::{Mosquitto, Redis};
-use mqtt_client_tests::{Daemon, Proxy, Site};
+use mqtt_client_tests::{Daemon, Proxy, Site, wait};
 
 #[test]
 fn a_redis_that_restarts_is_subscribed_to_again() {
@@ -82,6 +84,32 @@ fn a_wrong_or_missing_password_is_reported_in_the_words_of_the_server() {
         let mut daemon = Daemon::start_with(&config, &[]);
         daemon.stderr().wait_for(&["redis", words]);
         assert!(daemon.is_running());
+    }
+}
+
+#[test]
+fn a_user_who_may_not_subscribe_is_reported_in_the_words_of_the_server_until_he_may() {
+    let cases = [
+        ("&other/* +@all", "channel"),
+        ("allchannels -@all +auth +ping", "subscribe"),
+    ];
+    let refused = cases.map(|(rights, words)| {
+        let redis = Redis::start_with(&[&format!("user bridge on >secret ~* {rights}")]);
+        let config = cloud()
+            .redis("username", "bridge")
+            .redis("password", "secret");
+        let config = config.signal("p").with_ports(redis.port(), 1);
+        let daemon = Daemon::start_with(&config, &[]);
+        let line = daemon.stderr().wait_for(&["redis", "NOPERM", words]);
+        assert!(line.contains("next try in 32 s"), "{line}");
+        redis.permit("bridge", &["allchannels", "+@all"]);
+        (redis, config, daemon)
+    });
+    for (redis, config, _daemon) in &refused {
+        wait::within(Duration::from_secs(32) + wait::LIMIT, || {
+            wait::holds(redis.subscribed_channels() == config.channels())
+        })
+        .expect("a subscription at the next try");
     }
 }
 

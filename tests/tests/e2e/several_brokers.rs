@@ -104,3 +104,29 @@ fn a_name_that_cannot_be_found_does_not_delay_another_broker_and_is_reported() {
     assert_eq!(at_up.payloads("tag/up/p/in"), expected());
     daemon.stderr().wait_for(&["lost", "resolve"]);
 }
+
+#[test]
+fn fifty_brokers_are_served_by_one_process() {
+    let (redis, broker) = (Redis::start(), Mosquitto::start());
+    let config = (0..50).fold(Config::new(), |config, n| {
+        config
+            .device(&format!("device{n}"))
+            .with("mqtt_qos", 1)
+            .signal("p")
+    });
+    let config = config.with_ports(redis.port(), broker.port());
+    let subscriber = broker.subscribe();
+    let mut daemon = Daemon::start(&config);
+    broker.wait_for_bridges(50);
+    redis.wait_for_subscriptions(&config.channels());
+    for channel in config.channels() {
+        redis.publish(&channel, "1,1000,");
+    }
+    for channel in config.channels() {
+        subscriber.expect(&channel, "1,1000,1");
+    }
+    for n in 0..50 {
+        daemon.wait_for_counters(&format!("device{n}:"), |now| now.acknowledged == 1);
+    }
+    assert_eq!(daemon.threads(), 1);
+}
