@@ -94,8 +94,26 @@ impl fmt::Display for UsageError {
 impl std::error::Error for UsageError {}
 
 impl From<lexopt::Error> for UsageError {
+    /// In lexopt's words. Its own way to show an argument costs a gateway 4 KB, for tables of what can be printed.
     fn from(error: lexopt::Error) -> Self {
-        UsageError(error.to_string())
+        use lexopt::Error;
+        UsageError(match error {
+            Error::MissingValue {
+                option: Some(option),
+            } => {
+                format!("missing argument for option '{option}'")
+            }
+            Error::UnexpectedOption(option) => format!("invalid option '{option}'"),
+            Error::UnexpectedArgument(value) => {
+                format!("unexpected argument \"{}\"", value.display())
+            }
+            Error::UnexpectedValue { option, value } => format!(
+                "unexpected argument for option '{option}': \"{}\"",
+                value.display()
+            ),
+            // For values that are parsed by lexopt, and none is here.
+            _ => "wrong arguments".into(),
+        })
     }
 }
 
@@ -143,7 +161,8 @@ fn debug_level(value: &OsStr) -> Result<u8, UsageError> {
     match value.as_encoded_bytes() {
         [digit @ b'0'..=b'4'] => Ok(digit - b'0'),
         _ => Err(UsageError(format!(
-            "option '--debug' needs a level from 0 to 4, not {value:?}"
+            "option '--debug' needs a level from 0 to 4, not \"{}\"",
+            value.display()
         ))),
     }
 }
@@ -271,7 +290,7 @@ mod tests {
         let error = parse(lexopt::Parser::from_args(["-d".into(), odd]), |_| true).unwrap_err();
         assert_eq!(
             error.0,
-            "option '--debug' needs a level from 0 to 4, not \"/tmp/\\xFF\""
+            "option '--debug' needs a level from 0 to 4, not \"/tmp/\u{fffd}\""
         );
     }
 

@@ -31,17 +31,20 @@ fn etc_machine_id(root: &Path) -> Option<String> {
 }
 
 fn hardware_address(root: &Path, device_only: bool) -> Option<String> {
-    let mut interfaces: Vec<_> = fs::read_dir(root.join("sys/class/net"))
+    let (_, address) = fs::read_dir(root.join("sys/class/net"))
         .ok()?
         .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| !path.ends_with("lo") && (!device_only || path.join("device").exists()))
-        .collect();
-    interfaces.sort_unstable();
-    interfaces
-        .iter()
-        .filter_map(|path| read_trimmed(&path.join("address")))
-        .find(|address| address.bytes().any(|byte| !matches!(byte, b'0' | b':')))
+        .filter(|entry| entry.file_name() != "lo")
+        .filter(|entry| !device_only || entry.path().join("device").exists())
+        .filter_map(|entry| {
+            Some((
+                entry.file_name(),
+                read_trimmed(&entry.path().join("address"))?,
+            ))
+        })
+        .filter(|(_, address)| address.bytes().any(|byte| !matches!(byte, b'0' | b':')))
+        .min()?;
+    Some(address)
 }
 
 /// The file's text without the white space around it; `None` if nothing is left.
