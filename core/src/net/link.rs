@@ -263,30 +263,36 @@ impl<S> Link<S> {
     fn report(&mut self, target: Target<'_>, retry: Retry, reason: &dyn Display, delay: u64) {
         let news = self.reported.is_news(retry, reason);
         let (name, place, reason) = (target.name, Printed(Place(target)), Printed(reason));
-        let seconds = delay / SECOND;
+        let next = Printed(NextTry(delay));
         match retry {
             Retry::Never => info!("{}: {}", name, reason),
             Retry::AtOnce => info!("{}: {}: {}; connecting again", name, place, reason),
             Retry::Displaced if news => error!(
-                "{}: {}: another client uses this client_id, or the broker refuses what is sent: thrown out again right after CONNACK; next try in {} s",
-                name, place, seconds
+                "{}: {}: another client uses this client_id, or the broker refuses what is sent: thrown out again right after CONNACK; {}",
+                name, place, next
             ),
             Retry::Permanent if news => {
-                error!("{}: {}: {}; next try in {} s", name, place, reason, seconds)
+                error!("{}: {}: {}; {}", name, place, reason, next)
             }
             Retry::BackOff if news => {
-                warning!("{}: {}: {}; next try in {} s", name, place, reason, seconds)
+                warning!("{}: {}: {}; {}", name, place, reason, next)
             }
-            Retry::Permanent => debug!(
-                "{}: {}: still {}; next try in {} s",
-                name, place, reason, seconds
-            ),
+            Retry::Permanent => debug!("{}: {}: still {}; {}", name, place, reason, next),
             Retry::Displaced | Retry::BackOff => {
-                info!(
-                    "{}: {}: still {}; next try in {} s",
-                    name, place, reason, seconds
-                );
+                info!("{}: {}: still {}; {}", name, place, reason, next);
             }
+        }
+    }
+}
+
+/// When the next attempt comes, after so many milliseconds.
+struct NextTry(u64);
+
+impl Display for NextTry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 / SECOND {
+            0 => f.write_str("next try at once"),
+            seconds => write!(f, "next try in {seconds} s"),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Plant {
     fn load_until_it_notices(&mut self) {
         let mark = self.daemon.stderr().mark();
         self.publish();
-        let words = [SITE, "next try in"];
+        let words = [SITE, "next try"];
         self.daemon.stderr().wait_for_after(mark, &words);
         self.publish();
     }
