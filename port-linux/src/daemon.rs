@@ -151,7 +151,8 @@ impl<'o> Daemon<'o> {
         };
         let (feed_memory, suspended_feed) = carried.feed.unzip();
         let mut feed_memory = feed_memory.unwrap_or_else(|| FeedBuffers::new(config));
-        let feed = self.feed(config, &mut feed_memory, suspended_feed, &carried.left);
+        let left = carried.left.iter().map(String::as_str).collect::<Vec<_>>();
+        let feed = self.feed(config, &mut feed_memory, suspended_feed, &left);
         let (starts, mut memories): (Vec<_>, Vec<_>) = enabled(config.devices)
             .zip(carried.brokers)
             .map(|(device, carried)| carried.into_parts(device))
@@ -184,15 +185,12 @@ impl<'o> Daemon<'o> {
         config: &'a Config<'a>,
         memory: &'a mut FeedBuffers,
         suspended: Option<SuspendedFeed>,
-        left: &[String],
+        left: &'a [&'a str],
     ) -> Feed<'a, Stack> {
-        let Some(suspended) = suspended else {
-            return Feed::new(config, memory.storage(), self.redis_stack(config));
-        };
-        let mut feed = Feed::resume(config, memory.storage(), suspended);
-        left.iter()
-            .for_each(|channel| feed.leave(channel.as_bytes()));
-        feed
+        match suspended {
+            Some(suspended) => Feed::resume(config, memory.storage(), suspended, left),
+            None => Feed::new(config, memory.storage(), self.redis_stack(config)),
+        }
     }
 
     fn brokers<'a>(
@@ -286,7 +284,7 @@ impl<'o> Daemon<'o> {
             if self.signals.stop() {
                 bridge.stop(self.now());
             } else if self.signals.take_reload()
-                && let Some((text, plan)) = self.reload(config, bridge.brokers())
+                && let Some((text, plan)) = self.reload(config, bridge)
             {
                 return Ended::Reloaded(text, plan);
             }
@@ -297,7 +295,7 @@ impl<'o> Daemon<'o> {
     fn reload(
         &self,
         config: &Config<'_>,
-        brokers: &[Broker<'_, Stack>],
+        bridge: &Bridge<'_, '_, Stack>,
     ) -> Option<(Vec<u8>, Plan)> {
         // The brokers and Redis do not wait for whoever reads what is wrong.
         let complain = |line: fmt::Arguments<'_>| logger::say(line, Duration::ZERO);
@@ -306,7 +304,14 @@ impl<'o> Daemon<'o> {
             let mut tables = Tables::for_text(text);
             let new = tables.parse(self.path, text, complain).ok()?;
             let transports = configuration::transports(self.path, new.devices, complain).ok()?;
-            Some(Plan::new(config, &new, transports, brokers))
+            let unfinished = bridge.feed().session().still_to_leave();
+            Some(Plan::new(
+                config,
+                &new,
+                transports,
+                bridge.brokers(),
+                unfinished,
+            ))
         });
         match plan {
             Some(_) => log::info!("{}: read again", self.path.display()),

@@ -164,12 +164,14 @@ impl Inheritance {
 }
 
 impl Plan {
-    /// Compares the configurations. The brokers are those of `old`, the transports those of `new`'s enabled devices.
+    /// Compares the configurations. The brokers are those of `old`, the transports those of `new`'s enabled devices; `unfinished` are
+    /// channels that the reload before left, and Redis has not been told of.
     pub fn new(
         old: &Config<'_>,
         new: &Config<'_>,
         transports: Vec<Transport>,
         brokers: &[Broker<'_, Stack>],
+        unfinished: &[&str],
     ) -> Plan {
         let devices = (enabled(new.devices).zip(transports))
             .map(|(device, transport)| (origin(device, &transport, brokers), transport))
@@ -184,7 +186,11 @@ impl Plan {
                     )
             })
             .collect::<Vec<_>>();
-        let numbers = numbers(old, new);
+        let mut slots = vec![0; Index::slots_for(new.signals.len())];
+        let by_channel = ByChannel::new(new, &mut slots);
+        let numbers = (old.signals.iter())
+            .map(|signal| by_channel.find(&channel(old, signal).map(str::as_bytes)))
+            .collect::<Vec<_>>();
         let unchanged = (old.signals.iter().zip(&numbers))
             .map(|(signal, number)| {
                 number
@@ -192,14 +198,18 @@ impl Plan {
                     .is_some_and(|new_signal| is_unchanged(signal, new_signal, &kept_devices))
             })
             .collect();
-        let left = (old.signals.iter().zip(&numbers))
-            .filter(|(signal, number)| {
-                let signal_now = number.and_then(|number| new.signals.get(number as usize));
-                is_subscribed(old, signal)
-                    && !signal_now.is_some_and(|signal| is_subscribed(new, signal))
-            })
-            .map(|(signal, _)| channel(old, signal).concat())
-            .collect();
+        let is_wanted = |number: Option<u32>| {
+            number
+                .and_then(|number| new.signals.get(number as usize))
+                .is_some_and(|signal| is_subscribed(new, signal))
+        };
+        let gone = (old.signals.iter().zip(&numbers))
+            .filter(|(signal, number)| is_subscribed(old, signal) && !is_wanted(**number))
+            .map(|(signal, _)| channel(old, signal).concat());
+        let unfinished = (unfinished.iter())
+            .filter(|channel| !is_wanted(by_channel.find(&[channel.as_bytes()])))
+            .map(ToString::to_string);
+        let left = gone.chain(unfinished).collect();
         Plan {
             same_redis: old.redis == new.redis,
             devices,
@@ -328,28 +338,37 @@ fn discard(broker: &Broker<'_, Stack>) {
     logger::say(format_args!("{alias}: {counters}"), Duration::ZERO);
 }
 
-/// For each old signal the number of the new one on the same channel.
-fn numbers(old: &Config<'_>, new: &Config<'_>) -> Vec<Option<u32>> {
-    let mut slots = vec![0; Index::slots_for(new.signals.len())];
-    let mut by_channel = Index::new(&mut slots);
-    for (number, signal) in (0..).zip(new.signals) {
-        // The slots suffice by construction.
-        let _ = by_channel.insert(hash(channel(new, signal)), number);
-    }
-    (old.signals.iter())
-        .map(|signal| {
-            let wanted = channel(old, signal);
-            by_channel.lookup(hash(wanted), |number| {
-                new.signals
-                    .get(number as usize)
-                    .is_some_and(|signal| channel(new, signal) == wanted)
-            })
-        })
-        .collect()
+/// The signals of a configuration by their channels.
+struct ByChannel<'i, 'a> {
+    config: &'i Config<'a>,
+    index: Index<'i>,
 }
 
-fn hash(pieces: [&str; 5]) -> u32 {
-    index::hash(&pieces.map(str::as_bytes))
+impl<'i, 'a> ByChannel<'i, 'a> {
+    /// `slots` are [`Index::slots_for`] all signals.
+    fn new(config: &'i Config<'a>, slots: &'i mut [u32]) -> Self {
+        let mut index = Index::new(slots);
+        for (number, signal) in (0..).zip(config.signals) {
+            let hash = index::hash(&channel(config, signal).map(str::as_bytes));
+            // The slots suffice by construction.
+            let _ = index.insert(hash, number);
+        }
+        ByChannel { config, index }
+    }
+
+    /// The number of the signal on the channel of these pieces.
+    fn find(&self, pieces: &[&[u8]]) -> Option<u32> {
+        self.index.lookup(index::hash(pieces), |number| {
+            self.config
+                .signals
+                .get(number as usize)
+                .is_some_and(|signal| {
+                    let name = channel(self.config, signal);
+                    let name = name.iter().flat_map(|piece| piece.as_bytes());
+                    name.eq(pieces.iter().copied().flatten())
+                })
+        })
+    }
 }
 
 fn channel<'a>(config: &Config<'a>, signal: &Signal<'a>) -> [&'a str; 5] {

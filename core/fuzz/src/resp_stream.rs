@@ -174,7 +174,7 @@ fn heard(pieces: &[&[u8]]) -> (Vec<String>, Vec<u8>, Option<Close>) {
             rest = &rest[count..];
             session.received(count, now);
             loop {
-                match session.next_incoming() {
+                match session.next_incoming(&Two) {
                     Ok(None) => break,
                     Ok(Some(incoming)) => messages.push(told(&incoming)),
                     Err(close) => return (messages, said, Some(close)),

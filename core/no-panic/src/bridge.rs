@@ -48,11 +48,12 @@ pub fn run(config: &Config<'_>) {
             input: unknown(&mut input),
             commands: unknown(&mut commands),
         };
-        let mut feed = match suspended_feed.take() {
-            Some(suspended) => Feed::resume(config, storage, black_box(suspended)),
+        let feed = match suspended_feed.take() {
+            Some(suspended) => {
+                Feed::resume(config, storage, black_box(suspended), black_box(&["", ""]))
+            }
             None => Feed::new(config, storage, Network),
         };
-        feed.leave(black_box(b""));
         let storage = mqtt::session::Storage {
             input: unknown(&mut buffers.input),
             control: unknown(&mut buffers.control),

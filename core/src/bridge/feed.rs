@@ -39,20 +39,21 @@ impl<'a, N: Network> Feed<'a, N> {
         }
     }
 
-    /// The feed that [`Feed::suspend`] ended: its connection goes on, and the channels of `config` are subscribed to.
-    pub fn resume(config: &'a Config<'a>, storage: Storage<'a>, suspended: Suspended<N>) -> Self {
+    /// The feed that [`Feed::suspend`] ended: its connection goes on, the channels of `config` are subscribed to, and those of
+    /// `left` are left.
+    pub fn resume(
+        config: &'a Config<'a>,
+        storage: Storage<'a>,
+        suspended: Suspended<N>,
+        left: &'a [&'a str],
+    ) -> Self {
         let Suspended { session, link, net } = suspended;
         Feed {
-            session: Session::resume(&config.redis, storage, session),
+            session: Session::resume(&config.redis, storage, session, left),
             link,
             net,
             rejects: Rejects::default(),
         }
-    }
-
-    /// A channel is not configured any more. With no room to say so it is left when the next message arrives on it.
-    pub fn leave(&mut self, channel: &[u8]) {
-        self.session.unsubscribe(channel);
     }
 
     /// Ends the feed here, and keeps what is needed to go on; `None` if a command is half written: then only a new
@@ -156,7 +157,7 @@ impl<N: Network> Protocol for Listen<'_, '_, N> {
             observer: *observer,
             rejects,
         };
-        while let Some(incoming) = session.next_incoming()? {
+        while let Some(incoming) = session.next_incoming(&*onward.routes)? {
             match incoming {
                 Incoming::Message { channel, payload } => {
                     if let Err(NotOurs) = onward.forward(channel, payload) {

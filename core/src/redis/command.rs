@@ -47,14 +47,20 @@ impl<'a> Commands<'a> {
         result
     }
 
-    /// Adds SUBSCRIBE of as many of the channels as fit; how many.
-    pub fn push_subscribe<'p, P>(&mut self, channels: impl Iterator<Item = P> + Clone) -> usize
+    /// Adds the command `name` with as many of the channels as fit; how many.
+    ///
+    /// # Errors
+    /// [`NoRoom`], not even for one; also if there is none.
+    pub fn push_channels<'p, P>(
+        &mut self,
+        name: &[u8],
+        channels: impl Iterator<Item = P> + Clone,
+    ) -> Result<usize, NoRoom>
     where
         P: AsRef<[&'p [u8]]>,
     {
-        const NAME: &[u8] = b"SUBSCRIBE";
         let room = self.bytes.len() - self.end;
-        let mut used = head_len(usize::MAX) + bulk_len(NAME.len());
+        let mut used = head_len(usize::MAX) + bulk_len(name.len());
         let mut count = 0;
         for channel in channels.clone() {
             used += bulk_len(pieces_len(channel.as_ref()));
@@ -63,14 +69,16 @@ impl<'a> Commands<'a> {
             }
             count += 1;
         }
-        if count == 0 || self.head(b'*', count + 1).is_err() || self.bulk(&[NAME]).is_err() {
-            return 0;
+        if count == 0 {
+            return Err(NoRoom);
         }
-        for channel in channels.take(count) {
-            // Counted above: it fits.
-            let _ = self.bulk(channel.as_ref());
-        }
-        count
+        // Counted above: it fits.
+        self.head(b'*', count + 1)?;
+        self.bulk(&[name])?;
+        channels
+            .take(count)
+            .try_for_each(|channel| self.bulk(channel.as_ref()))?;
+        Ok(count)
     }
 
     #[must_use]
@@ -181,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_subscribed_in_batches_that_fit() {
+    fn channels_are_named_in_batches_that_fit() {
         let names: Vec<Vec<u8>> = (0..25)
             .map(|n| std::format!("tag/device/signal{n}/in").into_bytes())
             .collect();
@@ -191,8 +199,10 @@ mod tests {
         let mut from = 0;
         let mut batches = 0;
         while from < names.len() {
-            let count = commands.push_subscribe(names[from..].iter().map(|name| [name.as_slice()]));
-            assert!(count > 0, "no progress at {from}");
+            let rest = names[from..].iter().map(|name| [name.as_slice()]);
+            let count = commands
+                .push_channels(b"SUBSCRIBE", rest)
+                .expect("room for one");
             let head = std::format!("*{}\r\n$9\r\nSUBSCRIBE\r\n", count + 1);
             assert!(commands.pending().starts_with(head.as_bytes()));
             sent.extend_from_slice(commands.pending());

@@ -5,9 +5,11 @@
 //! | [`resp`] | what do the server's bytes say? |
 //! | [`oversized`] | how is a frame that fits no buffer passed over? |
 //! | [`command`] | how is a command written? |
+//! | [`subscription`] | which channels has the server been asked for, and which of them has it confirmed? |
 //! | [`session`] | what is to be said when, and what if nothing comes back? |
 
 pub mod command;
 pub mod oversized;
 pub mod resp;
 pub mod session;
+pub mod subscription;

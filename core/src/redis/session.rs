@@ -12,9 +12,11 @@
 
 use core::fmt;
 
-use super::command::Commands;
+use super::command::{Commands, NoRoom};
 use super::oversized::{MAX_HEAD, Oversized};
 use super::resp::{Frame, channel_of_beginning, frame};
+pub use super::subscription::Channels;
+use super::subscription::{Subscription, Unasked};
 use crate::bytes::move_within;
 use crate::config::{MAX_CHANNEL, Redis};
 use crate::log::{Text, info, trace};
@@ -29,7 +31,7 @@ const PING_AFTER: u64 = 15 * SECOND;
 /// An answer that takes longer does not come.
 const ANSWER_WITHIN: u64 = 15 * SECOND;
 
-/// Bytes of an error reply that are kept to be shown.
+/// Bytes of an error reply, or of a channel, that are kept to be shown.
 const MAX_REASON: usize = 96;
 
 /// From here on an error reply repeats what it was asked, AUTH's password too: `ERR unknown command 'AUTH', with args beginning
@@ -44,20 +46,13 @@ pub struct Storage<'a> {
     pub commands: &'a mut [u8],
 }
 
-/// The channels to subscribe to, by number.
-pub trait Channels {
-    /// Channels are numbered from 0 up to this, not included.
-    fn count(&self) -> usize;
-
-    /// The pieces of a channel's name, if this number is in use.
-    fn channel(&self, number: usize) -> Option<[&[u8]; 5]>;
-}
-
 /// A subscription; see the module's page.
 pub struct Session<'a> {
     redis: &'a Redis<'a>,
     input: &'a mut [u8],
     commands: Commands<'a>,
+    /// Channels of an earlier set, to be left.
+    left: &'a [&'a str],
     state: State,
 }
 
@@ -74,11 +69,7 @@ pub struct State {
     ping: Option<Instant>,
     /// AUTH went out, and nothing has come back: the answer may repeat the password.
     awaits_auth: bool,
-    /// Number of the next channel to subscribe to.
-    next_channel: usize,
-    /// Channels that SUBSCRIBE named and the server has not confirmed.
-    unconfirmed: usize,
-    confirmed: usize,
+    subscription: Subscription,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,8 +98,10 @@ pub enum Close {
     ErrorReply(heapless::Vec<u8, MAX_REASON>),
     /// The peer does not speak RESP2 as a server does to a subscriber.
     Malformed,
-    /// A reply that nothing asked for.
-    UnaskedReply,
+    /// This channel was confirmed, and it is not the next one that was asked for.
+    OtherChannel(heapless::Vec<u8, MAX_REASON>),
+    /// A channel was left that nobody wanted to leave.
+    UnaskedLeave,
     /// Nothing came in time, in milliseconds.
     Silent(u64),
     /// Our buffer does not hold a command.
@@ -117,22 +110,27 @@ pub enum Close {
 
 impl<'a> Session<'a> {
     pub fn new(redis: &'a Redis<'a>, storage: Storage<'a>) -> Self {
-        Self::resume(redis, storage, State::default())
+        Self::resume(redis, storage, State::default(), &[])
     }
 
     /// The session that [`Session::suspend`] ended, in the same storage. A changed set of channels is subscribed to anew,
-    /// over those that are.
-    pub fn resume(redis: &'a Redis<'a>, storage: Storage<'a>, state: State) -> Self {
+    /// over those that are; `left` are those that are no more among them.
+    pub fn resume(
+        redis: &'a Redis<'a>,
+        storage: Storage<'a>,
+        state: State,
+        left: &'a [&'a str],
+    ) -> Self {
         let mut session = Session {
             redis,
             input: storage.input,
             commands: Commands::new(storage.commands),
+            left,
             state,
         };
         if session.state.phase != Phase::Offline {
             session.state.phase = Phase::Subscribing;
-            session.state.next_channel = 0;
-            session.state.confirmed = 0;
+            session.state.subscription = session.state.subscription.change();
         }
         session
     }
@@ -142,6 +140,18 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn suspend(self) -> Option<State> {
         self.commands.pending().is_empty().then_some(self.state)
+    }
+
+    /// Those of the channels to be left that the server has not been told of yet.
+    #[must_use]
+    pub fn still_to_leave(&self) -> &'a [&'a str] {
+        match self.state.phase {
+            Phase::Offline => &[],
+            Phase::Subscribing | Phase::Subscribed => self
+                .left
+                .get(self.state.subscription.left()..)
+                .unwrap_or_default(),
+        }
     }
 
     /// Bytes of command storage that are needed: for each of AUTH, SELECT and the longest channel's SUBSCRIBE.
@@ -164,6 +174,7 @@ impl<'a> Session<'a> {
         self.state = State {
             phase: Phase::Subscribing,
             last_received: now,
+            subscription: Subscription::begin(self.left),
             ..State::default()
         };
         if let Some(password) = &self.redis.password {
@@ -228,7 +239,10 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// The reason to close the connection.
-    pub fn next_incoming(&mut self) -> Result<Option<Incoming<'_>>, Close> {
+    pub fn next_incoming(
+        &mut self,
+        channels: &impl Channels,
+    ) -> Result<Option<Incoming<'_>>, Close> {
         loop {
             let bytes = self
                 .input
@@ -250,7 +264,7 @@ impl<'a> Session<'a> {
                 }
                 Some((other, len)) => {
                     self.state.unread.start += len;
-                    Self::handle(&mut self.state, &other)?;
+                    Self::handle(&mut self.state, &other, channels)?;
                 }
                 None if bytes.len() >= self.input.len() => {
                     if let [b'-', words @ ..] = bytes {
@@ -271,8 +285,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Close::CommandsTooSmall`].
     pub fn output(&mut self, channels: &impl Channels) -> Result<&[u8], Close> {
-        if self.state.phase == Phase::Subscribing && self.commands.pending().is_empty() {
-            self.subscribe_more(channels)?;
+        if self.commands.pending().is_empty() {
+            self.ask(channels)?;
         }
         Ok(self.commands.pending())
     }
@@ -286,9 +300,7 @@ impl<'a> Session<'a> {
 
     /// A message came on a channel that is not ours (any more): leave it, if there is room to say so.
     pub fn unsubscribe(&mut self, channel: &[u8]) {
-        let _ = self
-            .commands
-            .push([[&b"UNSUBSCRIBE"[..]], [channel]].iter());
+        let _ = self.state.subscription.leave(&mut self.commands, channel);
     }
 
     /// When [`Session::expire`] has something to do, if nothing happens until then.
@@ -324,51 +336,42 @@ impl<'a> Session<'a> {
             .map_err(|_| Close::CommandsTooSmall)
     }
 
-    fn subscribe_more(&mut self, channels: &impl Channels) -> Result<(), Close> {
-        let first = self.state.next_channel;
-        let rest = (first..channels.count()).filter_map(|number| channels.channel(number));
-        let subscribed = self.commands.push_subscribe(rest.clone());
-        if subscribed == 0 {
-            return if rest.clone().next().is_some() {
-                Err(Close::CommandsTooSmall)
-            } else {
-                self.finish_subscribing()
-            };
+    /// Names the next channels to the server.
+    fn ask(&mut self, channels: &impl Channels) -> Result<(), Close> {
+        let subscription = &mut self.state.subscription;
+        let is_settled = match self.state.phase {
+            Phase::Offline => true,
+            Phase::Subscribing => false,
+            Phase::Subscribed => subscription.left() >= self.left.len(),
+        };
+        if is_settled {
+            return Ok(());
         }
-        self.state.unconfirmed += subscribed;
-        let numbers =
-            (first..channels.count()).filter(|number| channels.channel(*number).is_some());
-        self.state.next_channel = numbers
-            .take(subscribed)
-            .last()
-            .map_or(first, |last| last + 1);
-        Ok(())
-    }
-
-    fn finish_subscribing(&mut self) -> Result<(), Close> {
-        if self.state.unconfirmed == 0 {
+        let asked = subscription
+            .ask(&mut self.commands, channels, self.left)
+            .map_err(|NoRoom| Close::CommandsTooSmall)?;
+        if !asked && subscription.is_confirmed() {
             self.state.phase = Phase::Subscribed;
-            info!("redis: subscribed to {} channels", self.state.confirmed);
+            info!("redis: subscribed to {} channels", subscription.confirmed());
         }
         Ok(())
     }
 
-    fn handle(state: &mut State, frame: &Frame<'_>) -> Result<(), Close> {
+    fn handle(state: &mut State, frame: &Frame<'_>, channels: &impl Channels) -> Result<(), Close> {
+        let subscription = &mut state.subscription;
         match frame {
             Frame::Error(words) => Err(Close::error_reply(words)),
-            Frame::Subscribed { .. } => {
-                state.unconfirmed = state
-                    .unconfirmed
-                    .checked_sub(1)
-                    .ok_or(Close::UnaskedReply)?;
-                state.confirmed += 1;
-                Ok(())
-            }
+            Frame::Subscribed { channel } => subscription
+                .confirm(channel, channels)
+                .map_err(|Unasked| Close::OtherChannel(start_of(channel))),
+            Frame::Unsubscribed => subscription
+                .confirm_left()
+                .map_err(|Unasked| Close::UnaskedLeave),
             Frame::Status(_) => {
                 state.awaits_auth = false;
                 Ok(())
             }
-            Frame::Unsubscribed | Frame::Pong | Frame::Message { .. } => Ok(()),
+            Frame::Pong | Frame::Message { .. } => Ok(()),
         }
     }
 }
@@ -378,10 +381,8 @@ impl Close {
         let quotation = words
             .windows(QUOTATION.len())
             .position(|window| window == QUOTATION);
-        let shown = words
-            .get(..quotation.unwrap_or(words.len()).min(MAX_REASON))
-            .unwrap_or_default();
-        Close::ErrorReply(heapless::Vec::from_slice(shown).unwrap_or_default())
+        let end = quotation.unwrap_or(words.len());
+        Close::ErrorReply(start_of(words.get(..end).unwrap_or_default()))
     }
 
     /// Whether only a change of the configuration, here or at the server, can help.
@@ -400,7 +401,9 @@ impl Close {
                 !passes.iter().any(|prefix| words.starts_with(prefix))
             }
             Close::CommandsTooSmall => true,
-            Close::Malformed | Close::UnaskedReply | Close::Silent(_) => false,
+            Close::Malformed | Close::OtherChannel(_) | Close::UnaskedLeave | Close::Silent(_) => {
+                false
+            }
         }
     }
 }
@@ -410,13 +413,24 @@ impl fmt::Display for Close {
         match self {
             Close::ErrorReply(words) => write!(f, "the server says: {}", Text(words)),
             Close::Malformed => f.write_str("the peer does not speak Redis' protocol (RESP2)"),
-            Close::UnaskedReply => {
-                f.write_str("the server confirms a subscription that was not asked for")
+            Close::OtherChannel(channel) => write!(
+                f,
+                "the server confirms a subscription to {}, which is not what was asked for next",
+                Text(channel)
+            ),
+            Close::UnaskedLeave => {
+                f.write_str("the server ends a subscription that it was not asked to end")
             }
             Close::Silent(waited) => write!(f, "silent for {} s", waited / SECOND),
             Close::CommandsTooSmall => f.write_str("our command buffer is too small"),
         }
     }
+}
+
+/// As much of text from outside as is kept to be shown.
+fn start_of(text: &[u8]) -> heapless::Vec<u8, MAX_REASON> {
+    let shown = text.get(..MAX_REASON).unwrap_or(text);
+    heapless::Vec::from_slice(shown).unwrap_or_default()
 }
 
 // A head of an element must always fit, or an oversized frame could not be passed over.

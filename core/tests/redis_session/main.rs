@@ -76,9 +76,10 @@ impl<'a> Client<'a> {
         memory: &'a mut Memory,
         state: State,
         channels: &[&str],
+        left: &'a [&'a str],
     ) -> Self {
         Client {
-            session: Session::resume(redis, memory.storage(), state),
+            session: Session::resume(redis, memory.storage(), state, left),
             channels: Names::of(channels),
         }
     }
@@ -124,7 +125,7 @@ impl<'a> Client<'a> {
             room[..count].copy_from_slice(&bytes[..count]);
             bytes = &bytes[count..];
             self.session.received(count, at(millis));
-            while let Some(incoming) = self.session.next_incoming()? {
+            while let Some(incoming) = self.session.next_incoming(&self.channels)? {
                 heard.push(match incoming {
                     Incoming::Message { channel, payload } => {
                         format!("{} {}", text(channel), text(payload))
@@ -163,6 +164,10 @@ fn message(channel: &str, payload: &str) -> Vec<u8> {
 
 fn confirmation(channel: &str) -> Vec<u8> {
     format!("*3\r\n{}{}:1\r\n", bulk("subscribe"), bulk(channel)).into_bytes()
+}
+
+fn left(channel: &str) -> Vec<u8> {
+    format!("*3\r\n{}{}:1\r\n", bulk("unsubscribe"), bulk(channel)).into_bytes()
 }
 
 /// Reads RESP2 arrays of bulk strings, strictly; each as a line of words.

@@ -149,7 +149,7 @@ fn inputs_down_to_the_smallest_head_are_read_without_a_panic() {
             rest = &rest[count..];
             client.session.received(count, at(1));
             while result.is_ok() {
-                match client.session.next_incoming() {
+                match client.session.next_incoming(&client.channels) {
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(close) => result = Err(close),

@@ -4,7 +4,7 @@ use mqtt_client_core::config::{Redis, Secret};
 use mqtt_client_core::redis::session::{Close, MIN_INPUT, Session};
 use mqtt_client_core::time::Instant;
 
-use super::{Client, Memory, at, confirmation, meaning_of, message};
+use super::{Client, Memory, at, confirmation, left, meaning_of, message};
 
 #[test]
 fn authentication_and_database_come_before_the_subscription() {
@@ -55,9 +55,41 @@ fn the_subscription_stands_when_every_channel_is_confirmed() {
     assert_eq!(client.hears(2, &confirmation("b")), Ok(vec![]));
     assert_eq!(client.says(), "");
     assert!(client.session.is_subscribed());
+}
+
+#[test]
+fn a_confirmation_is_of_the_next_channel_that_was_asked_for_or_the_connection_ends() {
+    let all = ["a", "b", "c"].map(confirmation);
+    for (replies, other) in [
+        (vec!["b"], Some("b")),
+        (vec!["a", "a"], Some("a")),
+        (vec!["a", "c"], Some("c")),
+        (vec!["a", "b", "c", "c"], Some("c")),
+        (vec!["a", "b", "c", "d"], Some("d")),
+        (vec![""], Some("")),
+        (vec!["ab"], Some("ab")),
+        (vec!["a", "b", "c"], None),
+    ] {
+        let stream = replies
+            .iter()
+            .copied()
+            .map(confirmation)
+            .collect::<Vec<_>>();
+        let heard = meaning_of(&[&stream.concat()]);
+        match other {
+            None => assert_eq!(heard, Ok(vec![]), "{replies:?}"),
+            Some(other) => assert_eq!(
+                heard.expect_err("another channel").to_string(),
+                format!(
+                    "the server confirms a subscription to {other}, which is not what was asked for next"
+                ),
+                "{replies:?}"
+            ),
+        }
+    }
     assert_eq!(
-        client.hears(3, &confirmation("b")),
-        Err(Close::UnaskedReply)
+        meaning_of(&[&all.concat(), &left("a")]),
+        Err(Close::UnaskedLeave)
     );
 }
 

@@ -108,7 +108,7 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
     }
 
     let new_transports = transports(path, new.devices, complain).unwrap();
-    let plan = Plan::new(&old, &new, new_transports, &brokers);
+    let plan = Plan::new(&old, &new, new_transports, &brokers, &[]);
     let remains = plan.take_apart(brokers, now, &mut ());
     let [Some(Remains::Samples(inheritance))] = &remains[..] else {
         panic!("the device has changed");

@@ -121,9 +121,9 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "an oversized message is not passed over" in REDIS:
         "self.state.unread.start += passed;" => "self.state.unread.start += passed.min(100);";
     "a confirmation that nobody asked for is borne" in REDIS:
-        ".ok_or(Close::UnaskedReply)?;" => ".unwrap_or(0);";
+        ".map_err(|Unasked| Close::OtherChannel(start_of(channel)))," => ".or(Ok(())),";
     "a reload subscribes to nothing new" in REDIS:
-        "session.state.next_channel = 0;" => "";
+        "session.state.subscription = session.state.subscription.change();" => "";
     "commands to Redis are shown" in REDIS:
         "trace!(\"redis: {} bytes sent\", count);" => "trace!(\"redis: {} bytes sent: {}\", count, Text(self.commands.pending()));";
 };

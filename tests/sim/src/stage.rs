@@ -22,6 +22,8 @@ pub struct Carried {
     last: Vec<LastSample>,
     /// Channels of the old edition, by number.
     channels: Vec<String>,
+    /// Channels that the server has not been told to leave yet.
+    left: Vec<String>,
 }
 
 struct FeedMemory {
@@ -113,6 +115,8 @@ pub fn play(
             }
             numbers.push(new);
         }
+        let unfinished = carried.left.into_iter();
+        left.extend(unfinished.filter(|channel| !channels.contains(channel)));
         suspended_feed = carried.feed;
         suspended_brokers = carried.brokers;
         same_connections = carried.edition.keep_alive == edition.keep_alive;
@@ -126,13 +130,9 @@ pub fn play(
         input: &mut feed_memory.input,
         commands: &mut feed_memory.commands,
     };
+    let left = left.iter().map(String::as_str).collect::<Vec<_>>();
     let feed = match suspended_feed {
-        Some(suspended) => {
-            let mut feed = Feed::resume(&config, storage, suspended);
-            left.iter()
-                .for_each(|channel| feed.leave(channel.as_bytes()));
-            feed
-        }
+        Some(suspended) => Feed::resume(&config, storage, suspended, &left),
         None => Feed::new(&config, storage, redis_line.clone()),
     };
 
@@ -182,6 +182,8 @@ pub fn play(
     let Turn::Reload(next, now) = turn else {
         return None;
     };
+    let still_to_leave = feed.session().still_to_leave();
+    let left = still_to_leave.iter().map(ToString::to_string).collect();
     let suspended_feed = feed.suspend();
     let keeps = next.keep_alive == edition.keep_alive;
     if !keeps {
@@ -197,6 +199,7 @@ pub fn play(
         brokers: memories.into_iter().zip(suspended).collect(),
         last,
         channels,
+        left,
     };
     Some((next, carried))
 }

@@ -26,6 +26,30 @@ fn a_signal_can_be_added_and_another_removed_without_disturbing_the_broker() {
 }
 
 #[test]
+fn thousands_of_channels_that_are_removed_are_all_left_without_a_message_on_them() {
+    let many = |from| (from..3000).fold(cloud(), |config, n| config.signal(&format!("signal{n}")));
+    let mut site = Site::start(many(0));
+    let ports = |config: mqtt_client_tests::Config, site: &Site| {
+        config.with_ports(site.redis.port(), site.broker.port())
+    };
+    // The second time, the first removal may not be through yet.
+    let fewer = ports(many(2000), &site);
+    let few = ports(many(2900).signal("new"), &site);
+    site.daemon.reload(&fewer);
+    site.redis.wait_for_subscriptions(&fewer.channels());
+    let all = ports(many(0), &site);
+    site.daemon.reload(&all);
+    site.redis.wait_for_subscriptions(&all.channels());
+    site.daemon.reload(&fewer);
+    site.daemon.reload(&few);
+    site.redis.wait_for_subscriptions(&few.channels());
+    assert_eq!(site.redis.subscribers().len(), 1);
+    assert_eq!(site.broker.bridges().len(), 1, "the connection was kept");
+    site.publish("new", "1,1000,");
+    site.expect("tag/cloud/new/in", "1,1000,1");
+}
+
+#[test]
 fn an_invalid_new_configuration_is_reported_and_the_old_one_stays_in_force() {
     let mut site = Site::start(cloud().signal("p"));
     let invalid = cloud().with("mqtt_qos", 3).signal("q");

@@ -28,7 +28,7 @@ const FUNCTIONS: [&str; 23] = [
     "warn_of_shared_topics",
     "any_frame",
     "begin_element",
-    "push_subscribe",
+    "push_channels",
     "next_incoming",
     "commands_len",
     "is_joined",
