@@ -121,7 +121,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "an oversized message is not passed over" in REDIS:
         "self.state.unread.start += passed;" => "self.state.unread.start += passed.min(100);";
     "a confirmation that nobody asked for is borne" in REDIS:
-        ".map_err(|Unasked| Close::OtherChannel(start_of(channel)))," => ".or(Ok(())),";
+        ".map_err(|Unasked| Close::other_channel(channel))," => ".or(Ok(())),";
     "a reload subscribes to nothing new" in REDIS:
         "session.state.subscription = session.state.subscription.change();" => "";
     "commands to Redis are shown" in REDIS:

@@ -1,0 +1,91 @@
+//! Why is a connection to Redis to be closed?
+
+use core::fmt;
+
+use crate::log::Text;
+use crate::time::SECOND;
+
+/// Bytes of an error reply, or of a channel, that are kept to be shown.
+const MAX_REASON: usize = 96;
+
+/// From here on an error reply repeats what it was asked, AUTH's password too: `ERR unknown command 'AUTH', with args beginning
+/// with: 'secret'`.
+const QUOTATION: &[u8] = b", with args";
+
+/// Why a connection is to be closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Close {
+    /// The server's own words, without those that it repeats.
+    ErrorReply(heapless::Vec<u8, MAX_REASON>),
+    /// The peer does not speak RESP2 as a server does to a subscriber.
+    Malformed,
+    /// This channel was confirmed, and it is not the next one that was asked for.
+    OtherChannel(heapless::Vec<u8, MAX_REASON>),
+    /// A channel was left that nobody wanted to leave.
+    UnaskedLeave,
+    /// Nothing came in time, in milliseconds.
+    Silent(u64),
+    /// Our buffer does not hold a command.
+    CommandsTooSmall,
+}
+
+impl Close {
+    pub(super) fn error_reply(words: &[u8]) -> Self {
+        let quotation = words
+            .windows(QUOTATION.len())
+            .position(|window| window == QUOTATION);
+        let end = quotation.unwrap_or(words.len());
+        Close::ErrorReply(start_of(words.get(..end).unwrap_or_default()))
+    }
+
+    pub(super) fn other_channel(name: &[u8]) -> Self {
+        Close::OtherChannel(start_of(name))
+    }
+
+    /// Whether only a change of the configuration, here or at the server, can help.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Close::ErrorReply(words) => {
+                let passes = [
+                    &b"LOADING"[..],
+                    b"BUSY",
+                    b"MASTERDOWN",
+                    b"TRYAGAIN",
+                    b"CLUSTERDOWN",
+                    b"ERR max number of clients",
+                ];
+                !passes.iter().any(|prefix| words.starts_with(prefix))
+            }
+            Close::CommandsTooSmall => true,
+            Close::Malformed | Close::OtherChannel(_) | Close::UnaskedLeave | Close::Silent(_) => {
+                false
+            }
+        }
+    }
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Close::ErrorReply(words) => write!(f, "the server says: {}", Text(words)),
+            Close::Malformed => f.write_str("the peer does not speak Redis' protocol (RESP2)"),
+            Close::OtherChannel(channel) => write!(
+                f,
+                "the server confirms a subscription to {}, which is not what was asked for next",
+                Text(channel)
+            ),
+            Close::UnaskedLeave => {
+                f.write_str("the server ends a subscription that it was not asked to end")
+            }
+            Close::Silent(waited) => write!(f, "silent for {} s", waited / SECOND),
+            Close::CommandsTooSmall => f.write_str("our command buffer is too small"),
+        }
+    }
+}
+
+/// As much of text from outside as is kept to be shown.
+fn start_of(text: &[u8]) -> heapless::Vec<u8, MAX_REASON> {
+    let shown = text.get(..MAX_REASON).unwrap_or(text);
+    heapless::Vec::from_slice(shown).unwrap_or_default()
+}
