@@ -76,6 +76,24 @@ impl defmt::Format for Text<'_> {
     }
 }
 
+/// Text from outside in its author's own letters; what a terminal or log viewer would obey, and not show, is escaped: controls,
+/// line and paragraph separators, marks of writing direction.
+pub struct Legible<'a>(pub &'a str);
+
+impl fmt::Display for Legible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            '\0'..='\x1f'
+            | '\x7f'..='\u{9f}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => write!(f, "\\u{{{:x}}}", u32::from(character)),
+            letter => f.write_char(letter),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +114,17 @@ mod tests {
             std::format!("{}...", "a".repeat(160))
         );
         assert_eq!(Text(&[b'a'; 160]).to_string(), "a".repeat(160));
+    }
+
+    #[test]
+    fn letters_are_shown_and_what_a_terminal_obeys_is_escaped() {
+        assert_eq!(
+            Legible("Kühlung 1 \"温度\"").to_string(),
+            "Kühlung 1 \"温度\""
+        );
+        assert_eq!(
+            Legible("a\n\x1b[31m\x7f\u{9b}\u{202e}b").to_string(),
+            r"a\u{a}\u{1b}[31m\u{7f}\u{9b}\u{202e}b"
+        );
     }
 }

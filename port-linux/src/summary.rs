@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use mqtt_client_core::config::{Config, Device, Endpoint};
+use mqtt_client_core::log::Legible;
 
 /// Prints the devices and their signals with the topics that they go to.
 pub fn print(config: &Config<'_>) {
@@ -38,6 +39,7 @@ fn write(config: &Config<'_>, output: &mut impl Write) -> io::Result<()> {
             let channel = signal.channel_pieces(device.alias).concat();
             let topic = signal.topic_pieces(device.alias).concat();
             let state = if signal.enable { "" } else { " (disabled)" };
+            let (channel, topic) = (Legible(&channel), Legible(&topic));
             writeln!(output, "  {channel} -> {topic}{state}")?;
         }
     }
@@ -48,8 +50,8 @@ fn write_device(device: &Device<'_>, output: &mut impl Write) -> io::Result<()> 
     write!(
         output,
         "device {} \"{}\" {}:{} QoS {}",
-        device.alias,
-        device.name.escape_debug(),
+        Legible(device.alias),
+        Legible(device.name),
         device.host,
         device.port,
         u8::from(device.qos)
@@ -58,7 +60,7 @@ fn write_device(device: &Device<'_>, output: &mut impl Write) -> io::Result<()> 
         write!(output, " retain")?;
     }
     if let Some(will) = device.will {
-        write!(output, " will {}", will.topic)?;
+        write!(output, " will {}", Legible(will.topic))?;
     }
     writeln!(output, "{}", if device.enable { "" } else { " (disabled)" })
 }

@@ -8,6 +8,7 @@ use core::fmt::{self, Display, Formatter, Write};
 use super::json::{MAX_DEPTH, Syntax};
 use super::key::{Key, Table};
 use super::topic::Flaw;
+use crate::log::Legible;
 
 /// One thing that is wrong, or worth a warning.
 ///
@@ -351,25 +352,10 @@ impl Display for Shown<'_> {
 const SHOWN: usize = 40;
 
 fn write_shortened(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    let mut characters = text.chars();
-    for character in characters.by_ref().take(SHOWN) {
-        if rearranges(character) {
-            write!(f, "\\u{{{:x}}}", u32::from(character))?;
-        } else {
-            f.write_char(character)?;
-        }
-    }
-    if characters.next().is_some() {
-        f.write_str("...")?;
-    }
-    Ok(())
-}
-
-/// Whether a terminal or log viewer would do something with the character other than show it: controls, line and
-/// paragraph separators, marks of writing direction.
-const fn rearranges(character: char) -> bool {
-    matches!(character,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
+    let shown = cut.and_then(|at| text.get(..at)).unwrap_or(text);
+    write!(f, "{}", Legible(shown))?;
+    f.write_str(if cut.is_some() { "..." } else { "" })
 }
 
 /// Whether the text would be right without its quotes.

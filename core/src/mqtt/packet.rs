@@ -1,12 +1,12 @@
 //! A packet as the engineer sees it with `-m`: its name, and what it says. No password is in it.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use super::decode::Incoming;
 use super::encode::Connect;
 use super::qos::Ack;
 use super::{MAX_GENERATED, QoS};
-use crate::log::Text;
+use crate::log::{Legible, Text};
 
 /// A packet in either direction.
 #[derive(Debug, Clone, Copy)]
@@ -124,16 +124,11 @@ fn show_publish(publish: &Publish<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     write!(f, " {}", Text(publish.payload))
 }
 
-/// A topic in its user's own letters; what a terminal would not show but obey is escaped.
 fn show_topic(topic: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Ok(topic) = core::str::from_utf8(topic) else {
-        return write!(f, " {}", Text(topic));
-    };
-    f.write_char(' ')?;
-    topic.chars().try_for_each(|letter| match letter {
-        control if control.is_control() => write!(f, "{}", control.escape_default()),
-        letter => f.write_char(letter),
-    })
+    match core::str::from_utf8(topic) {
+        Ok(topic) => write!(f, " {}", Legible(topic)),
+        Err(_) => write!(f, " {}", Text(topic)),
+    }
 }
 
 fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -202,7 +197,7 @@ mod tests {
     fn a_topic_is_shown_in_its_own_letters_but_not_obeyed() {
         for (topic, shown) in [
             (&b"plant/Temperat\xc5\xabra"[..], "plant/Temperat\u{16b}ra"),
-            (b"a\x1b[31m\nb", "a\\u{1b}[31m\\nb"),
+            (b"a\x1b[31m\nb", "a\\u{1b}[31m\\u{a}b"),
             (b"\xffb", "\\xffb"),
         ] {
             let publish = Publish {
