@@ -224,16 +224,16 @@ impl Display for Problem<'_> {
                 })
             }
             Problem::NotInteger(value) => {
-                write!(f, "{value}is no integer; write it without point and exponent")
+                write!(f, "{value}is not an integer; write it without point and exponent")
             }
             Problem::NotInRange { value, min, max } => write!(f, "{value}is not in {min}..{max}"),
             Problem::NotOneOf { value, allowed } => write!(f, "{value}is not {allowed}"),
-            Problem::Repeated => f.write_str("stands more than once in one object"),
+            Problem::Repeated => f.write_str("appears more than once in one object"),
             Problem::UnknownKey => f.write_str("unknown key, ignored"),
             Problem::NotAnAlias(value) => {
                 write!(f, "{value}holds something other than letters, digits, - and _")
             }
-            Problem::NotAHost(value) => write!(f, "{value}is no address or domain name"),
+            Problem::NotAHost(value) => write!(f, "{value}is not an address or a domain name"),
             Problem::LinkLocal(value) => write!(
                 f,
                 "{value}is link-local, or names an interface (%): give another address, or a domain name"
@@ -244,7 +244,7 @@ impl Display for Problem<'_> {
             Problem::AliasTaken { value, table, row } => {
                 write!(f, "{value}is the alias of {} already", Place::Row(table, row))
             }
-            Problem::NoSuchDevice(value) => write!(f, "{value}is the alias of no device"),
+            Problem::NoSuchDevice(value) => write!(f, "{value}is not the alias of any device"),
             Problem::Topic { value, flaw } => write!(f, "{value}{flaw}"),
             Problem::DefaultTopic { value, flaw } => {
                 write!(f, "{value}makes a topic that {flaw}; set topic, or another alias")

@@ -122,7 +122,7 @@ fn tables_have_the_right_type() {
                 "devices[0]: is a number, not an object",
                 "devices[1]: is an array, not an object",
                 "signals[0]: is null, not an object",
-                "signals[1].device_alias: \"x\" is the alias of no device",
+                "signals[1].device_alias: \"x\" is not the alias of any device",
                 "signals[1].signal_name: is missing",
                 "signals[1].signal_alias: is missing",
                 "signals[1].source_device_alias: is missing",
@@ -142,7 +142,7 @@ fn without_a_devices_table_signals_are_checked_but_for_their_device() {
         check(&format!("{{\"signals\": [{signals}]}}")),
         [
             "devices: is missing",
-            "signals[0].log: 1.5 is no integer; write it without point and exponent"
+            "signals[0].log: 1.5 is not an integer; write it without point and exponent"
         ]
     );
 }
@@ -177,13 +177,13 @@ fn a_key_may_not_stand_twice_in_one_object() {
     assert_eq!(
         check(&text),
         [
-            "devices: stands more than once in one object",
+            "devices: appears more than once in one object",
             "warning: x: unknown key, ignored",
-            "x: stands more than once in one object",
-            "devices[0].port: stands more than once in one object",
+            "x: appears more than once in one object",
+            "devices[0].port: appears more than once in one object",
             "warning: devices[0].new: unknown key, ignored",
-            "devices[0].n\\u0065w: stands more than once in one object",
-            "devices[0].new: stands more than once in one object",
+            "devices[0].n\\u0065w: appears more than once in one object",
+            "devices[0].new: appears more than once in one object",
         ]
     );
 }

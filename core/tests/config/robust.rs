@@ -218,7 +218,7 @@ fn an_object_with_very_many_unknown_keys_takes_linear_time() {
     assert_eq!(outcome.findings.len(), 50_001);
     assert_eq!(
         outcome.findings[50_000],
-        "k7: stands more than once in one object"
+        "k7: appears more than once in one object"
     );
 }
 

@@ -127,7 +127,7 @@ fn a_signal_of_a_device_that_does_not_exist_is_an_error() {
     let signals = [signal(&[]), signal(&[("device_alias", "\"clod\"")])];
     assert_eq!(
         check(&file(&[device(&[])], &signals)),
-        ["signals[1].device_alias: \"clod\" is the alias of no device"]
+        ["signals[1].device_alias: \"clod\" is not the alias of any device"]
     );
 }
 
@@ -177,7 +177,7 @@ fn which_device_a_row_belongs_to_must_be_clear_in_every_row() {
         r#"{"device_alias": "b", "device_alias": "c", "protocol": "Modbus"}"#.into(),
     ];
     let signals = [r#"{"device_alias": "a", "device_alias": "b"}"#.into()];
-    let twice = "stands more than once in one object";
+    let twice = "appears more than once in one object";
     assert_eq!(
         check(&file(&devices, &signals)),
         [

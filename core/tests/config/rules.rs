@@ -115,7 +115,7 @@ fn the_example_sets_every_key() {
 fn device_rules() {
     let long_host = format!("\"{}\"", "h".repeat(254));
     let host = format!(
-        "devices[0].ip: \"{}...\" is no address or domain name",
+        "devices[0].ip: \"{}...\" is not an address or a domain name",
         "h".repeat(40)
     );
     let alias = "holds something other than letters, digits, - and _";
@@ -153,20 +153,20 @@ fn device_rules() {
         ),
         (
             &[("ip", "\"broker%eth0\"")],
-            &["devices[0].ip: \"broker%eth0\" is no address or domain name"],
+            &["devices[0].ip: \"broker%eth0\" is not an address or a domain name"],
         ),
         (&[("ip", "\"my_broker\"")], &[]),
         (
             &[("ip", "\"broker:8883\"")],
-            &["devices[0].ip: \"broker:8883\" is no address or domain name"],
+            &["devices[0].ip: \"broker:8883\" is not an address or a domain name"],
         ),
         (
             &[("ip", "\"mqtt://b\"")],
-            &["devices[0].ip: \"mqtt://b\" is no address or domain name"],
+            &["devices[0].ip: \"mqtt://b\" is not an address or a domain name"],
         ),
         (
             &[("ip", "\" b\"")],
-            &["devices[0].ip: \" b\" is no address or domain name"],
+            &["devices[0].ip: \" b\" is not an address or a domain name"],
         ),
         (&[("ip", &long_host)], &[&host]),
         (
@@ -441,7 +441,7 @@ fn redis_rules() {
         (&[("host", "\"redis.local\""), ("port", "6380")], &[]),
         (
             &[("host", "\"a b\"")],
-            &["redis.host: \"a b\" is no address or domain name"],
+            &["redis.host: \"a b\" is not an address or a domain name"],
         ),
         (&[("socket", "\"/run/redis.sock\"")], &[]),
         (

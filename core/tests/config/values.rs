@@ -192,7 +192,7 @@ fn integer(key: &str, min: i64, max: i64, row: &str, findings: &dyn Fn(&str, &st
     let huge = "9".repeat(60);
     let shown = format!("{}...", "9".repeat(40));
     let range = format!("is not in {min}..{max}");
-    let plain = "is no integer; write it without point and exponent";
+    let plain = "is not an integer; write it without point and exponent";
     for (value, problem) in [
         (below.as_str(), format!("{below} {range}")),
         (&above, format!("{above} {range}")),

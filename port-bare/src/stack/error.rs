@@ -47,7 +47,7 @@ impl Display for Error {
             Error::UnknownName => "name does not resolve: it has no IPv4 address",
             Error::NoAnswer => "name does not resolve: no DNS server answers",
             Error::NoDnsServer => "name does not resolve: no DNS server is known",
-            Error::BadName => "name does not resolve: it is no domain name",
+            Error::BadName => "name does not resolve: it is not a domain name",
             Error::InUse => "the link has a connection already",
             Error::NotConnected => "not connected",
             Error::Unsupported => "not supported",

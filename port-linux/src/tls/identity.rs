@@ -53,7 +53,7 @@ impl Identity {
         let server_name = ServerName::try_from(device.host.to_owned());
         if server_name.is_err() && !device.host.is_empty() {
             let words = format_args!(
-                "\"{}\" is no name that a certificate can be for",
+                "\"{}\" is not a name that a certificate can be for",
                 device.host
             );
             report(Severity::Error, Key::Ip, words);
@@ -149,7 +149,7 @@ fn report_no_certificate(path: &str, file: &Contents, key: Key, report: &mut Rep
         Contents {
             is_binary: true, ..
         } => (
-            "it is no PEM file; if it is DER, convert it with: openssl x509 -inform DER -out NEW.pem -in ",
+            "it is not a PEM file; if it is DER, convert it with: openssl x509 -inform DER -out NEW.pem -in ",
             path,
         ),
         Contents { keys, .. } if !keys.is_empty() => ("it holds a key and no certificate", ""),
@@ -196,7 +196,7 @@ fn signing_keys(
         Contents {
             is_binary: true, ..
         } => (
-            "it is no PEM file; if it is DER, convert it with: openssl pkey -inform DER -out NEW.pem -in ",
+            "it is not a PEM file; if it is DER, convert it with: openssl pkey -inform DER -out NEW.pem -in ",
             path,
         ),
         Contents { certificates, .. } if !certificates.is_empty() => {

@@ -182,7 +182,7 @@ fn other_archives_folders_and_lock_files_are_told_apart_from_workbooks() {
     for (part, line) in [
         (
             "word/document.xml",
-            "is no workbook, or a damaged one: there is no _rels/.rels in it",
+            "is not a workbook, or a damaged one: there is no _rels/.rels in it",
         ),
         (
             "xl/workbook.bin",

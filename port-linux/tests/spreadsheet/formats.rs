@@ -218,7 +218,7 @@ fn csv_files_that_are_no_pair_are_refused() {
         ),
         (
             &["devices.csv", "plant.xlsx"],
-            "devices.csv: plant.xlsx: is no .csv file, and a workbook is one file",
+            "devices.csv: plant.xlsx: is not a .csv file, and a workbook is one file",
         ),
     ] {
         let outcome = build_in(folder.path(), files);

@@ -208,7 +208,7 @@ fn names_in_any_script_are_shown_in_utf8() {
     assert_eq!(
         outcome.stderr,
         [
-            "Signals!B2 device_alias: \"Šiauliai\" is the alias of no device",
+            "Signals!B2 device_alias: \"Šiauliai\" is not the alias of any device",
             "Gerät.xlsx: 1 error, nothing written",
         ]
     );

@@ -20,7 +20,7 @@ fn errors_of_the_tables_are_named_by_sheet_cell_and_parameter() {
         (
             "Devices!E2",
             "broker:1883",
-            "ip: \"broker:1883\" is no address or domain name",
+            "ip: \"broker:1883\" is not an address or a domain name",
         ),
         ("Devices!F2", "0", "port: 0 is not in 1..65535"),
         ("Devices!F2", "65536", "port: 65536 is not in 1..65535"),
@@ -40,6 +40,11 @@ fn errors_of_the_tables_are_named_by_sheet_cell_and_parameter() {
             "Devices!M2",
             "4",
             "mqtt_version: \"4\" is not auto, 3.1, 3.1.1 or 5",
+        ),
+        (
+            "Devices!M2",
+            "5",
+            "mqtt_version: mqtt-client is built without MQTT 5",
         ),
         ("Signals!A2", "", "signal_name: is missing"),
         ("Signals!B2", "", "device_alias: is missing"),
@@ -116,7 +121,7 @@ fn a_signal_of_no_device_is_an_error() {
     let book = Book::plant().put("Signals!B2", "clod");
     assert_eq!(
         book.build().errors(),
-        ["Signals!B2 device_alias: \"clod\" is the alias of no device"]
+        ["Signals!B2 device_alias: \"clod\" is not the alias of any device"]
     );
 }
 
@@ -318,7 +323,7 @@ fn without_any_alias_of_a_device_only_the_first_signal_misses_it() {
     );
     assert_eq!(
         book.build().errors(),
-        ["Signals!B2 device_alias: \"cloud\" is the alias of no device"]
+        ["Signals!B2 device_alias: \"cloud\" is not the alias of any device"]
     );
 }
 

@@ -217,7 +217,7 @@ const DEVICES: &[Parameter] = &[
     text(
         Key::MqttVersion,
         No,
-        "Version of MQTT. auto is 3.1.1, and 3.1 for a broker that refuses it.",
+        "Version of MQTT. auto is 3.1.1, and 3.1 for a broker that refuses it. 5 is not built in yet.",
     )
     .default("auto")
     .range(Range::OneOf(&["auto", "3.1", "3.1.1", "5"])),

@@ -89,7 +89,7 @@ fn from_text(key: Key, kind: Kind, text: &str) -> Result<(Value, Option<Oddity>)
         let value = match trimmed.to_ascii_lowercase().as_str() {
             "true" if kind == Kind::Boolean => Value::Literal("1".into()),
             "false" if kind == Kind::Boolean => Value::Literal("0".into()),
-            // What is no integer stays a text, and the core says what belongs there.
+            // What is not an integer stays a text, and the core says what belongs there.
             _ => integer(trimmed).map_or_else(|| Value::Text(trimmed.into()), Value::Literal),
         };
         return Ok((value, None));
@@ -187,7 +187,7 @@ impl Display for Refusal {
                 f,
                 "is a number with more than {MAX_DIGITS} digits, and Excel keeps no more; {AGAIN}"
             ),
-            Refusal::NotFinite => f.write_str("is no number"),
+            Refusal::NotFinite => f.write_str("is not a number"),
             Refusal::Error(name) => write!(f, "holds the error {}", printable(name)),
             Refusal::NoResult => f.write_str(
                 "holds a formula whose result is not in the file; open and save it in Excel or LibreOffice",

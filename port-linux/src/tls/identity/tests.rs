@@ -205,7 +205,7 @@ fn only_a_host_that_a_certificate_can_name_is_taken() {
     assert!(identity.is_none());
     assert_eq!(
         reports,
-        ["error ip: \"-broker-.example\" is no name that a certificate can be for"]
+        ["error ip: \"-broker-.example\" is not a name that a certificate can be for"]
     );
 }
 

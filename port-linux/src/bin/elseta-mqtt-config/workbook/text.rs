@@ -38,7 +38,7 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<Sheet>, String> {
 
 fn read_sheet(path: &Path) -> Result<Sheet, String> {
     if !is_csv(path) {
-        return Err("is no .csv file, and a workbook is one file".into());
+        return Err("is not a .csv file, and a workbook is one file".into());
     }
     let table = table(path).ok_or("its name holds neither \"devices\" nor \"signals\"")?;
     let bytes = read_file(path)?;

@@ -23,7 +23,7 @@ pub fn read(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
     sheets(bytes, progress).map_err(|error| match error {
         XlsxError::Password => PASSWORD.into(),
         XlsxError::FileNotFound(part) => {
-            format!("is no workbook, or a damaged one: there is no {part} in it")
+            format!("is not a workbook, or a damaged one: there is no {part} in it")
         }
         error => damaged(&error),
     })
