@@ -109,7 +109,8 @@ fn install(packages: &[&str]) -> Result<(), String> {
         let mut words = as_root.to_vec();
         words.extend(["env", "DEBIAN_FRONTEND=noninteractive"]);
         let apt = apt.to_str().ok_or("the path of apt-get is no UTF-8")?;
-        words.push(apt);
+        // Another one may be at work, as on a machine that has just started.
+        words.extend([apt, "-o", "DPkg::Lock::Timeout=300"]);
         words.extend(arguments);
         let output = Command::new(words[0])
             .args(&words[1..])

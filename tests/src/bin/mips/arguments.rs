@@ -3,18 +3,31 @@
 use mqtt_client_tests::gateway::{self, Gateway};
 
 /// Shown with an error.
-pub const USAGE: &str = "usage: cargo mips [--lean] [--features LIST] [--sizes] [TARGET...]
+pub const USAGE: &str =
+    "usage: cargo mips [--lean] [--features LIST] [--sizes | --instructions] [TARGET...]
   --lean           without the features that are on by default
   --features LIST  with these
   --sizes          print the README's table instead: sizes, and memory under the emulator
+  --instructions   print what a message costs instead, counted by the emulator
   TARGET           mips-unknown-linux-musl, mipsel-unknown-linux-musl; else both";
 
 /// What to build.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
     pub features: Features,
-    pub sizes: bool,
+    pub job: Job,
     pub gateways: Vec<Gateway>,
+}
+
+/// What for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Binaries and packages.
+    Build,
+    /// The README's table of sizes.
+    Sizes,
+    /// The README's table of instructions.
+    Instructions,
 }
 
 /// The features of a build.
@@ -34,7 +47,7 @@ pub struct Features {
 pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, String> {
     let mut arguments = Arguments {
         features: Features::default(),
-        sizes: false,
+        job: Job::Build,
         gateways: Vec::new(),
     };
     let mut words = words.into_iter();
@@ -44,7 +57,8 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, Strin
             "--features" => {
                 arguments.features.list = words.next().ok_or("--features needs a list")?;
             }
-            "--sizes" => arguments.sizes = true,
+            "--sizes" => arguments.job = Job::Sizes,
+            "--instructions" => arguments.job = Job::Instructions,
             name => {
                 let known = gateway::ALL.into_iter().find(|known| known.target == name);
                 let known = known.ok_or_else(|| format!("no such argument: {name}"))?;
@@ -71,6 +85,13 @@ mod tests {
         let arguments = parsed("").unwrap();
         assert_eq!(arguments.features, Features::default());
         assert_eq!(arguments.gateways, gateway::ALL);
+        assert_eq!(arguments.job, Job::Build);
+    }
+
+    #[test]
+    fn tables_can_be_asked_for() {
+        assert_eq!(parsed("--sizes").unwrap().job, Job::Sizes);
+        assert_eq!(parsed("--instructions").unwrap().job, Job::Instructions);
     }
 
     #[test]

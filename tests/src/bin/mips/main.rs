@@ -1,7 +1,7 @@
 //! `cargo mips`: the daemon for OpenWrt gateways of both MIPS byte orders, as static binaries and as packages.
 //!
 //! ```text
-//! cargo mips [--lean] [--features LIST] [--sizes] [TARGET...]
+//! cargo mips [--lean] [--features LIST] [--sizes | --instructions] [TARGET...]
 //! ```
 //!
 //! It installs what it needs (Debian's Rust with the library's source; zig, in `target/tools`), and writes to `target/dist`:
@@ -9,12 +9,13 @@
 
 mod arguments;
 mod build;
+mod instructions;
 mod resident;
 mod sizes;
 
 use std::process::ExitCode;
 
-use arguments::Arguments;
+use arguments::{Arguments, Job};
 use mqtt_client_tests::zig;
 
 fn main() -> ExitCode {
@@ -36,8 +37,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), String> {
     let zig = zig::install()?;
-    if arguments.sizes {
-        return sizes::print(&zig, &arguments.gateways);
+    match arguments.job {
+        Job::Build => {}
+        Job::Sizes => return sizes::print(&zig, &arguments.gateways),
+        Job::Instructions => return instructions::print(&zig, &arguments.gateways),
     }
     for gateway in &arguments.gateways {
         let binary = build::binary(&zig, gateway, &arguments.features)?;

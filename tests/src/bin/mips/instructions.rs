@@ -1,0 +1,127 @@
+//! How much work is a message for the gateway's processor? The daemon's own instructions, counted by the emulator.
+//!
+//! The emulator is told to execute instructions one by one and to write a line for each, into a pipe that is read here. Each number is the
+//! difference of two lives that differ in how many messages pass, and in nothing else: so start and end are not in it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::thread;
+
+use mqtt_client_tests::gateway::Gateway;
+use mqtt_client_tests::process::{Process, Signal};
+use mqtt_client_tests::servers::{Mosquitto, Redis};
+use mqtt_client_tests::zig::Zig;
+use mqtt_client_tests::{config, install, wait};
+use rustix::fs::{CWD, Mode, mkfifoat};
+use tempfile::TempDir;
+
+use crate::arguments::Features;
+use crate::build;
+
+/// Messages of the shorter and of the longer life.
+const MESSAGES: [usize; 2] = [20, 220];
+
+/// When does the next message come?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// When the one before has arrived: each one wakes the daemon, as on a quiet plant.
+    OneByOne,
+    /// At once: several are read, and acknowledged, together.
+    AtOnce,
+}
+
+/// Builds the daemon without TLS, counts, and prints the table.
+///
+/// # Errors
+///
+/// If it does not build.
+pub fn print(zig: &Zig, gateways: &[Gateway]) -> Result<(), String> {
+    println!("| target | QoS | instructions/message, one by one | all at once |");
+    println!("|---|---:|---:|---:|");
+    for gateway in gateways {
+        install::ensure(&[gateway.emulator, install::REDIS_SERVER, install::MOSQUITTO])?;
+        let features = Features {
+            lean: true,
+            ..Features::default()
+        };
+        let binary = build::binary(zig, gateway, &features)?;
+        for qos in 0..=2 {
+            let [one_by_one, at_once] = [Pace::OneByOne, Pace::AtOnce]
+                .map(|pace| per_message(gateway, &binary.path, qos, pace));
+            let target = gateway.target;
+            println!("| `{target}` | {qos} | {one_by_one} | {at_once} |");
+        }
+    }
+    Ok(())
+}
+
+fn per_message(gateway: &Gateway, binary: &Path, qos: u8, pace: Pace) -> usize {
+    let [few, many] = MESSAGES;
+    let [short, long] = MESSAGES.map(|messages| count(gateway, binary, qos, pace, messages));
+    (long - short) / (many - few)
+}
+
+/// The instructions of a life in which so many messages pass.
+fn count(gateway: &Gateway, binary: &Path, qos: u8, pace: Pace, messages: usize) -> usize {
+    let redis = Redis::start();
+    let broker = Mosquitto::start();
+    let config = config::cloud().with("mqtt_qos", qos).signal("p");
+    let config = config.with_ports(redis.port(), broker.port());
+    let folder = TempDir::new().expect("a temporary folder");
+    let [file, trace] = ["mqtt.json", "trace"].map(|name| folder.path().join(name));
+    config.write(&file);
+    mkfifoat(CWD, &trace, Mode::RUSR | Mode::WUSR).expect("a pipe with a name");
+    let lines = {
+        let trace = trace.clone();
+        thread::spawn(move || lines(File::open(trace).expect("the pipe is there")))
+    };
+
+    let subscriber = broker.subscribe();
+    let words = [
+        "-singlestep",
+        "-d",
+        "exec,nochain",
+        "-D",
+        &trace.display().to_string(),
+        &binary.display().to_string(),
+        "-c",
+        &file.display().to_string(),
+    ];
+    let emulator = install::path(gateway.emulator);
+    let mut daemon = Process::start("mqtt-client", &emulator, &words.map(String::from));
+    redis.wait_for_subscriptions(&config.channels());
+    broker.wait_for_bridges(1);
+    for number in 1..=messages {
+        // As many digits in each life.
+        redis.publish(
+            &config::channel("p"),
+            format!("{}.5,1708000203824,", number % 10),
+        );
+        if pace == Pace::OneByOne || number == messages {
+            wait::until(format_args!("message {number}"), || {
+                wait::holds(subscriber.count() == number)
+            });
+        }
+    }
+    daemon.signal(Signal::TERM);
+    let status = daemon.wait();
+    assert!(status.success(), "{status}");
+    lines.join().expect("the trace is read")
+}
+
+/// Reads to the end; how many lines there were.
+fn lines(mut trace: File) -> usize {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut lines = 0;
+    loop {
+        let count = trace.read(&mut buffer).expect("a pipe can be read");
+        if count == 0 {
+            return lines;
+        }
+        lines += buffer[..count]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+    }
+}
