@@ -10,6 +10,8 @@ use crate::MINGW;
 
 /// The loader itself: Debian's `wine` would complain that it is not installed for 32 bits as well.
 const WINE: Tool = Tool::new("/usr/lib/wine/wine64", "wine64");
+/// Stands for the kernel of a Windows: with this it stays for so many seconds after the last program, and not every program boots anew.
+const SERVER: (&str, &str) = ("/usr/lib/wine/wineserver64", "-p10");
 /// What has no meaning on Windows, and every cut and every wrong byte of a file: thousands of starts, and nothing that depends on the system.
 const SKIPPED: [&str; 6] = [
     "a_new_table_is_private",
@@ -55,6 +57,9 @@ fn in_wine<'c>(command: &'c mut Command, prefix: &Path) -> &'c mut Command {
 
 /// Makes a fresh Windows, and adds what the tests need there.
 fn prepare(prefix: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
+    let (server, stay) = SERVER;
+    program::succeed(in_wine(Command::new(server).arg(stay), prefix))?;
     let mut boot = Command::new(WINE.program);
     boot.args(["wineboot", "--init"])
         .stdin(Stdio::null())
