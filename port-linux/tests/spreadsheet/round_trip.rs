@@ -54,7 +54,7 @@ fn the_template_explains_every_column_and_lists_the_values_to_choose_from() {
         (
             1,
             26,
-            &["none,password,tls", "auto,3.1,3.1.1,5", "0,1,2", "0,1"][..],
+            &["none,password,tls", "auto,3.1,3.1.1", "0,1,2", "0,1"][..],
         ),
         (2, 8, &["0,1"]),
     ] {
