@@ -85,6 +85,13 @@ impl Ledger {
         }
     }
 
+    /// The broker has let the device in again. At QoS 0 nobody knows whether the last value got there, so the next one is news.
+    pub fn reconnected(&mut self) {
+        if self.qos == 0 {
+            self.last_value = None;
+        }
+    }
+
     /// A broker that was killed had acknowledged this message, and may have lost it.
     pub fn excuse(&mut self, message: &str) {
         self.excused.insert(String::from(message));
@@ -264,5 +271,16 @@ mod tests {
         }
         assert_eq!((ledger.rejected, ledger.suppressed), (1, 1));
         assert_eq!(ledger.expected.len(), 18);
+    }
+
+    #[test]
+    fn after_a_reconnect_a_repeated_value_is_expected_at_qos_0_only() {
+        for (qos, suppressed) in [(0, 0), (1, 1)] {
+            let mut ledger = Ledger::new(qos);
+            ledger.read("6,6,");
+            ledger.reconnected();
+            ledger.read("6,7,");
+            assert_eq!(ledger.suppressed, suppressed, "QoS {qos}");
+        }
     }
 }

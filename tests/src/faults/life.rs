@@ -10,7 +10,7 @@ use super::crowd::Summary;
 use super::diary::Diary;
 use super::ledger::Ledger;
 use super::plan::{self, Event, Link, Program, Server, Setting, Step};
-use super::trace::Trace;
+use super::trace::{News, Trace};
 use super::{DEVICES, SIGNALS};
 use crate::pki::{Authority, request};
 use crate::port::Reserved;
@@ -402,9 +402,16 @@ impl Life {
 fn take_up(daemon: &Daemon, from: usize, books: &mut [Book], trace: &mut Trace) -> usize {
     let lines = daemon.stdout().after(from, &[]);
     for line in &lines {
-        if let Some(read) = trace.line(line) {
-            let book = books.iter_mut().find(|book| book.channel == read.channel);
-            book.expect("a channel of ours").ledger.read(read.message);
+        match trace.line(line) {
+            Some(News::Read { channel, message }) => {
+                let book = books.iter_mut().find(|book| book.channel == channel);
+                book.expect("a channel of ours").ledger.read(message);
+            }
+            Some(News::Reconnected { device }) => books
+                .iter_mut()
+                .filter(|book| DEVICES[book.device].0 == device)
+                .for_each(|book| book.ledger.reconnected()),
+            None => {}
         }
     }
     lines.len()

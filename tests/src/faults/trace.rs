@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 pub struct Trace {
     /// For each device, its connections.
     devices: HashMap<String, Vec<Connection>>,
+    /// Devices that a broker has let in.
+    let_in: HashSet<String>,
 }
 
 /// One connection to a broker.
@@ -18,19 +20,21 @@ struct Connection {
     taken: HashSet<(String, String)>,
 }
 
-/// A message that was read from Redis.
+/// What a line tells that is not kept here.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Read<'l> {
-    pub channel: &'l str,
-    pub message: &'l str,
+pub enum News<'l> {
+    /// A message was read from Redis.
+    Read { channel: &'l str, message: &'l str },
+    /// A broker has let this device in again.
+    Reconnected { device: &'l str },
 }
 
 impl Trace {
-    /// Takes up a line; a message from Redis is given back.
-    pub fn line<'l>(&mut self, line: &'l str) -> Option<Read<'l>> {
+    /// Takes up a line.
+    pub fn line<'l>(&mut self, line: &'l str) -> Option<News<'l>> {
         if let Some(rest) = line.strip_prefix("REDIS < ") {
             let (channel, message) = rest.split_once(' ').unwrap_or((rest, ""));
-            return Some(Read { channel, message });
+            return Some(News::Read { channel, message });
         }
         let mut words = line.split(' ');
         let (_mqtt, _way) = (words.next(), words.next());
@@ -39,6 +43,10 @@ impl Trace {
         let id = words.clone().find_map(|word| word.strip_prefix("id="));
         match packet {
             "CONNECT" => connections.push(Connection::default()),
+            "CONNACK" if words.next()? == "accepted" => {
+                let is_first = self.let_in.insert(String::from(device));
+                return (!is_first).then_some(News::Reconnected { device });
+            }
             "PUBLISH" => {
                 let connection = connections.last_mut()?;
                 let mut last = words.rev();
@@ -105,10 +113,24 @@ mod tests {
     fn a_message_from_redis_is_given_back() {
         let mut trace = Trace::default();
         let read = trace.line("REDIS < tag/a/p/in 5,1, IV");
-        let expected = Read {
+        let expected = News::Read {
             channel: "tag/a/p/in",
             message: "5,1, IV",
         };
         assert_eq!(read, Some(expected));
+    }
+
+    #[test]
+    fn a_device_is_let_in_again_from_the_second_time_on() {
+        let mut trace = Trace::default();
+        let news = [
+            "MQTT < CONNACK a accepted session_present=0",
+            "MQTT < CONNACK b refused: not authorised",
+            "MQTT < CONNACK b accepted session_present=0",
+            "MQTT < CONNACK a accepted session_present=0",
+        ]
+        .map(|line| trace.line(line));
+        let again = News::Reconnected { device: "a" };
+        assert_eq!(news, [None, None, None, Some(again)]);
     }
 }
