@@ -57,6 +57,8 @@ pub(super) struct Link {
 struct Control {
     treatments: [Treatment; 2],
     armed: Option<Armed>,
+    /// How often a fault was armed.
+    armings: usize,
     flip: Option<Fault>,
     has_ended: bool,
 }
@@ -87,6 +89,7 @@ impl Link {
             control: Mutex::new(Control {
                 treatments: [Treatment::Pass; 2],
                 armed: None,
+                armings: 0,
                 flip: None,
                 has_ended: false,
             }),
@@ -122,6 +125,7 @@ impl Link {
             self.strike_locked(&mut control, fault);
         } else {
             control.armed = Some(Armed { way, after, fault });
+            control.armings += 1;
         }
     }
 
@@ -166,7 +170,8 @@ impl Link {
     /// Treats all of `bytes`; `None` if the connection has ended.
     fn forward(&self, way: Way, mut bytes: &[u8], mut to: &TcpStream) -> Option<()> {
         while !bytes.is_empty() {
-            let count = match self.portion(way, bytes.len()) {
+            let (portion, armings) = self.portion(way, bytes.len());
+            let count = match portion {
                 Portion::End => return None,
                 Portion::Lose(count) => count,
                 Portion::Write { count, later } => {
@@ -176,16 +181,17 @@ impl Link {
                 }
             };
             bytes = &bytes[count..];
-            self.count(way, count);
+            self.count(way, count, armings);
         }
         Some(())
     }
 
-    fn portion(&self, way: Way, available: usize) -> Portion {
+    /// What is to be done next, and how often a fault had been armed then.
+    fn portion(&self, way: Way, available: usize) -> (Portion, usize) {
         let mut control = self.locked();
         loop {
             if control.has_ended {
-                return Portion::End;
+                return (Portion::End, control.armings);
             }
             // A fault sets in exactly where it was planned.
             let count = match &control.armed {
@@ -193,18 +199,26 @@ impl Link {
                 _ => available,
             };
             let write = |count, later| Portion::Write { count, later };
-            match control.treatments[way as usize] {
-                Treatment::Pass => return write(count, Duration::ZERO),
-                Treatment::Swallow => return Portion::Lose(count),
-                Treatment::Split(most) => return write(count.min(most), Duration::ZERO),
-                Treatment::Delay(time) => return write(count, time),
-                Treatment::Stall => control = self.wait(control),
-            }
+            let portion = match control.treatments[way as usize] {
+                Treatment::Pass => write(count, Duration::ZERO),
+                Treatment::Swallow => Portion::Lose(count),
+                Treatment::Split(most) => write(count.min(most), Duration::ZERO),
+                Treatment::Delay(time) => write(count, time),
+                Treatment::Stall => {
+                    control = self.wait(control);
+                    continue;
+                }
+            };
+            return (portion, control.armings);
         }
     }
 
-    fn count(&self, passed: Way, count: usize) {
+    /// Counts bytes that have passed, for a fault that was armed before they began to: the receiver may have read them, and armed another, by now.
+    fn count(&self, passed: Way, count: usize, armings: usize) {
         let mut control = self.locked();
+        if armings != control.armings {
+            return;
+        }
         let Some(armed) = control.armed.as_mut().filter(|armed| armed.way == passed) else {
             return;
         };
