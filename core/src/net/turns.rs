@@ -27,16 +27,15 @@ impl<A: Copy + PartialEq> Turns<A> {
     pub fn next(&mut self, addresses: impl Iterator<Item = A> + Clone) -> Option<A> {
         // Behind its last place, or an address that is named twice would be the only one.
         let mut after = None;
-        let mut keeps = false;
         let mut seen = false;
         for address in addresses.clone() {
             if Some(address) == self.last {
-                (seen, keeps, after) = (true, self.keep, None);
+                (seen, after) = (true, None);
             } else if seen && after.is_none() {
                 after = Some(address);
             }
         }
-        let next = if keeps {
+        let next = if seen && self.keep {
             self.last
         } else {
             after.or_else(|| addresses.clone().next())

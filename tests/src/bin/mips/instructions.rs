@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 use mqtt_client_tests::gateway::Gateway;
-use mqtt_client_tests::process::{Process, Signal};
+use mqtt_client_tests::process::Signal;
 use mqtt_client_tests::servers::{Mosquitto, Redis};
 use mqtt_client_tests::zig::Zig;
 use mqtt_client_tests::{config, install, wait};
@@ -17,7 +17,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 
 use crate::arguments::Features;
-use crate::build;
+use crate::{build, emulator};
 
 /// Messages of the shorter and of the longer life.
 const MESSAGES: [usize; 2] = [20, 220];
@@ -78,18 +78,9 @@ fn count(gateway: &Gateway, binary: &Path, qos: u8, pace: Pace, messages: usize)
     };
 
     let subscriber = broker.subscribe();
-    let words = [
-        "-singlestep",
-        "-d",
-        "exec,nochain",
-        "-D",
-        &trace.display().to_string(),
-        &binary.display().to_string(),
-        "-c",
-        &file.display().to_string(),
-    ];
-    let emulator = install::path(gateway.emulator);
-    let mut daemon = Process::start("mqtt-client", &emulator, &words.map(String::from));
+    let trace = trace.display().to_string();
+    let options = ["-singlestep", "-d", "exec,nochain", "-D", &trace];
+    let mut daemon = emulator::start(gateway, &options, binary, &file);
     redis.wait_for_subscriptions(&config.channels());
     broker.wait_for_bridges(1);
     for number in 1..=messages {

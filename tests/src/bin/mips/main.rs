@@ -9,6 +9,7 @@
 
 mod arguments;
 mod build;
+mod emulator;
 mod instructions;
 mod resident;
 mod sizes;

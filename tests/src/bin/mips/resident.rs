@@ -5,10 +5,11 @@ use std::path::Path;
 use mqtt_client_tests::gateway::Gateway;
 use mqtt_client_tests::pki::{Authority, Issued, request};
 use mqtt_client_tests::port::Reserved;
-use mqtt_client_tests::process::Process;
 use mqtt_client_tests::servers::{Mosquitto, Redis};
-use mqtt_client_tests::{Config, config, install, wait};
+use mqtt_client_tests::{Config, config, wait};
 use tempfile::TempDir;
+
+use crate::emulator;
 
 /// Where the emulator is told to put the gateway's 4 GiB: above everything of its own.
 const BASE: u64 = 0x10_0000_0000;
@@ -80,16 +81,8 @@ pub fn kib(gateway: &Gateway, binary: &Path, signals: usize, peers: &Peers) -> u
     let file = folder.path().join("mqtt.json");
     config.write(&file);
 
-    let words = [
-        "-B",
-        &BASE.to_string(),
-        &binary.display().to_string(),
-        "-c",
-        &file.display().to_string(),
-    ];
     let subscriber = peers.broker.subscribe();
-    let emulator = install::path(gateway.emulator);
-    let daemon = Process::start("mqtt-client", &emulator, &words.map(String::from));
+    let daemon = emulator::start(gateway, &["-B", &BASE.to_string()], binary, &file);
     peers.redis.wait_for_subscriptions(&config.channels());
     peers.broker.wait_for_bridges(1);
     let mut most = 0;
