@@ -64,15 +64,12 @@ pub fn read_again(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> 
 impl<'t> Tables<'t> {
     /// Memory for the configuration in `text`; none if that is no JSON, which [`Tables::parse`] then reports.
     pub fn for_text(text: &[u8]) -> Self {
-        let (devices, signals, index, unescaped) = config::measure(text)
-            .map_or((0, 0, 0, 0), |sizes| {
-                (sizes.devices, sizes.signals, sizes.index, sizes.text)
-            });
+        let sizes = config::measure(text).unwrap_or_default();
         Tables {
-            devices: vec![Device::EMPTY; devices],
-            signals: vec![Signal::EMPTY; signals],
-            index: vec![0; index],
-            unescaped: vec![0; unescaped],
+            devices: vec![Device::EMPTY; sizes.devices],
+            signals: vec![Signal::EMPTY; sizes.signals],
+            index: vec![0; sizes.index],
+            unescaped: vec![0; sizes.text],
         }
     }
 

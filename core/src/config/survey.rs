@@ -8,7 +8,7 @@ use crate::index::Index;
 
 /// How much [`Storage`](super::Storage) a file needs, in elements. Rows of other protocols count too, since only
 /// [`parse`](super::parse) tells them apart: `devices`, `signals` and `text` may be more than is used in the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sizes {
     pub devices: usize,
     pub signals: usize,

@@ -48,15 +48,13 @@ pub fn rows(table: &Value, key: Key) -> Vec<&Map<String, Value>> {
 
 /// The core's rules; what they find is named by its place in the file.
 fn check(name: &str, text: &[u8]) -> Result<(), Failure> {
-    let (devices, signals, index, unescaped) = config::measure(text)
-        .map_or((0, 0, 0, 0), |sizes| {
-            (sizes.devices, sizes.signals, sizes.index, sizes.text)
-        });
+    // Of what is no JSON nothing is to be stored, and the core says what is wrong.
+    let sizes = config::measure(text).unwrap_or_default();
     let storage = Storage {
-        devices: &mut vec![Device::EMPTY; devices],
-        signals: &mut vec![Signal::EMPTY; signals],
-        index: &mut vec![0; index],
-        text: &mut vec![0; unescaped],
+        devices: &mut vec![Device::EMPTY; sizes.devices],
+        signals: &mut vec![Signal::EMPTY; sizes.signals],
+        index: &mut vec![0; sizes.index],
+        text: &mut vec![0; sizes.text],
     };
     config::parse(text, storage, Abilities::ALL, &mut |finding| {
         let kind = match finding.severity {
