@@ -148,7 +148,8 @@ fn a_permanent_refusal_is_tried_again_after_32_seconds_and_reported_once() {
     let first = refuse();
     daemon.stderr().wait_for(&["cloud"]);
     let waited = refuse() - first;
-    assert!(waited >= Duration::from_secs(32), "{waited:?}");
+    // A random part of up to a quarter is taken off 32 s.
+    assert!(waited >= Duration::from_secs(24), "{waited:?}");
     // The third attempt is far off, so whatever is to be said about the second is said before this question is answered.
     let mut daemon = daemon;
     daemon.counters("cloud");
