@@ -41,7 +41,8 @@ pub fn warnings(output: &str) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut lines = output.lines();
     while let Some(line) = lines.next() {
-        if line.starts_with("warning: ") {
+        // Cargo counts them: "warning: `core` (lib) generated 1 warning".
+        if line.starts_with("warning: ") && !line.contains(" generated ") {
             let rest = lines.by_ref().take_while(|line| !line.is_empty());
             warnings.push(
                 [line]
@@ -110,5 +111,6 @@ mod tests {
             "{output}"
         );
         assert!(warnings[0].contains("odd.rs:1"), "{output}");
+        assert_eq!(warnings.len(), 1, "{output}");
     }
 }
