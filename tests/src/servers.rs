@@ -1,11 +1,13 @@
-//! The real servers: a Redis and a Mosquitto of Debian, each on a port and in a folder of its own.
+//! The real servers: a Redis, a Mosquitto and other brokers, each on a port and in a folder of its own.
 //!
-//! Both are ready when `start` returns, keep their port over a restart, and are killed by process id when dropped. When a
+//! All are ready when `start` returns, keep their port over a restart, and are killed by process id when dropped. When a
 //! test fails, what they logged is printed.
 
+mod broker;
 mod mosquitto;
 mod redis;
 
+pub use broker::{Broker, KINDS, Kind};
 pub use mosquitto::{Mosquitto, SUBSCRIBER_MAY_LAG};
 pub use redis::Redis;
 
@@ -34,7 +36,8 @@ fn wait_for_an_answer(port: u16) {
     connect.extend(b"\x00\x04MQTT\x04\x02\x00\x3c\x00");
     connect.push(length);
     connect.extend(id.bytes());
-    let answer = wait::within(wait::LIMIT, || {
+    // RabbitMQ needs many seconds, and more of them on a busy machine.
+    let answer = wait::within(4 * wait::LIMIT, || {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         stream.write_all(&connect).ok()?;
         stream.read(&mut [0]).ok()
