@@ -26,6 +26,7 @@
 //! | [`net`] | how is a link made, kept and made again? |
 //! | [`bridge`] | how do they make one product? |
 //! | [`counters`], [`observer`], [`log`](mod@log) | what does a person see of it? |
+//! | [`random`] | where do numbers come from that differ from gateway to gateway? |
 //! | `bytes`, `input` | how are bytes put, moved and cut with no way to panic? |
 //!
 //! # The rules
@@ -90,11 +91,13 @@
 //! let (mut slots, mut last) = ([0; Index::slots_for(1)], [LastSample::NOTHING; 1]);
 //! let routes = Routes::new(&config, &mut slots, &mut last).expect("room for one signal");
 //! let memory = redis::session::Storage { input: &mut [0; 1024], commands: &mut [0; 1024] };
-//! let feed = Feed::new(&config, memory, Network);
+//! // A number that differs from start to start.
+//! let random = 0x9abc_def0;
+//! let feed = Feed::new(&config, random, memory, Network);
 //! let memory = mqtt::session::Storage {
 //!     input: &mut [0; 256], control: &mut [0; 512], outbox: &mut [0; 8192], records: &mut [0; 256],
 //! };
-//! let mut brokers = [Broker::new(&config, 0, 0x1234_5678, memory, Network).expect("device 0")];
+//! let mut brokers = [Broker::new(&config, 0, 0x1234_5678, random, memory, Network).expect("device 0")];
 //! let mut bridge = Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
 //!
 //! let mut now = Instant::from_millis(0);
@@ -128,6 +131,7 @@ pub mod mqtt;
 pub mod net;
 pub mod observer;
 pub mod outbox;
+pub mod random;
 pub mod redis;
 pub mod routes;
 pub mod sample;

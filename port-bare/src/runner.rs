@@ -131,7 +131,9 @@ impl<'a, D: phy::Device> Runner<'a, D> {
             input: bytes.take(sizes.redis_input)?,
             commands: bytes.take(sizes.redis_commands)?,
         };
-        let feed = Feed::new(config, storage, net);
+        // It differs from start to start for the network's sake already.
+        let random = (setup.network.seed >> 32) as u32 ^ setup.network.seed as u32;
+        let feed = Feed::new(config, random, storage, net);
         for (number, device) in (0..).zip(config.devices) {
             if !device.enable {
                 continue;
@@ -148,7 +150,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
                 records: records.take(outbox_records)?,
             };
             let digits = setup.client_id_digits;
-            let broker = Broker::new(config, number, digits, storage, net);
+            let broker = Broker::new(config, number, digits, random, storage, net);
             put(pieces.brokers, broker.ok_or(NotStarted::Sizes)?)?;
         }
         let bridge = Bridge::new(config, routes, feed, pieces.brokers)

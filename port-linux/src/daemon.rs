@@ -22,6 +22,7 @@ use crate::machine_id::machine_id;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
 use crate::poller::{Events, Poller};
+use crate::random;
 use crate::reload::{Carried, Plan, Start, SuspendedFeed};
 use crate::show::Show;
 use crate::signals::Signals;
@@ -71,6 +72,8 @@ struct Daemon<'o> {
     show: Show,
     /// Of generated client identifiers.
     digits: u32,
+    /// Differs from start to start.
+    random: u32,
     started: std::time::Instant,
     report_at: Instant,
     /// The next device's key: never used twice, so that a late event finds nobody.
@@ -90,12 +93,14 @@ impl<'o> Daemon<'o> {
         let poller = Arc::new(Poller::new()?);
         let show = Show::new(options.show_redis, options.show_mqtt, &poller, SHOW_KEY)?;
         let signals = Signals::catch(poller.clone(), SIGNALS_KEY)?;
+        let digits = machine_id(Path::new("/"));
         Ok(Daemon {
             path: &options.config,
             poller,
             signals,
             show,
-            digits: machine_id(Path::new("/")),
+            digits,
+            random: random::seed(digits),
             started: std::time::Instant::now(),
             report_at: Instant::from_millis(REPORT_EVERY),
             next_key: FIRST_DEVICE_KEY,
@@ -189,7 +194,10 @@ impl<'o> Daemon<'o> {
     ) -> Feed<'a, Stack> {
         match suspended {
             Some(suspended) => Feed::resume(config, memory.storage(), suspended, left),
-            None => Feed::new(config, memory.storage(), self.redis_stack(config)),
+            None => {
+                let stack = self.redis_stack(config);
+                Feed::new(config, self.random, memory.storage(), stack)
+            }
         }
     }
 
@@ -231,7 +239,10 @@ impl<'o> Daemon<'o> {
         let suspended = match start {
             Start::New(transport, inheritance) => {
                 let stack = self.broker_stack(transport);
-                let mut broker = Broker::new(config, number, self.digits, storage, stack)?;
+                // Devices that a reload begins anew do not begin as they did.
+                self.random = self.random.wrapping_add(0x9e37_79b9);
+                let (digits, random) = (self.digits, self.random);
+                let mut broker = Broker::new(config, number, digits, random, storage, stack)?;
                 inheritance.pass_to(&mut broker, numbers);
                 return Some(broker);
             }

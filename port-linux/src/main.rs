@@ -29,6 +29,7 @@ mod memory;
 mod net;
 mod outlet;
 mod poller;
+mod random;
 mod reload;
 mod show;
 mod signals;

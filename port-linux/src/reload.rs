@@ -152,6 +152,7 @@ impl Inheritance {
             let is_queued = Publish::decode(packet).is_some_and(|publish| {
                 let message = Message {
                     signal,
+                    is_aside: false,
                     topic: publish.topic,
                     payload: [publish.payload, b"", b"", b""],
                 };

@@ -17,6 +17,7 @@ use mqtt_client_core::mqtt::packet::Publish;
 use mqtt_client_core::mqtt::session::{MIN_INPUT, Session, State, Storage};
 use mqtt_client_core::net::protocol::ClosedBy;
 use mqtt_client_core::outbox::Message;
+use mqtt_client_core::random::Random;
 use mqtt_client_core::time::Instant;
 
 use crate::model::packet::take_packet;
@@ -171,7 +172,7 @@ impl<'c> Client<'c> {
         };
         let session = match state {
             Some(state) => Session::resume(device, 7, storage, state),
-            None => Session::new(device, 7, storage),
+            None => Session::new(device, 7, Random::new(0), storage),
         };
         Client { session, trace }
     }
@@ -238,6 +239,7 @@ impl<'c> Client<'c> {
         let value = self.trace.queued.to_string();
         let message = Message {
             signal: 0,
+            is_aside: false,
             topic: b"t",
             payload: [value.as_bytes(), b",", b"1", b",1"],
         };

@@ -132,6 +132,7 @@ impl Twin {
         };
         let message = Message {
             signal: entry.signal,
+            is_aside: false,
             topic: &entry.topic,
             payload: [&entry.payload, b"", b"", b""],
         };
@@ -163,7 +164,7 @@ impl Twin {
         let count = count.min(offered.len());
         let offered = offered[..count].to_vec();
         let mut seen = Vec::new();
-        let first_time = outbox.written(count, Some(&mut |packet| seen.push(packet.to_vec())));
+        let first_time = outbox.written(count, 0, Some(&mut |packet| seen.push(packet.to_vec())));
         self.begun.extend_from_slice(&offered);
         let mut expected_first = 0;
         for packet in seen {
@@ -221,7 +222,7 @@ impl Twin {
             (Stage::Released, id)
         );
         self.entries[index].passed = true;
-        outbox.pubrel_repeated();
+        outbox.pubrel_repeated(0);
     }
 
     /// What an earlier connection completed needs nothing of this one.
@@ -241,7 +242,7 @@ impl Twin {
         let id = self.id(index);
         let stage = (index < self.in_flight()).then(|| self.entries[index].stage);
         let expected = step(self.qos, stage, ack);
-        let answer = outbox.acknowledge(ack, id);
+        let answer = outbox.acknowledge(ack, id, 0);
         use mqtt_client_core::mqtt::qos::Step;
         let reached = match (expected, answer) {
             (Err(expected), Err(violation)) => {

@@ -52,7 +52,7 @@ pub fn run(config: &Config<'_>) {
             Some(suspended) => {
                 Feed::resume(config, storage, black_box(suspended), black_box(&["", ""]))
             }
-            None => Feed::new(config, storage, Network),
+            None => Feed::new(config, black_box(0), storage, Network),
         };
         let storage = mqtt::session::Storage {
             input: unknown(&mut buffers.input),
@@ -65,7 +65,7 @@ pub fn run(config: &Config<'_>) {
             Some(suspended) => {
                 Broker::resume(config, number, digits, storage, black_box(suspended))
             }
-            None => Broker::new(config, number, digits, storage, Network),
+            None => Broker::new(config, number, digits, black_box(0), storage, Network),
         };
         let Some(mut broker) = broker else {
             return;
@@ -115,6 +115,7 @@ fn take_over(broker: &mut Broker<'_, Network>) {
     });
     let message = Message {
         signal: black_box(0),
+        is_aside: black_box(false),
         topic: black_box(b""),
         payload: [black_box(b""), b"", b"", b""],
     };

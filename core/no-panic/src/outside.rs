@@ -145,7 +145,7 @@ impl Observer for Watcher {
             Packet::Connect(_) => mine!(mine_connect_packet),
             Packet::Pingreq => mine!(mine_pingreq),
             Packet::Disconnect => mine!(mine_disconnect),
-            Packet::Incoming(_) => {}
+            Packet::Answer { .. } | Packet::Incoming(_) => {}
         }
         show(format_args!("{} {device}{packet}", packet.name()));
     }

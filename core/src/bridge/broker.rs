@@ -8,6 +8,7 @@ use crate::net::Network;
 use crate::net::link::{CONNECT_WITHIN, Link, Target};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
+use crate::random::Random;
 use crate::time::{Instant, SECOND};
 
 /// One enabled device at work.
@@ -33,28 +34,32 @@ impl<N: Network> Suspended<N> {
     pub fn over(self, net: N) -> Self {
         Suspended {
             session: self.session,
-            link: Link::default(),
+            link: self.link.begin_anew(),
             net,
         }
     }
 }
 
 impl<'a, N: Network> Broker<'a, N> {
-    /// The broker of device `number` of `config`; `None` if there is none. `digits` are those of a generated client identifier.
+    /// The broker of device `number` of `config`; `None` if there is none. `digits` are those of a generated client identifier; `random`
+    /// is a number that differs from start to start and from gateway to gateway.
     pub fn new(
         config: &'a Config<'a>,
         number: u16,
         digits: u32,
+        random: u32,
         storage: Storage<'a>,
         net: N,
     ) -> Option<Self> {
         let device = config.devices.get(usize::from(number))?;
-        let session = Session::new(device, digits, storage);
+        // An odd factor: the devices of one gateway differ, and only 0 stays 0.
+        let random = Random::new(random.wrapping_mul(2 * u32::from(number) + 3));
+        let session = Session::new(device, digits, random.clone(), storage);
         Some(Broker {
             device,
             number,
             session,
-            link: Link::default(),
+            link: Link::new(random),
             net,
         })
     }
@@ -118,8 +123,10 @@ impl<'a, N: Network> Broker<'a, N> {
     }
 
     pub(super) fn poll(&mut self, now: Instant, observer: &mut dyn Observer) -> Instant {
-        if self.session.is_stopping() && self.session.is_idle() && !self.session.is_connected() {
+        let is_done = self.session.is_stopping() && self.session.is_idle();
+        if is_done && !self.session.is_connected() && !self.link.has_ended() {
             self.link.end(&mut self.net);
+            self.session.report_undelivered();
         }
         let target = Target {
             name: self.device.alias,

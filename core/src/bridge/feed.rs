@@ -9,6 +9,7 @@ use crate::net::link::{CONNECT_WITHIN, Link, Target};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
 use crate::outbox::Message;
+use crate::random::Random;
 use crate::redis::session::{Close, Incoming, Session, State, Storage};
 use crate::routes::Routes;
 use crate::sample::{Rejection, Sample};
@@ -30,10 +31,11 @@ pub struct Suspended<N: Network> {
 }
 
 impl<'a, N: Network> Feed<'a, N> {
-    pub fn new(config: &'a Config<'a>, storage: Storage<'a>, net: N) -> Self {
+    /// A feed that has never been connected. `random` is a number that differs from start to start and from gateway to gateway.
+    pub fn new(config: &'a Config<'a>, random: u32, storage: Storage<'a>, net: N) -> Self {
         Feed {
             session: Session::new(&config.redis, storage),
-            link: Link::default(),
+            link: Link::new(Random::new(random)),
             net,
             rejects: Rejects::default(),
         }
@@ -245,6 +247,7 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
         );
         let message = Message {
             signal: number,
+            is_aside: self.routes.is_aside(number),
             topic,
             payload: sample.payload(),
         };

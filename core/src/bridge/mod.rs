@@ -13,7 +13,7 @@ pub use feed::Feed;
 
 use crate::config::{Config, Device};
 use crate::counters::Counters;
-use crate::mqtt::QoS;
+use crate::mqtt::session::Event;
 use crate::net::Network;
 use crate::observer::Observer;
 use crate::routes::Routes;
@@ -73,20 +73,22 @@ impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
                 .feed
                 .poll(now, self.config, &mut self.routes, self.brokers, observer),
             Some(stop_by) if now >= stop_by => {
-                self.brokers
-                    .iter_mut()
+                let brokers = self.brokers.iter_mut();
+                brokers
+                    .filter(|broker| !broker.has_ended())
                     .for_each(|broker| broker.leave(now, observer));
                 return Instant::NEVER;
             }
             Some(stop_by) => stop_by,
         };
         for broker in self.brokers.iter_mut() {
-            let reconnects = broker.counters().reconnects;
             wake_up = wake_up.min(broker.poll(now, observer));
-            // Nobody knows how much of what was sent at QoS 0 got through before the connection broke.
-            let at_most_once = broker.device().qos == QoS::AtMostOnce;
-            if at_most_once && broker.counters().reconnects != reconnects {
-                self.routes.forget_all(broker.number());
+            while let Some(event) = broker.session_mut().poll_event() {
+                match event {
+                    Event::ValuesLost => self.routes.forget_all(broker.number()),
+                    Event::SetAside(signal) => self.routes.set_aside(signal),
+                    Event::TakenBack => self.routes.take_back(broker.number()),
+                }
             }
         }
         wake_up

@@ -36,6 +36,8 @@ pub(super) struct Attempts {
     /// At which level our session began.
     began_at: Option<Level>,
     past: Past,
+    /// The last connection wiped out the session.
+    wiped: bool,
     /// Closes by the broker before any CONNACK, in a row.
     closes_on_connect: u8,
     /// The same, at any protocol level.
@@ -74,9 +76,22 @@ enum Past {
 /// What to do with an accepted connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Welcome {
-    Begin,
+    Begin(Known),
     /// Leave it at once: it is there because of an old session only.
     Leave,
+}
+
+/// What the broker knows of our session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It goes on.
+    All,
+    /// Nothing: if there was one, it is lost.
+    Nothing,
+    /// Nothing, since it was wiped out on purpose.
+    Wiped,
+    /// MQTT 3.1 does not say.
+    Unsaid,
 }
 
 /// How far a connection had come when it ended.
@@ -111,6 +126,7 @@ impl Attempts {
             let_in: false,
             began_at: None,
             past,
+            wiped: false,
             closes_on_connect: 0,
             unanswered: 0,
             throws_out: 0,
@@ -154,7 +170,13 @@ impl Attempts {
             Past::Unknown | Past::Known => {
                 self.past = Past::Known;
                 self.began_at.get_or_insert(self.level);
-                Ok(Welcome::Begin)
+                let wiped = core::mem::take(&mut self.wiped);
+                Ok(Welcome::Begin(match (wiped, session_present, self.level) {
+                    (true, _, _) => Known::Wiped,
+                    (false, true, _) => Known::All,
+                    (false, false, Level::V3_1_1) => Known::Nothing,
+                    (false, false, Level::V3_1) => Known::Unsaid,
+                }))
             }
         }
     }
@@ -162,6 +184,27 @@ impl Attempts {
     /// Whether the level just accepted is a guess that has not been reported yet.
     pub(super) fn take_guess(&mut self) -> bool {
         self.fallback == Fallback::Guessed && !core::mem::replace(&mut self.guess_reported, true)
+    }
+
+    /// The session cannot go on: it is wiped out over a connection of its own, once the open one, if there is one, has ended.
+    pub(super) fn begin_anew(&mut self, is_connected: bool) {
+        if self.qos != QoS::AtMostOnce {
+            self.past = if is_connected {
+                Past::Found
+            } else {
+                Past::Wiping
+            };
+        }
+    }
+
+    /// Whether the broker has just closed so often in a row right after it let us in that it is no accident.
+    pub(super) fn is_thrown_out(&self) -> bool {
+        self.throws_out >= THROWN_OUT_TIMES
+    }
+
+    /// The reason for it is found, and removed.
+    pub(super) fn is_explained(&mut self) {
+        self.throws_out = 0;
     }
 
     /// DISCONNECT is out: why.
@@ -182,10 +225,11 @@ impl Attempts {
         match (by, reached) {
             (ClosedBy::Us(Close::Finished), _) => Retry::Never,
             (ClosedBy::Us(Close::Wiped), _) => {
-                self.past = if self.past == Past::Found {
-                    Past::Wiping
-                } else {
+                self.wiped = self.past != Past::Found;
+                self.past = if self.wiped {
                     Past::Known
+                } else {
+                    Past::Wiping
                 };
                 Retry::AtOnce
             }

@@ -1,12 +1,16 @@
-//! The packets that a publishing client receives: CONNACK, PUBACK, PUBREC, PUBCOMP, PINGRESP (MQTT 3.1.1, chapter 3).
+//! The packets that a publishing client receives: CONNACK, PUBACK, PUBREC, PUBCOMP, PINGRESP; and PUBLISH and PUBREL, which it did not
+//! ask for (MQTT 3.1.1, chapter 3).
 
 use super::qos::Ack;
+use super::unasked::Unasked;
 use super::violation::Violation;
 use super::{Level, Refusal};
 
 const CONNACK: u8 = 2;
+const PUBLISH: u8 = 3;
 const PUBACK: u8 = 4;
 const PUBREC: u8 = 5;
+const PUBREL: u8 = 6;
 const PUBCOMP: u8 = 7;
 const PINGRESP: u8 = 13;
 
@@ -18,8 +22,17 @@ const TLS_ALERT: u8 = 0x15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incoming {
     Connack(Result<Accepted, Refusal>),
-    Ack { ack: Ack, packet_id: u16 },
+    Ack {
+        ack: Ack,
+        packet_id: u16,
+    },
     Pingresp,
+    /// Header and length of the topic: the rest is to be passed over.
+    Publish(Unasked),
+    /// Of such a message at QoS 2.
+    Pubrel {
+        packet_id: u16,
+    },
 }
 
 impl Incoming {
@@ -38,6 +51,8 @@ impl Incoming {
                 ack: Ack::Pubcomp, ..
             } => PUBCOMP,
             Incoming::Pingresp => PINGRESP,
+            Incoming::Publish(_) => PUBLISH,
+            Incoming::Pubrel { .. } => PUBREL,
         }
     }
 }
@@ -49,7 +64,7 @@ pub struct Accepted {
     pub session_present: bool,
 }
 
-/// The packet at the front of `input`, and its length; `None` if more bytes are needed.
+/// The packet at the front of `input`, and its length; `None` if more bytes are needed. Of PUBLISH it is the length of its beginning.
 ///
 /// # Errors
 /// The first rule that the bytes break; nothing behind them can be trusted then.
@@ -58,14 +73,16 @@ pub fn decode(input: &[u8], level: Level) -> Result<Option<(Incoming, usize)>, V
         return Ok(None);
     };
     let (packet_type, flags) = (first >> 4, first & 0x0f);
-    let expected_length = match packet_type {
-        CONNACK | PUBACK | PUBREC | PUBCOMP => 2,
-        PINGRESP => 0,
+    let (expected_length, expected_flags) = match packet_type {
+        CONNACK | PUBACK | PUBREC | PUBCOMP => (2, 0),
+        PUBREL => (2, 2),
+        PINGRESP => (0, 0),
+        PUBLISH => return publish(flags, input.len(), rest),
         _ if *first == TLS_ALERT => return Err(Violation::TlsRecord),
         other => return Err(Violation::PacketType(other)),
     };
     // 3.1 calls these bits unused, not reserved.
-    if flags != 0 && level != Level::V3_1 {
+    if flags != expected_flags && level != Level::V3_1 {
         return Err(Violation::FixedHeaderFlags { packet_type, flags });
     }
     let Some((length, body)) = remaining_length(rest)? else {
@@ -88,16 +105,35 @@ pub fn decode(input: &[u8], level: Level) -> Result<Option<(Incoming, usize)>, V
         CONNACK => connack(high, low, level)?,
         PUBACK => acknowledgement(Ack::Puback, high, low)?,
         PUBREC => acknowledgement(Ack::Pubrec, high, low)?,
+        PUBREL => Incoming::Pubrel {
+            packet_id: packet_id(high, low)?,
+        },
         _ => acknowledgement(Ack::Pubcomp, high, low)?,
     };
     Ok(Some((packet, header + 2)))
 }
 
 fn acknowledgement(ack: Ack, high: u8, low: u8) -> Result<Incoming, Violation> {
+    packet_id(high, low).map(|packet_id| Incoming::Ack { ack, packet_id })
+}
+
+fn packet_id(high: u8, low: u8) -> Result<u16, Violation> {
     match u16::from_be_bytes([high, low]) {
         0 => Err(Violation::ZeroPacketIdentifier),
-        packet_id => Ok(Incoming::Ack { ack, packet_id }),
+        packet_id => Ok(packet_id),
     }
+}
+
+/// The beginning of a PUBLISH in an input of `len` bytes, `rest` of them behind the first.
+fn publish(flags: u8, len: usize, rest: &[u8]) -> Result<Option<(Incoming, usize)>, Violation> {
+    let Some((remaining, body)) = remaining_length(rest)? else {
+        return Ok(None);
+    };
+    let [high, low, ..] = *body else {
+        return Ok(None);
+    };
+    let message = Unasked::begin(flags, remaining, u16::from_be_bytes([high, low]))?;
+    Ok(Some((Incoming::Publish(message), len - body.len() + 2)))
 }
 
 fn connack(flags: u8, code: u8, level: Level) -> Result<Incoming, Violation> {
@@ -175,6 +211,11 @@ mod tests {
             (b"\x50\x02\x01\x00", ack(Ack::Pubrec, 256)),
             (b"\x70\x02\xff\xff", ack(Ack::Pubcomp, 65535)),
             (b"\xd0\x00", Incoming::Pingresp),
+            (b"\x62\x02\x01\x02", Incoming::Pubrel { packet_id: 0x0102 }),
+            (
+                b"\x3d\x0f\x00\x05",
+                Incoming::Publish(Unasked::begin(0x0d, 15, 5).expect("a good header")),
+            ),
             // A length in more bytes than it needs is not forbidden in 3.1.1.
             (b"\xd0\x80\x00", Incoming::Pingresp),
         ] {
@@ -195,7 +236,23 @@ mod tests {
     fn what_the_standard_forbids_is_refused() {
         for (bytes, violation) in [
             (&b"\x10"[..], Violation::PacketType(1)),
-            (b"\x30", Violation::PacketType(3)),
+            (b"\x36\x10\x00\x01", Violation::QoS3),
+            (
+                b"\x30\x01\x00\x00",
+                Violation::RemainingLength {
+                    packet_type: 3,
+                    length: 1,
+                },
+            ),
+            (b"\x80", Violation::PacketType(8)),
+            (
+                b"\x60",
+                Violation::FixedHeaderFlags {
+                    packet_type: 6,
+                    flags: 0,
+                },
+            ),
+            (b"\x62\x02\x00\x00", Violation::ZeroPacketIdentifier),
             (b"\x00", Violation::PacketType(0)),
             (b"\xf0", Violation::PacketType(15)),
             (b"\x15", Violation::TlsRecord),

@@ -1,5 +1,7 @@
-//! The packets that a publishing client sends: CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT (MQTT 3.1.1, chapter 3).
+//! The packets that a publishing client sends: CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT, and its answers to what it did not ask for
+//! (MQTT 3.1.1, chapter 3).
 
+use super::qos::Ack;
 use super::{ClientId, Level, MAX_GENERATED, QoS};
 use crate::bytes::put;
 use crate::config::{Secret, Will};
@@ -105,6 +107,18 @@ pub fn pubrel(packet_id: u16, level: Level, repeated: bool) -> [u8; 4] {
     };
     let [high, low] = packet_id.to_be_bytes();
     [0x62 | dup, 2, high, low]
+}
+
+/// The answer to a PUBLISH of the broker's, or to its PUBREL: PUBACK, PUBREC or PUBCOMP (3.4, 3.5, 3.7).
+#[must_use]
+pub fn answer(ack: Ack, packet_id: u16) -> [u8; 4] {
+    let first = match ack {
+        Ack::Puback => 0x40,
+        Ack::Pubrec => 0x50,
+        Ack::Pubcomp => 0x70,
+    };
+    let [high, low] = packet_id.to_be_bytes();
+    [first, 2, high, low]
 }
 
 /// Remaining Length (2.2.3) of up to 16,383: the bytes, and how many of them count.

@@ -3,13 +3,18 @@
 //! With a keep-alive of K: CONNACK is due within K, or 20 s if that is less. PINGREQ is due 3/4 K after either side was last
 //! heard, and must be answered within 1/2 K, so that a dead link is noticed 1.25 K after its last sign of life (MQTT 3.1.1,
 //! 3.1.2.10, gives the broker 1.5 K). Where other bytes arrive before the answer, PINGREQ is repeated, since something must be said
-//! within each K [MQTT-3.1.2-23]. DISCONNECT must have been taken by the network within K.
+//! within each K [MQTT-3.1.2-23]. DISCONNECT must have been taken by the network within K. An acknowledgement is overdue after 1.5 K: at
+//! once if a later message already has its own, else once nothing at all was acknowledged for as long, so that a broker that is
+//! slow, and keeps the order, is left in peace.
 
 use super::close::Close;
 use crate::time::{Instant, SECOND};
 
 /// Longest wait for CONNACK in milliseconds; a shorter keep-alive shortens it.
 const CONNACK_WITHIN: u64 = 20 * SECOND;
+
+/// An acknowledgement's time is measured in at least so many ticks.
+const LEAST_TICKS: u64 = 64;
 
 /// When things last happened on a connection.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,6 +28,10 @@ pub(super) struct Liveness {
     pings: Option<Pings>,
     /// When the broker last let us in or acknowledged something, or there was nothing to acknowledge.
     progress: Instant,
+    /// When to look at how long each message has waited.
+    look_at: Instant,
+    /// A tick of [`Liveness::tick`] is two to the power of this in milliseconds.
+    tick_bits: u8,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +64,13 @@ pub(super) enum Awaiting {
 impl Liveness {
     /// A connection was opened. `keep_alive` is in seconds.
     pub(super) fn begin(keep_alive: u16, now: Instant) -> Self {
+        let keep_alive = u64::from(keep_alive) * SECOND;
         Liveness {
-            keep_alive: u64::from(keep_alive) * SECOND,
+            tick_bits: (patience(keep_alive) / LEAST_TICKS)
+                .checked_ilog2()
+                .unwrap_or(0) as u8,
+            look_at: now,
+            keep_alive,
             opened: now,
             last_sent: now,
             last_received: now,
@@ -73,9 +87,58 @@ impl Liveness {
         self.last_received = now;
     }
 
-    /// The broker let us in or acknowledged something, or there is nothing that it could.
+    /// The broker acknowledged something.
     pub(super) fn progressed(&mut self, now: Instant) {
         self.progress = now;
+    }
+
+    /// From now on the broker has something to acknowledge: it let us in, or nothing was in flight.
+    pub(super) fn begin_wait(&mut self, now: Instant) {
+        self.progress = now;
+        self.look_again(0, now);
+    }
+
+    /// Whether to look at how long each message has waited.
+    pub(super) fn is_time_to_look(&self, now: Instant) -> bool {
+        now >= self.look_at
+    }
+
+    /// The time by which a message's wait is measured: a 64th to a 128th of what an acknowledgement may take, modulo 256.
+    pub(super) fn tick(&self, now: Instant) -> u8 {
+        (now.as_millis() >> self.tick_bits) as u8
+    }
+
+    /// Ticks that an acknowledgement may take: 64 to 127.
+    pub(super) fn most_ticks(&self) -> u8 {
+        (patience(self.keep_alive) >> self.tick_bits) as u8
+    }
+
+    /// The message that has waited longest has done so for so many ticks: when it is due to be looked at again.
+    pub(super) fn look_again(&mut self, longest: u8, now: Instant) {
+        let ticks = u64::from(self.most_ticks().saturating_sub(longest)) + 1;
+        self.look_at = now + (ticks << self.tick_bits);
+    }
+
+    /// An acknowledgement takes too long, though a later message has its own.
+    pub(super) fn overdue(&self) -> Close {
+        Close::NoAcknowledgement(patience(self.keep_alive))
+    }
+
+    /// PINGREQ is on its way, for a reason of the caller's.
+    pub(super) fn asked(&mut self, now: Instant) {
+        self.pings = Some(Pings {
+            unanswered: self
+                .pings
+                .map_or(0, |pings| pings.unanswered)
+                .saturating_add(1),
+            first: self.pings.map_or(now, |pings| pings.first),
+            last: now,
+        });
+    }
+
+    /// Whether a PINGREQ is unanswered.
+    pub(super) fn awaits_pong(&self) -> bool {
+        self.pings.is_some()
     }
 
     /// PINGRESP came; whether it was asked for.
@@ -100,7 +163,8 @@ impl Liveness {
             Awaiting::Acknowledgement => self
                 .ask_deadline()
                 .min(self.answer_deadline())
-                .min(self.progress_deadline()),
+                .min(self.progress_deadline())
+                .min(self.look_at),
         }
     }
 
@@ -118,12 +182,8 @@ impl Liveness {
             (_, Some(pings)) if now >= self.answer_deadline() => {
                 Due::Close(Close::NoPingresp(now.since(pings.first)))
             }
-            (_, pings) => {
-                self.pings = Some(Pings {
-                    unanswered: pings.map_or(0, |pings| pings.unanswered).saturating_add(1),
-                    first: pings.map_or(now, |pings| pings.first),
-                    last: now,
-                });
+            _ => {
+                self.asked(now);
                 Due::Pingreq
             }
         })
@@ -149,6 +209,11 @@ impl Liveness {
     /// A broker that answers PINGREQ but acknowledges nothing for so long has lost something: a new connection makes both
     /// sides repeat.
     fn progress_deadline(&self) -> Instant {
-        self.progress + self.keep_alive / 2 * 3
+        self.progress + patience(self.keep_alive)
     }
+}
+
+/// How long an acknowledgement may take, in milliseconds.
+fn patience(keep_alive: u64) -> u64 {
+    keep_alive / 2 * 3
 }

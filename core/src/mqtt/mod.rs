@@ -7,7 +7,9 @@
 //! | [`session`] | what is to be said when? |
 //! | `client_id`, `attempt` | how is the client called, and what does it ask for when connecting? |
 //! | `liveness` | is the other end still there? |
+//! | `suspicion` | which message makes the broker close the connection? |
 //! | `control` | where do short packets wait? |
+//! | [`unasked`] | what if the broker sends a message that nobody asked for? |
 //! | [`close`] | why is a connection closed? |
 //! | [`violation`] | what may a broker not do, and which clause says so? |
 
@@ -21,6 +23,8 @@ mod liveness;
 pub mod packet;
 pub mod qos;
 pub mod session;
+mod suspicion;
+pub mod unasked;
 pub mod violation;
 
 use core::fmt;
@@ -115,10 +119,14 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Refusal::ProtocolLevel => "the broker does not speak this protocol version (CONNACK 1)",
-            Refusal::Identifier => "the broker does not allow this client_id (CONNACK 2)",
+            Refusal::Identifier => {
+                "the broker does not allow this client_id, or a keep_alive this long (CONNACK 2)"
+            }
             Refusal::ServerUnavailable => "the broker is not available (CONNACK 3)",
             Refusal::Credentials => "wrong user name or password (CONNACK 4)",
-            Refusal::NotAuthorized => "not authorized (CONNACK 5)",
+            Refusal::NotAuthorized => {
+                "user name or password wrong or missing, or not allowed to connect (CONNACK 5)"
+            }
         })
     }
 }

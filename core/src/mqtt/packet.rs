@@ -13,7 +13,14 @@ use crate::log::{Legible, Text};
 pub enum Packet<'a> {
     Connect(&'a Connect<'a>),
     Publish(Publish<'a>),
-    Pubrel { packet_id: u16 },
+    Pubrel {
+        packet_id: u16,
+    },
+    /// The answer to a message that the broker sent.
+    Answer {
+        ack: Ack,
+        packet_id: u16,
+    },
     Pingreq,
     Disconnect,
     Incoming(Incoming),
@@ -68,20 +75,16 @@ impl Packet<'_> {
     pub fn name(&self) -> &'static str {
         match self {
             Packet::Connect(_) => "CONNECT",
-            Packet::Publish(_) => "PUBLISH",
-            Packet::Pubrel { .. } => "PUBREL",
+            Packet::Publish(_) | Packet::Incoming(Incoming::Publish(_)) => "PUBLISH",
+            Packet::Pubrel { .. } | Packet::Incoming(Incoming::Pubrel { .. }) => "PUBREL",
             Packet::Pingreq => "PINGREQ",
             Packet::Disconnect => "DISCONNECT",
             Packet::Incoming(Incoming::Connack(_)) => "CONNACK",
-            Packet::Incoming(Incoming::Ack {
-                ack: Ack::Puback, ..
-            }) => "PUBACK",
-            Packet::Incoming(Incoming::Ack {
-                ack: Ack::Pubrec, ..
-            }) => "PUBREC",
-            Packet::Incoming(Incoming::Ack {
-                ack: Ack::Pubcomp, ..
-            }) => "PUBCOMP",
+            Packet::Answer { ack, .. } | Packet::Incoming(Incoming::Ack { ack, .. }) => match ack {
+                Ack::Puback => "PUBACK",
+                Ack::Pubrec => "PUBREC",
+                Ack::Pubcomp => "PUBCOMP",
+            },
             Packet::Incoming(Incoming::Pingresp) => "PINGRESP",
         }
     }
@@ -93,8 +96,17 @@ impl fmt::Display for Packet<'_> {
         match self {
             Packet::Connect(connect) => show_connect(connect, f),
             Packet::Publish(publish) => show_publish(publish, f),
-            Packet::Pubrel { packet_id } | Packet::Incoming(Incoming::Ack { packet_id, .. }) => {
+            Packet::Pubrel { packet_id }
+            | Packet::Answer { packet_id, .. }
+            | Packet::Incoming(Incoming::Ack { packet_id, .. } | Incoming::Pubrel { packet_id }) => {
                 write!(f, " id={packet_id}")
+            }
+            Packet::Incoming(Incoming::Publish(message)) => {
+                write!(f, " q{}", u8::from(message.qos()))?;
+                if let Some(packet_id) = message.packet_id() {
+                    write!(f, " id={packet_id}")?;
+                }
+                f.write_str(" passed over")
             }
             Packet::Incoming(Incoming::Connack(Ok(accepted))) => {
                 write!(

@@ -4,7 +4,7 @@ use super::QoS;
 use super::violation::Violation;
 
 /// How far the delivery of one message has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// It has not been handed to the network whole yet.
     Queued,
@@ -45,6 +45,10 @@ pub fn step(qos: QoS, stage: Option<Stage>, ack: Ack) -> Result<Step, Violation>
         (AtLeastOnce, Puback, Some(Published)) => Ok(Step::Reach(Complete)),
         (AtLeastOnce, Puback, Some(Complete) | None) => Ok(Step::Ignore),
 
+        // From a broker that has no QoS 2, as RabbitMQ: at least once is what it gives.
+        (ExactlyOnce, Puback, Some(Published)) => Ok(Step::Reach(Complete)),
+        (ExactlyOnce, Puback, Some(Complete) | None) => Ok(Step::Ignore),
+
         (ExactlyOnce, Pubrec, Some(Published)) => Ok(Step::SendPubrel),
         // A repeated PUBREC asks for the PUBREL again, also when all is done: without it the broker keeps the identifier for ever.
         (ExactlyOnce, Pubrec, Some(Released | Complete) | None) => Ok(Step::SendPubrel),
@@ -54,9 +58,10 @@ pub fn step(qos: QoS, stage: Option<Stage>, ack: Ack) -> Result<Step, Violation>
 
         (AtMostOnce, ..) => Err(Violation::AckOfQoS0),
         (AtLeastOnce, Pubrec | Pubcomp, _) => Err(Violation::WrongAckForQoS1),
-        (ExactlyOnce, Puback, _) => Err(Violation::WrongAckForQoS2),
-        (AtLeastOnce, Puback, Some(Queued | Released))
-        | (ExactlyOnce, Pubrec | Pubcomp, Some(Queued)) => Err(Violation::AckOfUnsent),
+        (ExactlyOnce, Puback, Some(Released)) => Err(Violation::PubackAfterPubrec),
+        (AtLeastOnce, Puback, Some(Queued | Released)) | (ExactlyOnce, _, Some(Queued)) => {
+            Err(Violation::AckOfUnsent)
+        }
     }
 }
 
@@ -79,7 +84,7 @@ mod tests {
         let pubrel = Ok(Step::SendPubrel);
         let ignore = Ok(Step::Ignore);
         let wrong1 = Err(Violation::WrongAckForQoS1);
-        let wrong2 = Err(Violation::WrongAckForQoS2);
+        let late = Err(Violation::PubackAfterPubrec);
         let qos0 = Err(Violation::AckOfQoS0);
         let unsent = Err(Violation::AckOfUnsent);
         let early = Err(Violation::PubcompBeforePubrec);
@@ -92,7 +97,8 @@ mod tests {
             (AtLeastOnce, Puback, [ignore, unsent, done, unsent, ignore]),
             (AtLeastOnce, Pubrec, [wrong1; 5]),
             (AtLeastOnce, Pubcomp, [wrong1; 5]),
-            (ExactlyOnce, Puback, [wrong2; 5]),
+            // A broker that has no QoS 2.
+            (ExactlyOnce, Puback, [ignore, unsent, done, late, ignore]),
             (
                 ExactlyOnce,
                 Pubrec,

@@ -16,8 +16,10 @@ pub enum Violation {
     ReturnCode(u8),
     /// It speaks TLS.
     TlsRecord,
-    /// A packet type that a server never sends, or not to a client without subscriptions.
+    /// A packet type that a server never sends, or not to a client that asks for no subscription.
     PacketType(u8),
+    /// A PUBLISH with both QoS bits set.
+    QoS3,
     /// Reserved bits of a fixed header.
     FixedHeaderFlags {
         packet_type: u8,
@@ -34,7 +36,7 @@ pub enum Violation {
     UnaskedPingresp,
     AckOfQoS0,
     WrongAckForQoS1,
-    WrongAckForQoS2,
+    PubackAfterPubrec,
     AckOfUnsent,
     PubcompBeforePubrec,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for Violation {
                     type_name(packet_type)
                 )
             }
+            QoS3 => f.write_str("PUBLISH has QoS 3 [MQTT-3.3.1-4]"),
             FixedHeaderFlags { packet_type, flags } => {
                 write!(
                     f,
@@ -88,17 +91,13 @@ impl fmt::Display for Violation {
                 )
             }
             EndlessLength => f.write_str("Remaining Length is over four bytes (MQTT 2.2.3)"),
-            ZeroPacketIdentifier => {
-                f.write_str("an acknowledgement of packet identifier 0 [MQTT-2.3.1-1]")
-            }
+            ZeroPacketIdentifier => f.write_str("a packet has packet identifier 0 [MQTT-2.3.1-1]"),
             UnaskedPingresp => f.write_str("PINGRESP without PINGREQ [MQTT-3.12.4-1]"),
             AckOfQoS0 => {
                 f.write_str("an acknowledgement, though all was sent at QoS 0 [MQTT-4.3.1-1]")
             }
             WrongAckForQoS1 => f.write_str("QoS 1 is acknowledged by PUBACK only [MQTT-4.3.2-2]"),
-            WrongAckForQoS2 => {
-                f.write_str("QoS 2 is acknowledged by PUBREC and PUBCOMP only [MQTT-4.3.3-2]")
-            }
+            PubackAfterPubrec => f.write_str("PUBACK after PUBREC [MQTT-4.3.3-2]"),
             AckOfUnsent => {
                 f.write_str("an acknowledgement of a message that was not sent (MQTT 4.3)")
             }

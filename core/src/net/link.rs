@@ -7,12 +7,13 @@ use core::net::SocketAddr;
 use embedded_nal::{AddrType, TcpError, nb};
 
 use super::address::Address;
-use super::backoff::{Backoff, HELD, LONGEST};
+use super::backoff::{Backoff, HELD};
 use super::exchange::{exchange, receive, send};
 use super::fault::{Fault, FaultOf, ReasonText, Reported};
 use super::protocol::{Protocol, Retry};
 use super::{Network, NetworkError};
 use crate::log::{Printed, debug, error, info, warning};
+use crate::random::Random;
 use crate::time::{Instant, SECOND};
 
 /// Longest [`Target::connect_within`] that makes sense, in milliseconds.
@@ -70,19 +71,30 @@ enum Step {
     WaitUntil(Instant),
 }
 
-impl<S> Default for Link<S> {
-    fn default() -> Self {
+impl<S> Link<S> {
+    /// A link that connects at the first poll. `random` shortens the delays between its attempts.
+    #[must_use]
+    pub fn new(random: Random) -> Self {
+        Self::with_backoff(Backoff::new(random))
+    }
+
+    /// A link that begins anew, with the random numbers of this one.
+    #[must_use]
+    pub fn begin_anew(mut self) -> Self {
+        self.backoff.start_over();
+        Self::with_backoff(self.backoff)
+    }
+
+    fn with_backoff(backoff: Backoff) -> Self {
         Link {
             state: State::Waiting {
                 until: Instant::default(),
             },
-            backoff: Backoff::default(),
+            backoff,
             reported: Reported::default(),
         }
     }
-}
 
-impl<S> Link<S> {
     /// Does all that can be done now, and tells when to come back, unless the network wakes the caller before: `now` itself if
     /// there is more to do than one turn allows.
     #[must_use]
@@ -103,7 +115,8 @@ impl<S> Link<S> {
                 Ok(Step::WaitUntil(wake_up)) => return wake_up,
                 Err(fault) => {
                     self.end(net);
-                    self.plan_next(now, target, protocol, fault);
+                    // What the protocol has to tell about it comes before the next attempt.
+                    return self.plan_next(now, target, protocol, fault);
                 }
             }
         }
@@ -230,14 +243,15 @@ impl<S> Link<S> {
         }
     }
 
-    /// Tells the protocol and the log why there is no connection, and plans the next attempt.
+    /// Tells the protocol and the log why there is no connection, and plans the next attempt: when it is.
     fn plan_next<T, D, P>(
         &mut self,
         now: Instant,
         target: Target<'_>,
         protocol: &mut P,
         fault: Fault<T, D, P::Close>,
-    ) where
+    ) -> Instant
+    where
         T: TcpError + NetworkError,
         D: NetworkError,
         P: Protocol,
@@ -248,15 +262,21 @@ impl<S> Link<S> {
             Retry::BackOff if permanent => Retry::Permanent,
             retry => retry,
         };
+        if retry == Retry::StartOver {
+            self.backoff.start_over();
+        }
         let delay = match retry {
-            Retry::AtOnce | Retry::Never => 0,
+            Retry::AtOnce | Retry::StartOver | Retry::Never => 0,
             Retry::BackOff | Retry::Displaced => self.backoff.next_delay(),
-            Retry::Permanent => LONGEST,
+            Retry::Permanent => self.backoff.longest_delay(),
         };
         self.report(target, retry, &reason, delay);
-        if retry != Retry::Never {
-            self.state = State::Waiting { until: now + delay };
+        if retry == Retry::Never {
+            return Instant::NEVER;
         }
+        let until = now + delay;
+        self.state = State::Waiting { until };
+        until
     }
 
     /// Once for each change of the reason at the level that it deserves, further times at a level for whoever looks closely.
@@ -266,7 +286,9 @@ impl<S> Link<S> {
         let next = Printed(NextTry(delay));
         match retry {
             Retry::Never => info!("{}: {}", name, reason),
-            Retry::AtOnce => info!("{}: {}: {}; connecting again", name, place, reason),
+            Retry::AtOnce | Retry::StartOver => {
+                info!("{}: {}: {}; connecting again", name, place, reason);
+            }
             Retry::Displaced if news => error!(
                 "{}: {}: another client uses this client_id, or the broker refuses what is sent: thrown out again right after CONNACK; {}",
                 name, place, next
@@ -290,7 +312,7 @@ struct NextTry(u64);
 
 impl Display for NextTry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 / SECOND {
+        match self.0.div_ceil(SECOND) {
             0 => f.write_str("next try at once"),
             seconds => write!(f, "next try in {seconds} s"),
         }

@@ -54,6 +54,8 @@ pub enum ClosedBy<C> {
 pub enum Retry {
     /// Without delay, and without counting as a failure.
     AtOnce,
+    /// Likewise, and the delays start over: the cause of the failures is removed.
+    StartOver,
     BackOff,
     /// Only a change of the configuration, here or at the peer, will help.
     Permanent,

@@ -7,14 +7,21 @@ use crate::mqtt::encode::DUP;
 use crate::mqtt::qos::{self, Ack, Stage, Step};
 use crate::mqtt::violation::Violation;
 
+/// What [`Outbox::waiting`] finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Ticks that the oldest one has waited for its acknowledgement.
+    pub longest: u8,
+    /// One has waited too long, while a later one was acknowledged.
+    pub is_overtaken: bool,
+}
+
 impl Outbox<'_> {
     /// Begins a connection: what is unacknowledged goes again, in its original order, before anything new [MQTT-4.4.0-1].
     pub fn start_over(&mut self) {
-        self.at.cursor = Cursor::default();
-        if let Some(record) = self.half_sent() {
-            // Half of a packet is no packet to the broker: it has not been sent yet.
-            self.at.in_flight -= 1;
-            self.at.flight_bytes -= usize::from(record.len);
+        self.rewind();
+        if self.qos == QoS::AtMostOnce {
+            self.complete_oldest();
         }
         // What was acknowledged while it was half repeated has waited for its packet's rest, which goes nowhere now.
         self.free_complete();
@@ -29,10 +36,23 @@ impl Outbox<'_> {
         }
     }
 
+    /// The connection that was given packets is gone.
+    pub(super) fn rewind(&mut self) {
+        self.at.cursor = Cursor::default();
+        if let Some(record) = self.half_sent() {
+            // Half of a packet is no packet to the broker: it has not been sent yet.
+            self.at.in_flight -= 1;
+            self.at.flight_bytes -= usize::from(record.len);
+        }
+    }
+
     /// The packet identifier whose PUBREL an earlier connection left to be repeated next; see [`Outbox::pubrel_repeated`].
     #[must_use]
     pub fn pubrel_to_repeat(&mut self) -> Option<u16> {
-        while !self.is_half_written() && self.at.cursor.record < self.at.in_flight {
+        while !self.is_half_written()
+            && self.at.cursor.record < self.at.in_flight
+            && !self.is_waiting()
+        {
             let index = self.at.cursor.record;
             let record = self.records.get(index);
             match record.stage {
@@ -44,11 +64,79 @@ impl Outbox<'_> {
         None
     }
 
-    /// The PUBREL of [`Outbox::pubrel_to_repeat`] is on its way.
-    pub fn pubrel_repeated(&mut self) {
-        if self.at.cursor.record < self.at.in_flight {
-            self.pass(self.records.get(self.at.cursor.record));
+    /// The PUBREL of [`Outbox::pubrel_to_repeat`] is on its way, at this tick.
+    pub fn pubrel_repeated(&mut self, tick: u8) {
+        let index = self.at.cursor.record;
+        if index < self.at.in_flight {
+            let record = self.records.get(index);
+            self.records.set(index, Record { tick, ..record });
+            self.pass(record);
         }
+    }
+
+    /// From now on a message is sent only once the one before it is done with, or no more so.
+    pub fn send_one_by_one(&mut self, one_by_one: bool) {
+        self.at.one_by_one = one_by_one;
+    }
+
+    /// Makes every message complete whose PUBREL is not answered; how many these are. For a session that the broker has begun anew: it took
+    /// them over with PUBREC, and knows none of their identifiers any more.
+    pub fn complete_released(&mut self) -> usize {
+        let mut count = 0;
+        for index in 0..self.at.in_flight {
+            let record = self.records.get(index);
+            if record.stage == Stage::Released {
+                let stage = Stage::Complete;
+                self.records.set(index, Record { stage, ..record });
+                count += 1;
+            }
+        }
+        self.free_complete();
+        count
+    }
+
+    /// Makes the oldest message complete, if it was sent: for QoS 0, where nothing acknowledges it.
+    pub fn complete_oldest(&mut self) {
+        let record = self.records.get(0);
+        if self.at.in_flight > 0 && record.stage == Stage::Published {
+            let stage = Stage::Complete;
+            self.records.set(0, Record { stage, ..record });
+            self.free_complete();
+        }
+    }
+
+    /// How far the oldest message has come, if this connection was given it, or its PUBREL, and the broker has not answered.
+    #[must_use]
+    pub fn unanswered(&self) -> Option<Stage> {
+        let was_given = self.at.cursor.record > 0 || self.at.cursor.written > 0;
+        (was_given && self.at.in_flight > 0).then(|| self.records.get(0).stage)
+    }
+
+    /// Identifier and signal of the oldest message.
+    #[must_use]
+    pub fn oldest(&self) -> (u16, u32) {
+        (self.at.oldest_id, self.records.get(0).signal)
+    }
+
+    /// How long the messages of this connection wait for their acknowledgements, at this tick: walks all that is in flight. `limit` is how
+    /// many ticks an acknowledgement may take; ticks count modulo 256.
+    #[must_use]
+    pub fn waiting(&self, tick: u8, limit: u8) -> Waiting {
+        let mut waiting = Waiting {
+            longest: 0,
+            is_overtaken: false,
+        };
+        let mut furthest = Stage::Queued;
+        for index in (0..self.at.in_flight.min(self.at.cursor.record)).rev() {
+            let record = self.records.get(index);
+            if record.stage != Stage::Complete {
+                let age = tick.wrapping_sub(record.tick);
+                waiting.longest = waiting.longest.max(age);
+                waiting.is_overtaken |= age > limit && record.stage < furthest;
+            }
+            furthest = furthest.max(record.stage);
+        }
+        waiting
     }
 
     /// PUBLISH packets for this connection to send next, with at most `window` messages in flight; report with
@@ -58,10 +146,16 @@ impl Outbox<'_> {
     #[must_use]
     pub fn unsent(&mut self, window: usize) -> &[u8] {
         let end = match self.qos {
-            QoS::AtMostOnce => self.at.used,
+            QoS::AtMostOnce if !(self.at.any_aside || self.at.one_by_one) => self.at.used,
+            QoS::AtMostOnce => self.end_of_run(usize::MAX),
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.end_of_run(window),
         };
         self.bytes_at_cursor(end)
+    }
+
+    /// Whether what is sent one by one has to wait for an acknowledgement.
+    fn is_waiting(&self) -> bool {
+        self.at.one_by_one && self.at.cursor.record > 0
     }
 
     /// Whether the connection stands in the middle of a packet.
@@ -85,9 +179,9 @@ impl Outbox<'_> {
         }
     }
 
-    /// The network has taken `count` bytes of what [`Outbox::unsent`] gave. Returns how many messages were written whole for
+    /// The network has taken `count` bytes of what [`Outbox::unsent`] gave, at this tick. Returns how many messages were written whole for
     /// the first time; `seen` is called for each packet that is complete now, in order, before its room is freed.
-    pub fn written(&mut self, count: usize, mut seen: Option<Seen<'_>>) -> usize {
+    pub fn written(&mut self, count: usize, tick: u8, mut seen: Option<Seen<'_>>) -> usize {
         let mut first_time = 0;
         self.at.cursor.written += count;
         while self.at.cursor.written > 0 && self.at.cursor.record < self.records.len() {
@@ -105,13 +199,19 @@ impl Outbox<'_> {
                 let mut packet = [0; MAX_PACKET];
                 seen(self.copy_at_cursor(len, &mut packet));
             }
-            if record.stage == Stage::Queued {
-                first_time += 1;
-                let stage = Stage::Published;
-                self.records.set(index, Record { stage, ..record });
-            }
+            // One that was acknowledged while it was half repeated keeps its stage.
+            let stage = record.stage.max(Stage::Published);
+            first_time += usize::from(record.stage == Stage::Queued);
+            self.records.set(
+                index,
+                Record {
+                    stage,
+                    tick,
+                    ..record
+                },
+            );
             self.at.cursor.written -= len;
-            if self.qos == QoS::AtMostOnce {
+            if self.qos == QoS::AtMostOnce && !self.at.one_by_one {
                 self.free_oldest(record);
             } else {
                 self.pass(record);
@@ -121,11 +221,16 @@ impl Outbox<'_> {
         first_time
     }
 
-    /// Takes an acknowledgement.
+    /// Takes an acknowledgement, at this tick.
     ///
     /// # Errors
     /// The clause that it breaks.
-    pub fn acknowledge(&mut self, ack: Ack, packet_id: u16) -> Result<Acknowledged, Violation> {
+    pub fn acknowledge(
+        &mut self,
+        ack: Ack,
+        packet_id: u16,
+        tick: u8,
+    ) -> Result<Acknowledged, Violation> {
         let index = self
             .index_of(packet_id)
             .filter(|index| *index < self.at.in_flight);
@@ -142,7 +247,14 @@ impl Outbox<'_> {
         if let Some(index) = index {
             let record = self.records.get(index);
             if record.stage != Stage::Complete {
-                self.records.set(index, Record { stage, ..record });
+                self.records.set(
+                    index,
+                    Record {
+                        stage,
+                        tick,
+                        ..record
+                    },
+                );
             }
         }
         if step == Step::SendPubrel {
@@ -161,18 +273,22 @@ impl Outbox<'_> {
             written,
         } = self.at.cursor;
         let mut end = offset;
+        if self.is_waiting() && written == 0 {
+            return end;
+        }
         for index in from..self.records.len() {
             let record = self.records.get(index);
             let half_written = index == from && written > 0;
             let may_go = match record.stage {
-                Stage::Queued => index < window,
-                Stage::Published => true,
+                Stage::Queued => index < window && !record.is_aside,
+                Stage::Published => !record.is_aside,
                 Stage::Released | Stage::Complete => false,
             };
-            if !(may_go || half_written) || end - offset >= BATCH {
+            let is_second = self.at.one_by_one && index > from;
+            if !(may_go || half_written) || is_second || end - offset >= BATCH {
                 break;
             }
-            if record.stage == Stage::Queued {
+            if record.stage == Stage::Queued && self.qos != QoS::AtMostOnce {
                 self.write_packet_id(end, self.packet_id(index));
             }
             end += usize::from(record.len);
@@ -188,7 +304,8 @@ impl Outbox<'_> {
     }
 
     fn copy_at_cursor<'p>(&self, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
-        self.copy(self.at.cursor.offset, len, packet)
+        let position = self.ring.wrap(self.at.start + self.at.cursor.offset);
+        self.copy(position, len, packet)
     }
 
     /// Moves the cursor behind `record`, at which it stands.
@@ -219,7 +336,7 @@ impl Outbox<'_> {
         at.flight_bytes -= len;
         at.oldest_id = following_id(at.oldest_id, 1);
         self.records.remove_oldest();
-        self.free_bytes(len);
+        self.free_bytes(1, len);
     }
 
     fn packet_id(&self, index: usize) -> u16 {
@@ -260,7 +377,7 @@ impl Outbox<'_> {
 pub(super) const MAX_IDS: usize = 65_535;
 
 /// The identifier `steps` after `id`, around the end; `steps` is at most [`MAX_IDS`].
-fn following_id(id: u16, steps: usize) -> u16 {
+pub(super) fn following_id(id: u16, steps: usize) -> u16 {
     let id = usize::from(id) + steps;
     (if id > MAX_IDS { id - MAX_IDS } else { id }) as u16
 }

@@ -12,8 +12,10 @@
 //!
 //! Packet identifiers count up along the records, so an identifier is found by subtraction.
 //!
-//! This file queues and drops; what a connection is given, and what acknowledgements do, is in `flight`.
+//! This file queues and drops; what a connection is given, and what acknowledgements do, is in `flight`; what a broker does not
+//! take, and what lets others pass, in `aside`.
 
+mod aside;
 mod flight;
 mod records;
 mod ring;
@@ -23,6 +25,7 @@ use crate::mqtt::QoS;
 use crate::mqtt::encode::{publish_first_byte, short_remaining_len};
 use crate::mqtt::qos::Stage;
 use crate::sample::MAX_PAYLOAD;
+use aside::Aside;
 use records::{Record, Records, Span};
 use ring::Ring;
 
@@ -76,6 +79,12 @@ struct Place {
     /// Packet identifier of the oldest record, 1 to 65535.
     oldest_id: u16,
     cursor: Cursor,
+    /// What lies before the oldest message.
+    aside: Aside,
+    /// A topic is set aside.
+    any_aside: bool,
+    /// A message is sent only once the one before it is done with.
+    one_by_one: bool,
 }
 
 /// What this connection has been given: all records before `record`, and `written` bytes of that one.
@@ -92,6 +101,8 @@ struct Cursor {
 pub struct Message<'m> {
     /// Whose it is: told again if the message has to be dropped.
     pub signal: u32,
+    /// Its topic is set aside: it waits, and lets others pass.
+    pub is_aside: bool,
     /// At most [`MAX_TOPIC`] bytes.
     pub topic: &'m [u8],
     /// Joined they make the payload, of at most [`MAX_PAYLOAD`] bytes.
@@ -132,6 +143,25 @@ impl Default for Place {
             flight_bytes: 0,
             oldest_id: 1,
             cursor: Cursor::default(),
+            aside: Aside::default(),
+            any_aside: false,
+            one_by_one: false,
+        }
+    }
+}
+
+impl State {
+    /// An empty outbox whose packet identifiers begin behind `skipped`, 0 to 65534: a process that always began with the same one would
+    /// have its first messages taken for repetitions of an earlier process's.
+    #[must_use]
+    pub fn empty(skipped: u16) -> Self {
+        let oldest_id = skipped.saturating_add(1);
+        State {
+            at: Place {
+                oldest_id,
+                ..Place::default()
+            },
+            ..State::default()
         }
     }
 }
@@ -171,10 +201,11 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    /// Messages that have not been sent whole; one of them may be half written.
+    /// Messages that have not been sent whole, those that are set aside among them; one of them may be half written.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.records.len() - self.at.in_flight + usize::from(self.half_sent().is_some())
+        let unsent = self.records.len() - self.at.in_flight;
+        unsent + usize::from(self.half_sent().is_some()) + self.at.aside.count
     }
 
     /// Messages that are sent in part or in whole, and not done with.
@@ -192,7 +223,7 @@ impl<'a> Outbox<'a> {
             .count()
     }
 
-    /// Whether there is no message at all.
+    /// Whether there is no message but those that are set aside.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.len() == 0
@@ -231,7 +262,7 @@ impl<'a> Outbox<'a> {
             if self.take_more_storage() {
                 continue;
             }
-            if !self.drop_oldest_unsent(&mut dropped) {
+            if !self.make_room_behind(&mut dropped) && !self.drop_oldest_unsent(&mut dropped) {
                 return Err(Full);
             }
         }
@@ -260,6 +291,8 @@ impl<'a> Outbox<'a> {
             signal: message.signal,
             len: packet_len as u16,
             stage: Stage::Queued,
+            is_aside: message.is_aside && self.at.any_aside,
+            tick: 0,
         };
         self.records.push(record);
         self.at.used += packet_len;
@@ -268,45 +301,62 @@ impl<'a> Outbox<'a> {
 
     /// Numbers the signals anew, when the configuration has changed; `None`: there is no such signal any more.
     pub fn renumber(&mut self, mut new_number: impl FnMut(u32) -> Option<u32>) {
-        for index in 0..self.records.len() {
-            let record = self.records.get(index);
+        let mut renumbered = |record: Record| {
             let signal = match record.signal {
                 NO_SIGNAL => NO_SIGNAL,
                 signal => new_number(signal).unwrap_or(NO_SIGNAL),
             };
-            self.records.set(index, Record { signal, ..record });
+            Record { signal, ..record }
+        };
+        for index in 0..self.at.aside.count {
+            let record = renumbered(self.records.get_behind(index));
+            self.records.set_behind(index, record);
+        }
+        for index in 0..self.records.len() {
+            let record = renumbered(self.records.get(index));
+            self.records.set(index, record);
         }
     }
 
     /// Calls `each` with signal and packet of every message that the broker has not confirmed, oldest first: for an outbox
     /// of another size or QoS to take them over.
     pub fn for_each_unconfirmed(&self, mut each: impl FnMut(u32, &[u8])) {
-        let mut offset = 0;
-        for index in 0..self.records.len() {
-            let record = self.records.get(index);
+        let mut position = self.behind();
+        for index in 0..self.at.aside.count + self.records.len() {
+            let record = match index.checked_sub(self.at.aside.count) {
+                None => self.records.get_behind(index),
+                Some(index) => self.records.get(index),
+            };
+            if index == self.at.aside.count {
+                position = self.at.start;
+            }
             let len = usize::from(record.len);
             if matches!(record.stage, Stage::Queued | Stage::Published) {
                 let mut packet = [0; MAX_PACKET];
-                each(record.signal, self.copy(offset, len, &mut packet));
+                each(record.signal, self.copy(position, len, &mut packet));
             }
-            offset += len;
+            position = self.ring.wrap(position + len);
         }
     }
 
-    fn copy<'p>(&self, offset: usize, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
+    /// Copies `len` bytes at this position of the ring.
+    fn copy<'p>(&self, position: usize, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
         for (place, byte) in packet.iter_mut().take(len).enumerate() {
-            *byte = self
-                .ring
-                .byte(self.ring.wrap(self.at.start + offset) + place);
+            *byte = self.ring.byte(position + place);
         }
         packet.get(..len).unwrap_or_default()
     }
 
-    /// Frees `len` bytes at the old end, whose record is gone already.
-    fn free_bytes(&mut self, len: usize) {
+    /// Frees `len` bytes at the old end, whose `count` records are gone already.
+    fn free_bytes(&mut self, count: usize, len: usize) {
         self.at.used -= len;
+        let aside = &mut self.at.aside;
+        if aside.count > 0 {
+            aside.gap += count;
+            aside.gap_bytes += len;
+        }
         // From the front again when all is gone: a queue that empties often stays in few pages of memory.
-        self.at.start = if self.at.used == 0 {
+        self.at.start = if self.at.used == 0 && aside.count == 0 {
             0
         } else {
             self.ring.wrap(self.at.start + len)
@@ -314,7 +364,8 @@ impl<'a> Outbox<'a> {
     }
 
     fn is_too_full_for(&self, packet_len: usize) -> bool {
-        self.at.used + packet_len > self.ring.len() || self.records.is_full()
+        let used = self.at.aside.bytes_with_gap() + self.at.used;
+        used + packet_len > self.ring.len() || self.records.is_full()
     }
 
     /// Makes the ring longer that is too short for one more packet; `false` if that one is at its full length.
@@ -323,7 +374,9 @@ impl<'a> Outbox<'a> {
             return self.records.grow();
         }
         let len = self.ring.len();
-        self.at.start = self.ring.grow(self.at.start, self.at.used);
+        let behind = self.at.aside.bytes_with_gap();
+        let start = self.ring.grow(self.behind(), behind + self.at.used);
+        self.at.start = self.ring.wrap(start + behind);
         self.ring.len() > len
     }
 
@@ -341,7 +394,7 @@ impl<'a> Outbox<'a> {
         // What is in flight lies before them, and moves up into their place.
         self.ring.shift(self.at.start, self.at.flight_bytes, len);
         self.records.remove(index, count);
-        self.free_bytes(len);
+        self.free_bytes(count, len);
         count > 0
     }
 

@@ -70,6 +70,7 @@ fn put(outbox: &mut Outbox<'_>, letters: &str) -> Result<String, Full> {
     for letter in letters.bytes() {
         let message = Message {
             signal: u32::from(letter),
+            is_aside: false,
             topic: b"t",
             payload: [&[letter], b",", b"12", b",1"],
         };
@@ -89,14 +90,14 @@ fn sent_in_pieces(outbox: &mut Outbox<'_>, window: usize, piece: usize) -> Strin
     loop {
         if let Some(id) = outbox.pubrel_to_repeat() {
             told.push(format!("rel{id}"));
-            outbox.pubrel_repeated();
+            outbox.pubrel_repeated(0);
             continue;
         }
         let count = outbox.unsent(window).len().min(piece);
         if count == 0 {
             return told.join(" ");
         }
-        outbox.written(count, Some(&mut |packet| told.push(tell(packet))));
+        outbox.written(count, 0, Some(&mut |packet| told.push(tell(packet))));
     }
 }
 
@@ -121,7 +122,7 @@ fn take(outbox: &mut Outbox<'_>, count: usize, bytes: &mut Vec<u8>) {
         let piece = offered.len().min(wanted - bytes.len());
         assert!(piece > 0, "nothing is offered after {} bytes", bytes.len());
         bytes.extend_from_slice(&offered[..piece]);
-        outbox.written(piece, None);
+        outbox.written(piece, 0, None);
     }
 }
 

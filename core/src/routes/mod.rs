@@ -13,16 +13,20 @@ pub struct Routes<'a> {
     last: &'a mut [LastSample],
 }
 
-/// What a signal's last accepted sample said. 32 bytes.
+/// What a signal's last accepted sample said, and whether its topic is set aside. 32 bytes.
 ///
-/// Value texts of up to 30 bytes are kept as they are, longer ones (no producer prints such) as their first 22 bytes and a
+/// Value texts of up to 29 bytes are kept as they are, longer ones (no producer prints such) as their first 21 bytes and a
 /// 64-bit hash of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastSample {
     quality: Remembered,
+    is_aside: bool,
     len: u8,
-    text: [u8; 30],
+    text: [u8; MAX_TEXT],
 }
+
+/// Longest value text that is kept as it is.
+const MAX_TEXT: usize = 29;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Remembered {
@@ -98,23 +102,54 @@ impl<'a> Routes<'a> {
     /// This sample was accepted.
     pub fn remember(&mut self, number: u32, sample: &Sample<'_>) {
         if let Some(last) = self.last.get_mut(number as usize) {
-            *last = LastSample::of(sample);
+            *last = LastSample::of(sample, last.is_aside);
         }
     }
 
     /// The signal's last sample was lost: the next one is news.
     pub fn forget(&mut self, number: u32) {
         if let Some(last) = self.last.get_mut(number as usize) {
-            *last = LastSample::NOTHING;
+            last.forget();
         }
     }
 
     /// Of every signal of this device the last sample may be lost.
     pub fn forget_all(&mut self, device: u16) {
-        let signals = self.config.signals.iter().zip(self.last.iter_mut());
-        for (_, last) in signals.filter(|(signal, _)| signal.device == device) {
-            *last = LastSample::NOTHING;
+        self.of_device(device).for_each(|(_, last)| last.forget());
+    }
+
+    /// Whether the topic of this signal is set aside.
+    #[must_use]
+    pub fn is_aside(&self, number: u32) -> bool {
+        let last = self.last.get(number as usize);
+        last.is_some_and(|last| last.is_aside)
+    }
+
+    /// The topic of this signal is set aside, and so are all signals that share it.
+    pub fn set_aside(&mut self, number: u32) {
+        let Some(culprit) = self.signal(number) else {
+            return;
+        };
+        if let Some(last) = self.last.get_mut(number as usize) {
+            last.is_aside = true;
         }
+        for (signal, last) in self.of_device(culprit.device) {
+            last.is_aside |= culprit.topic.is_some() && signal.topic == culprit.topic;
+        }
+    }
+
+    /// No topic of this device is set aside any more.
+    pub fn take_back(&mut self, device: u16) {
+        self.of_device(device)
+            .for_each(|(_, last)| last.is_aside = false);
+    }
+
+    fn of_device(
+        &mut self,
+        device: u16,
+    ) -> impl Iterator<Item = (&'a Signal<'a>, &mut LastSample)> {
+        let signals = self.config.signals.iter().zip(self.last.iter_mut());
+        signals.filter(move |(signal, _)| signal.device == device)
     }
 }
 
@@ -138,17 +173,18 @@ impl LastSample {
     /// For filling storage.
     pub const NOTHING: LastSample = LastSample {
         quality: Remembered::Nothing,
+        is_aside: false,
         len: 0,
-        text: [0; 30],
+        text: [0; MAX_TEXT],
     };
 
-    fn of(sample: &Sample<'_>) -> Self {
-        let mut text = [0; 30];
+    fn of(sample: &Sample<'_>, is_aside: bool) -> Self {
+        let mut text = [0; MAX_TEXT];
         if put(&mut text, 0, sample.value).is_none() {
             let digest = fnv1a_64(sample.value).to_be_bytes();
             for (slot, byte) in text
                 .iter_mut()
-                .zip(sample.value.iter().take(22).chain(&digest))
+                .zip(sample.value.iter().take(MAX_TEXT - 8).chain(&digest))
             {
                 *slot = *byte;
             }
@@ -159,13 +195,21 @@ impl LastSample {
         };
         LastSample {
             quality,
+            is_aside,
             len: sample.value.len() as u8,
             text,
         }
     }
 
     fn says(&self, sample: &Sample<'_>) -> bool {
-        *self == Self::of(sample)
+        *self == Self::of(sample, self.is_aside)
+    }
+
+    fn forget(&mut self) {
+        *self = LastSample {
+            is_aside: self.is_aside,
+            ..LastSample::NOTHING
+        };
     }
 }
 

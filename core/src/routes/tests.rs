@@ -178,7 +178,7 @@ fn values_of_every_length_are_told_apart_in_every_byte() {
     for len in 1..=126 {
         let value = "7".repeat(len);
         let message = format!("{value},1");
-        let last = LastSample::of(&sample(&message));
+        let last = LastSample::of(&sample(&message), false);
         assert!(last.says(&sample(&message)), "{len}");
         for place in 0..len {
             let mut other = message.clone();
@@ -198,6 +198,27 @@ fn a_forgotten_sample_is_news_again_and_no_other_signals_is() {
         routes.forget(0);
         assert!(!routes.is_repetition(0, &sample("1,2")));
         assert!(routes.is_repetition(1, &sample("1,2")));
+    });
+}
+
+#[test]
+fn a_topic_that_is_set_aside_is_so_for_its_signals_until_it_is_taken_back() {
+    let (devices, mut signals) = tables();
+    let topic = Some("plant/p");
+    (signals[0].topic, signals[1].topic) = (topic, topic);
+    assert_eq!(signals[0].device, signals[1].device);
+    with_routes(&devices, &signals, |mut routes| {
+        routes.set_aside(0);
+        routes.remember(0, &sample("1,2"));
+        routes.forget(1);
+        routes.set_aside(u32::MAX);
+        let all = |routes: &Routes<'_>| [0, 1, 2, 3].map(|number| routes.is_aside(number));
+        assert_eq!(all(&routes), [true, true, false, false]);
+        assert!(routes.is_repetition(0, &sample("1,2")));
+        routes.forget_all(signals[0].device);
+        assert_eq!(all(&routes), [true, true, false, false]);
+        routes.take_back(signals[0].device);
+        assert_eq!(all(&routes), [false; 4]);
     });
 }
 

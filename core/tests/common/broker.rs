@@ -121,6 +121,11 @@ impl Broker {
                     answer.push(0x70, id);
                 }
             }
+            ClientPacket::Puback { .. }
+            | ClientPacket::Pubrec { .. }
+            | ClientPacket::Pubcomp { .. } => {
+                panic!("{packet} of a message that was not sent")
+            }
             ClientPacket::Pingreq => {
                 if self.answers_pings {
                     answer.bytes.extend([0xd0, 0]);

@@ -8,7 +8,20 @@ use std::fmt::{self, Display, Formatter};
 pub enum ClientPacket {
     Connect(Connect),
     Publish(Publish),
-    Pubrel { id: u16, dup: bool },
+    Pubrel {
+        id: u16,
+        dup: bool,
+    },
+    /// Of a message that the broker sent, like the next two.
+    Puback {
+        id: u16,
+    },
+    Pubrec {
+        id: u16,
+    },
+    Pubcomp {
+        id: u16,
+    },
     Pingreq,
     Disconnect,
 }
@@ -69,6 +82,9 @@ pub fn take_packet(bytes: &mut Vec<u8>) -> Option<ClientPacket> {
             id: body.id(),
             dup: flags & 8 != 0,
         },
+        (4, 0) => ClientPacket::Puback { id: body.id() },
+        (5, 0) => ClientPacket::Pubrec { id: body.id() },
+        (7, 0) => ClientPacket::Pubcomp { id: body.id() },
         (12, 0) => ClientPacket::Pingreq,
         (14, 0) => ClientPacket::Disconnect,
         _ => panic!(
@@ -187,6 +203,9 @@ impl Display for ClientPacket {
             ClientPacket::Pubrel { id, dup } => {
                 write!(f, "PUBREL {id}{}", if *dup { "+" } else { "" })
             }
+            ClientPacket::Puback { id } => write!(f, "PUBACK {id}"),
+            ClientPacket::Pubrec { id } => write!(f, "PUBREC {id}"),
+            ClientPacket::Pubcomp { id } => write!(f, "PUBCOMP {id}"),
             ClientPacket::Pingreq => f.write_str("PINGREQ"),
             ClientPacket::Disconnect => f.write_str("DISCONNECT"),
         }

@@ -35,6 +35,9 @@ pub struct BrokerEnd {
     pub server: Broker,
 }
 
+/// Draws nothing but zeros: delays are not shortened, and packet identifiers begin at 1.
+const RANDOM: u32 = 0;
+
 /// Polls in a row without any wait, of which each moved something: more than any burst of these tests needs.
 const LONGEST_BURST: usize = 100_000;
 
@@ -99,7 +102,7 @@ pub fn with_brokers(
         commands: &mut commands,
     };
     let redis_line = Line::new(clock.clone());
-    let feed = Feed::new(&config, storage, redis_line.clone());
+    let feed = Feed::new(&config, RANDOM, storage, redis_line.clone());
 
     let enabled = (0..)
         .zip(config.devices)
@@ -121,6 +124,7 @@ pub fn with_brokers(
             &config,
             number,
             0x00c0_ffee,
+            RANDOM,
             storage,
             line.clone(),
         ));

@@ -6,7 +6,10 @@
 //! | `alive` | how is a dead broker told from a silent one? |
 //! | `delivery` | what is sent, repeated and given up, at each QoS? |
 //! | `ending` | how does it end, and what does the session think of the end? |
+//! | `forgetful` | what if the broker loses the session, or an acknowledgement? |
 //! | `hostile` | what may a broker do that it should not? |
+//! | `suspects` | what if one message makes the broker close the connection? |
+//! | `unasked` | what if the broker sends messages itself? |
 //! | `conformance` | what does the standard ask for beyond that? |
 
 #[path = "../common/broker.rs"]
@@ -22,8 +25,11 @@ mod alive;
 mod conformance;
 mod delivery;
 mod ending;
+mod forgetful;
 mod hostile;
 mod opening;
+mod suspects;
+mod unasked;
 
 use mqtt_client_core::config::Device;
 use mqtt_client_core::counters::Counters;
@@ -32,6 +38,7 @@ use mqtt_client_core::mqtt::close::Close;
 use mqtt_client_core::mqtt::session::{Session, State, Storage};
 use mqtt_client_core::net::protocol::{ClosedBy, Retry};
 use mqtt_client_core::outbox::Message;
+use mqtt_client_core::random::Random;
 use mqtt_client_core::time::Instant;
 
 const WELCOME: &[u8] = b"\x20\x02\x00\x00";
@@ -98,7 +105,7 @@ struct Client<'a> {
 impl<'a> Client<'a> {
     fn new(device: &'a Device<'a>, memory: &'a mut Memory) -> Self {
         Client {
-            session: Session::new(device, 0x00c0_ffee, memory.storage()),
+            session: Session::new(device, 0x00c0_ffee, Random::new(0), memory.storage()),
             begun: Vec::new(),
         }
     }
@@ -176,6 +183,12 @@ impl<'a> Client<'a> {
         Ok(taken)
     }
 
+    /// The same, where the connection may end meanwhile.
+    fn says_what_it_can(&mut self, millis: u64) -> Vec<String> {
+        let _ = self.drain(millis, usize::MAX);
+        self.packets()
+    }
+
     fn packets(&mut self) -> Vec<String> {
         std::iter::from_fn(|| packet::take_packet(&mut self.begun))
             .map(|packet| packet.to_string())
@@ -184,10 +197,16 @@ impl<'a> Client<'a> {
 
     /// Queues a message of this value; how many were dropped for it.
     fn queues(&mut self, value: &str) -> usize {
+        self.queues_for(0, "t", false, value)
+    }
+
+    /// The same, of this signal and on this topic, which is set aside or not.
+    fn queues_for(&mut self, signal: u32, topic: &str, is_aside: bool, value: &str) -> usize {
         let mut dropped = 0;
         let message = Message {
-            signal: 0,
-            topic: b"t",
+            signal,
+            is_aside,
+            topic: topic.as_bytes(),
             payload: [value.as_bytes(), b"", b"", b""],
         };
         self.session

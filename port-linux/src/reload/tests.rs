@@ -57,13 +57,14 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
     let routes = Routes::new(&old, &mut slots, &mut last).unwrap();
     let mut memory = FeedBuffers::new(&old);
     let redis = Stack::new(poller.clone(), 1, Transport::Unix("/nowhere".into()));
-    let feed = Feed::new(&old, memory.storage(), redis);
+    let feed = Feed::new(&old, 0, memory.storage(), redis);
     let mut memory = BrokerBuffers::new(&old.devices[0]);
     let stack = Stack::new(poller.clone(), 2, Transport::Tcp);
-    let mut broker = Broker::new(&old, 0, 0, memory.storage(), stack).unwrap();
+    let mut broker = Broker::new(&old, 0, 0, 0, memory.storage(), stack).unwrap();
     for _ in 0..SAMPLES {
         let message = Message {
             signal: 0,
+            is_aside: false,
             topic: TOPIC,
             payload: [PAYLOAD, b"", b"", b""],
         };

@@ -194,6 +194,12 @@ impl Broker {
                 }
                 answers.push(packet_with_id(number, 0x70, id));
             }
+            (
+                State::LetIn { .. },
+                packet @ (ClientPacket::Puback { .. }
+                | ClientPacket::Pubrec { .. }
+                | ClientPacket::Pubcomp { .. }),
+            ) => panic!("{packet} of a message that was not sent"),
             (State::LetIn { .. }, ClientPacket::Pingreq) => {
                 if self.answers_pings {
                     answers.push(Answer::Packet(number, vec![0xd0, 0]));

@@ -133,7 +133,7 @@ pub fn play(
     let left = left.iter().map(String::as_str).collect::<Vec<_>>();
     let feed = match suspended_feed {
         Some(suspended) => Feed::resume(&config, storage, suspended, &left),
-        None => Feed::new(&config, storage, redis_line.clone()),
+        None => Feed::new(&config, world.random, storage, redis_line.clone()),
     };
 
     let (mut memories, suspended): (Vec<_>, Vec<_>) = if suspended_brokers.is_empty() {
@@ -151,7 +151,14 @@ pub fn play(
     for (number, (memory, suspended)) in memories.iter_mut().zip(suspended).enumerate() {
         let line = lines[number].clone();
         let broker = match suspended {
-            None => Broker::new(&config, number as u16, 0x00c0_ffee, memory.storage(), line),
+            None => Broker::new(
+                &config,
+                number as u16,
+                0x00c0_ffee,
+                world.random,
+                memory.storage(),
+                line,
+            ),
             Some(suspended) => {
                 let suspended = if same_connections {
                     suspended

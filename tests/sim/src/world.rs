@@ -26,6 +26,8 @@ pub struct World {
     pub ending: Ending,
     /// Everything is logged, and looked through for secrets.
     pub verbose: bool,
+    /// The bridge's random number.
+    pub random: u32,
 }
 
 /// How a life ends.
@@ -97,6 +99,7 @@ impl World {
             spared,
             ending,
             verbose: rng.u8(..8) == 0,
+            random: rng.u32(1..),
         }
     }
 

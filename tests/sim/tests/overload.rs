@@ -60,6 +60,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         spared: None,
         ending: Ending::HealedAndStopped,
         verbose: false,
+        random: 0,
     };
     let mut happenings = [flood(of), trouble].concat();
     happenings.sort_by_key(|(at, _)| *at);

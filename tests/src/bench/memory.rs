@@ -83,6 +83,7 @@ pub fn with_pipeline<T>(qos: u8, ahead: u64, work: impl FnOnce(&mut Pipeline<'_,
     let (mut input, mut commands) = (vec![0; REDIS_INPUT], vec![0; BROKER_INPUT]);
     let feed = Feed::new(
         &config,
+        0,
         redis::session::Storage {
             input: &mut input,
             commands: &mut commands,
@@ -98,7 +99,7 @@ pub fn with_pipeline<T>(qos: u8, ahead: u64, work: impl FnOnce(&mut Pipeline<'_,
         outbox: &mut bytes,
         records: &mut records,
     };
-    let mut brokers = [Broker::new(&config, 0, 7, storage, broker.clone()).expect("device 0")];
+    let mut brokers = [Broker::new(&config, 0, 7, 0, storage, broker.clone()).expect("device 0")];
     let mut pipeline = Pipeline {
         bridge: Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for the device"),
         workload: &workload,

@@ -96,6 +96,7 @@ impl Case<'_> {
         let payload = self.text("payload").expect("a payload").as_bytes();
         let message = Message {
             signal: 0,
+            is_aside: false,
             topic: self.text("topic").expect("a topic").as_bytes(),
             payload: [payload, b"", b"", b""],
         };
@@ -103,14 +104,14 @@ impl Case<'_> {
         for id in 1..self.number("id") {
             outbox.append(&message, |_| ()).expect("room");
             let count = outbox.unsent(usize::MAX).len();
-            assert_eq!(outbox.written(count, None), 1);
-            outbox.acknowledge(Ack::Pubrec, id).expect("in flight");
-            outbox.acknowledge(Ack::Pubcomp, id).expect("in flight");
+            assert_eq!(outbox.written(count, 0, None), 1);
+            outbox.acknowledge(Ack::Pubrec, id, 0).expect("in flight");
+            outbox.acknowledge(Ack::Pubcomp, id, 0).expect("in flight");
         }
         outbox.append(&message, |_| ()).expect("room");
         if self.number("dup") == 1 {
             let count = outbox.unsent(usize::MAX).len();
-            assert_eq!(outbox.written(count, None), 1);
+            assert_eq!(outbox.written(count, 0, None), 1);
             outbox.start_over();
         }
         outbox.unsent(usize::MAX).to_vec()

@@ -86,7 +86,7 @@ pub fn check(case: &Case<'_>) {
         commands: &mut commands,
     };
     let lines = [(); 3].map(|()| Line::new(clock.clone()));
-    let feed = Feed::new(&config, storage, lines[0].clone());
+    let feed = Feed::new(&config, 0, storage, lines[0].clone());
     let mut memories = [0, 1].map(|number| {
         let row = case.devices[number];
         (
@@ -107,7 +107,7 @@ pub fn check(case: &Case<'_>) {
                 outbox,
                 records,
             };
-            bridge::Broker::new(&config, number, 7, storage, line.clone())
+            bridge::Broker::new(&config, number, 7, 0, storage, line.clone())
         })
         .collect();
     let bridge =

@@ -1,21 +1,14 @@
-//! What a session says and hears on one connection.
+//! What a session says on one connection, and when.
 
 use super::{Phase, Session, connect};
-use crate::bytes::move_within;
-use crate::config::Auth;
-use crate::log::{Printed, Text, debug, error, info, trace, warning};
+use crate::log::{Text, trace};
 use crate::mqtt::QoS;
-use crate::mqtt::attempt::{Reached, Welcome};
 use crate::mqtt::close::Close;
-use crate::mqtt::decode::{Accepted, Incoming, decode};
-use crate::mqtt::encode::{PINGREQ, pubrel};
+use crate::mqtt::encode::PINGREQ;
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
 use crate::mqtt::packet::{Packet, Publish};
-use crate::mqtt::qos::Ack;
-use crate::mqtt::violation::Violation;
-use crate::net::protocol::{ClosedBy, Retry};
 use crate::observer::Observer;
-use crate::outbox::{self, Acknowledged};
+use crate::outbox;
 use crate::time::Instant;
 
 impl Session<'_> {
@@ -41,40 +34,9 @@ impl Session<'_> {
         self.outbox.start_over();
         self.state.phase = Phase::Greeting;
         self.state.filled = 0;
+        self.state.passing = None;
         self.state.liveness = Liveness::begin(self.device.keep_alive, now);
         Ok(())
-    }
-
-    /// The connection is gone. The answer tells when to try again.
-    pub fn closed(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
-        let phase = core::mem::replace(&mut self.state.phase, Phase::Offline);
-        self.control.clear();
-        self.state.filled = 0;
-        self.state.overflow.pass(now);
-        let reached = match phase {
-            Phase::Greeting => Reached::Greeting,
-            Phase::Online { since } => Reached::Online(now.since(since)),
-            Phase::Offline | Phase::Leaving => Reached::Nothing,
-        };
-        let level = self.state.attempts.level();
-        let retry = self.state.attempts.closed(by, reached);
-        if (by, reached) == (&ClosedBy::Peer, Reached::Greeting)
-            && self.state.attempts.suggests_tls()
-            && !matches!(self.device.auth, Auth::Tls(_))
-        {
-            error!(
-                "{}: the broker closes every connection at CONNECT without an answer: if it expects TLS on port {}, set auth=tls",
-                self.device.alias, self.device.port
-            );
-        }
-        if self.state.attempts.level() != level {
-            info!(
-                "{}: trying MQTT {} next",
-                self.device.alias,
-                Printed(self.state.attempts.level())
-            );
-        }
-        retry
     }
 
     /// Where received bytes go. Empty while acknowledgements wait to be written: then [`Session::output`] comes first.
@@ -121,7 +83,11 @@ impl Session<'_> {
             self.handle_input(now, observer)?;
         }
         if self.is_online() {
-            self.repeat_pubrels(observer);
+            self.state.counters.sent -= self.outbox.pass_aside() as u64;
+            self.repeat_pubrels(now, observer);
+            if now >= self.state.suspicion.try_again_at() && !self.state.stopping {
+                self.try_again(observer);
+            }
             if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {
                 self.leave(observer);
             }
@@ -129,7 +95,7 @@ impl Session<'_> {
         let bytes = match self.source() {
             Source::Control => self.control.bytes(),
             Source::RestOfPacket => self.outbox.rest_of_packet(),
-            Source::Outbox => self.outbox.unsent(usize::from(self.device.max_inflight)),
+            Source::Outbox => self.outbox.unsent(self.window()),
         };
         if bytes.is_empty() && self.state.phase == Phase::Leaving {
             return Err(self.state.attempts.reason_to_leave());
@@ -149,7 +115,7 @@ impl Session<'_> {
             return;
         }
         if self.outbox.in_flight() == 0 {
-            self.state.liveness.progressed(now);
+            self.state.liveness.begin_wait(now);
         }
         let device = self.device.alias;
         let sees_packets = observer.sees_packets();
@@ -159,8 +125,13 @@ impl Session<'_> {
             }
         };
         let seen: Option<outbox::Seen<'_>> = if sees_packets { Some(&mut show) } else { None };
-        let first_time = self.outbox.written(count, seen);
+        let tick = self.state.liveness.tick(now);
+        let first_time = self.outbox.written(count, tick, seen);
         self.state.counters.sent += first_time as u64;
+        self.state.last_publish = now;
+        if self.state.suspicion.goes_one_by_one() {
+            self.ask_after_qos0(now, observer);
+        }
         self.state.overflow.pass(now);
         if self.outbox.queued() == 0 {
             self.state.overflow.emptied(now, self.device);
@@ -170,8 +141,12 @@ impl Session<'_> {
     /// When [`Session::expire`] has something to do, if nothing happens until then.
     #[must_use]
     pub fn deadline(&self) -> Instant {
+        let try_again = match self.state.phase {
+            Phase::Online { .. } if !self.state.draining => self.state.suspicion.try_again_at(),
+            _ => Instant::NEVER,
+        };
         match self.awaiting() {
-            Some(awaiting) => self.state.liveness.deadline(awaiting),
+            Some(awaiting) => self.state.liveness.deadline(awaiting).min(try_again),
             None => Instant::NEVER,
         }
     }
@@ -184,17 +159,58 @@ impl Session<'_> {
         let Some(awaiting) = self.awaiting() else {
             return Ok(());
         };
+        if awaiting == Awaiting::Acknowledgement && self.state.liveness.is_time_to_look(now) {
+            self.look(now)?;
+        }
         match self.state.liveness.take_due(awaiting, now) {
             None => Ok(()),
             Some(Due::Close(close)) => Err(close),
             Some(Due::GiveUp) => Err(self.state.attempts.reason_to_leave()),
             Some(Due::Pingreq) => {
                 // With no room for it nothing has been written for long: it goes unanswered all the same.
-                if self.control.push(&PINGREQ) {
-                    observer.packet_sent(self.device.alias, &Packet::Pingreq);
-                }
+                let _ = self.push_pingreq(observer);
                 Ok(())
             }
+        }
+    }
+
+    /// Looks at how long each message has waited for its acknowledgement.
+    fn look(&mut self, now: Instant) -> Result<(), Close> {
+        let tick = self.state.liveness.tick(now);
+        let waiting = self.outbox.waiting(tick, self.state.liveness.most_ticks());
+        if waiting.is_overtaken {
+            return Err(self.state.liveness.overdue());
+        }
+        self.state.liveness.look_again(waiting.longest, now);
+        Ok(())
+    }
+
+    /// Sends PINGREQ behind a message that goes alone at QoS 0: the answer shows that the broker has taken the message.
+    fn ask_after_qos0(&mut self, now: Instant, observer: &mut dyn Observer) {
+        let is_sent = self.outbox.in_flight() > 0 && !self.outbox.is_half_written();
+        if self.device.qos == QoS::AtMostOnce && is_sent {
+            if self.push_pingreq(observer) {
+                self.state.liveness.asked(now);
+            } else {
+                self.outbox.complete_oldest();
+            }
+        }
+    }
+
+    fn push_pingreq(&mut self, observer: &mut dyn Observer) -> bool {
+        let is_pushed = self.control.push(&PINGREQ);
+        if is_pushed {
+            observer.packet_sent(self.device.alias, &Packet::Pingreq);
+        }
+        is_pushed
+    }
+
+    /// How many messages may be in flight: no new one while what is set aside waits to be tried again.
+    fn window(&self) -> usize {
+        if self.state.draining {
+            0
+        } else {
+            usize::from(self.device.max_inflight)
         }
     }
 
@@ -209,132 +225,6 @@ impl Session<'_> {
                 Some(Awaiting::Nothing)
             }
             Phase::Online { .. } => Some(Awaiting::Acknowledgement),
-        }
-    }
-
-    fn handle_input(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), Close> {
-        let mut handled = 0;
-        // Each packet may have to be answered: without room for the answer it waits.
-        while self.control.has_room() {
-            let rest = self
-                .input
-                .get(handled..self.state.filled)
-                .unwrap_or_default();
-            let Some((packet, len)) = decode(rest, self.state.attempts.level())? else {
-                break;
-            };
-            handled += len;
-            if observer.sees_packets() {
-                observer.packet_received(self.device.alias, &Packet::Incoming(packet));
-            }
-            self.handle(packet, now, observer)?;
-        }
-        move_within(self.input, handled..self.state.filled, 0);
-        self.state.filled -= handled;
-        Ok(())
-    }
-
-    fn handle(
-        &mut self,
-        packet: Incoming,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
-        match (self.state.phase, packet) {
-            (Phase::Greeting, Incoming::Connack(Ok(accepted))) => {
-                self.accept(accepted, now, observer)
-            }
-            (Phase::Greeting, Incoming::Connack(Err(refusal))) => Err(Close::Refused(refusal)),
-            (Phase::Greeting, other) => Err(Violation::NoConnack(other.packet_type()).into()),
-            // DISCONNECT did not wait for it.
-            (Phase::Leaving, Incoming::Connack(_)) => Ok(()),
-            (_, Incoming::Connack(_)) => Err(Violation::SecondConnack.into()),
-            (_, Incoming::Ack { ack, packet_id }) => {
-                self.acknowledge(ack, packet_id, now, observer)
-            }
-            (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => Ok(()),
-            (_, Incoming::Pingresp) => Err(Violation::UnaskedPingresp.into()),
-        }
-    }
-
-    fn accept(
-        &mut self,
-        accepted: Accepted,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
-        let Accepted { session_present } = accepted;
-        let welcome = self.state.attempts.accepted(session_present)?;
-        self.state.phase = Phase::Online { since: now };
-        if welcome == Welcome::Leave {
-            info!(
-                "{}: wiping out the session that an earlier process left",
-                self.device.alias
-            );
-            self.leave(observer);
-            return Ok(());
-        }
-        if self.state.attempts.take_guess() {
-            warning!(
-                "{}: speaking MQTT 3.1, since the broker closed without an answer when asked for 3.1.1; the next connection asks again",
-                self.device.alias
-            );
-        }
-        self.state.liveness.progressed(now);
-        self.state.counters.reconnects += u64::from(self.state.was_online);
-        self.state.was_online = true;
-        info!(
-            "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
-            self.device.alias,
-            Printed(self.state.attempts.level()),
-            if session_present { "resumed" } else { "new" },
-            self.outbox.to_repeat(),
-            self.outbox.queued()
-        );
-        Ok(())
-    }
-
-    fn acknowledge(
-        &mut self,
-        ack: Ack,
-        packet_id: u16,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
-        self.state.liveness.progressed(now);
-        match self.outbox.acknowledge(ack, packet_id)? {
-            Acknowledged::Complete => self.state.counters.acknowledged += 1,
-            // Nothing follows DISCONNECT [MQTT-3.14.4-2]: the next connection releases it.
-            Acknowledged::SendPubrel if self.state.phase == Phase::Leaving => {}
-            Acknowledged::SendPubrel => self.push_pubrel(packet_id, false, observer),
-            Acknowledged::Repeated => {
-                debug!(
-                    "{}: packet identifier {} was acknowledged already",
-                    self.device.alias, packet_id
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// PUBREL for what an earlier connection left half done.
-    fn repeat_pubrels(&mut self, observer: &mut dyn Observer) {
-        while self.control.has_room() {
-            let Some(packet_id) = self.outbox.pubrel_to_repeat() else {
-                break;
-            };
-            self.push_pubrel(packet_id, true, observer);
-            self.outbox.pubrel_repeated();
-        }
-    }
-
-    /// Only called with room for it.
-    fn push_pubrel(&mut self, packet_id: u16, repeated: bool, observer: &mut dyn Observer) {
-        if self
-            .control
-            .push(&pubrel(packet_id, self.state.attempts.level(), repeated))
-        {
-            observer.packet_sent(self.device.alias, &Packet::Pubrel { packet_id });
         }
     }
 

@@ -9,10 +9,14 @@
 //!
 //! An error from any of these is the reason to close the connection.
 //!
-//! This file has the session's whole life; what happens on one connection is in `connection`, what is said about samples that
-//! were lost in `overflow`.
+//! What the session has to tell its owner, [`poll_event`](Session::poll_event) gives: after any of these.
+//!
+//! This file has the session's whole life; what it says on one connection is in `connection`, what it hears in `incoming`, what follows
+//! from a connection's end in `closing`, what is said about samples that were lost in `overflow`.
 
+mod closing;
 mod connection;
+mod incoming;
 mod overflow;
 
 use super::attempt::Attempts;
@@ -20,11 +24,14 @@ use super::control::{Control, Pending};
 use super::encode::{Connect, DISCONNECT};
 use super::liveness::Liveness;
 use super::packet::Packet;
+use super::suspicion::Suspicion;
+use super::unasked::Unasked;
 use super::{ClientId, Level};
 use crate::config::{Auth, Device};
 use crate::counters::Counters;
 use crate::observer::Observer;
 use crate::outbox::{self, Message, Outbox};
+use crate::random::Random;
 use crate::time::Instant;
 use overflow::Overflow;
 
@@ -67,6 +74,35 @@ pub struct State {
     counters: Counters,
     pending: Pending,
     outbox: outbox::State,
+    /// A message from the broker that has come in part.
+    passing: Option<Unasked>,
+    said_unasked: bool,
+    said_no_qos2: bool,
+    suspicion: Suspicion,
+    /// No new message goes out until nothing is in flight: what is set aside is about to be tried again.
+    draining: bool,
+    /// When a PUBLISH was last written, whole or in part.
+    last_publish: Instant,
+    events: Events,
+}
+
+/// What has happened and is not told yet.
+#[derive(Debug, Clone, Default)]
+struct Events {
+    values_lost: bool,
+    set_aside: Option<u32>,
+    taken_back: bool,
+}
+
+/// What a session has to tell, see [`Session::poll_event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The broker may not have the last value of any signal any more: the next sample of each is to be sent.
+    ValuesLost,
+    /// The topic of this signal is set aside: what is queued for it from now on has to say so, see [`Message::is_aside`].
+    SetAside(u32),
+    /// No topic is set aside any more.
+    TakenBack,
 }
 
 /// Where the current connection stands.
@@ -83,8 +119,14 @@ enum Phase {
 }
 
 impl<'a> Session<'a> {
-    /// A session that has never been connected. `digits` are those of a generated client identifier.
-    pub fn new(device: &'a Device<'a>, digits: u32, storage: Storage<'a>) -> Self {
+    /// A session that has never been connected. `digits` are those of a generated client identifier; `random` draws where packet
+    /// identifiers begin.
+    pub fn new(
+        device: &'a Device<'a>,
+        digits: u32,
+        mut random: Random,
+        storage: Storage<'a>,
+    ) -> Self {
         let state = State {
             phase: Phase::Offline,
             attempts: Attempts::new(device),
@@ -95,7 +137,14 @@ impl<'a> Session<'a> {
             overflow: Overflow::default(),
             counters: Counters::default(),
             pending: Pending::default(),
-            outbox: outbox::State::default(),
+            outbox: outbox::State::empty(random.below(u16::MAX)),
+            passing: None,
+            said_unasked: false,
+            said_no_qos2: false,
+            suspicion: Suspicion::default(),
+            draining: false,
+            last_publish: Instant::default(),
+            events: Events::default(),
         };
         Self::resume(device, digits, storage, state)
     }
@@ -178,6 +227,19 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The next thing that the session has to tell. Every other method that takes `&mut self` may add one.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let events = &mut self.state.events;
+        if core::mem::take(&mut events.values_lost) {
+            return Some(Event::ValuesLost);
+        }
+        if core::mem::take(&mut events.taken_back) {
+            return Some(Event::TakenBack);
+        }
+        events.set_aside.take().map(Event::SetAside)
+    }
+
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.state.stopping
@@ -194,7 +256,7 @@ impl<'a> Session<'a> {
         matches!(self.state.phase, Phase::Online { .. })
     }
 
-    /// Whether nothing is left to be sent or acknowledged.
+    /// Whether nothing is left to be sent or acknowledged, but for what is set aside.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.outbox.is_empty()

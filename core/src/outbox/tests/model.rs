@@ -81,6 +81,7 @@ impl Pair {
         let payload = [&value, &b","[..], b"77", b",0"];
         let message = Message {
             signal,
+            is_aside: false,
             topic: &topic,
             payload,
         };
@@ -99,7 +100,7 @@ impl Pair {
             self.context
         );
         if self.model.pubrel_to_repeat().is_some() && self.random.below(2) == 0 {
-            outbox.pubrel_repeated();
+            outbox.pubrel_repeated(0);
             self.model.cursor += 1;
             return;
         }
@@ -110,7 +111,7 @@ impl Pair {
             _ => self.random.below(1 + offered as u64) as usize,
         };
         let mut seen = Vec::new();
-        let first_time = outbox.written(count, Some(&mut |packet| seen.push(packet.to_vec())));
+        let first_time = outbox.written(count, 0, Some(&mut |packet| seen.push(packet.to_vec())));
         assert_eq!(
             (first_time, seen),
             self.model.written(count),
@@ -129,7 +130,7 @@ impl Pair {
         // Mostly one that is in flight, or has just been.
         let around = self.random.below(2 + self.model.entries.len() as u64) as usize;
         let id = step_id(self.model.oldest_id, (around + MAX_IDS - 1) % MAX_IDS);
-        let answer = outbox.acknowledge(ack, id);
+        let answer = outbox.acknowledge(ack, id, 0);
         assert_eq!(
             answer,
             self.model.acknowledge(ack, id),

@@ -27,11 +27,11 @@ fn suspended_anywhere_an_outbox_goes_on_where_it_was() {
             assert_eq!(told, ["a9", "b10", "c11"], "from {start} cut at {cut}");
             for id in 9..12 {
                 assert_eq!(
-                    outbox.acknowledge(Ack::Pubrec, id),
+                    outbox.acknowledge(Ack::Pubrec, id, 0),
                     Ok(Acknowledged::SendPubrel)
                 );
                 assert_eq!(
-                    outbox.acknowledge(Ack::Pubcomp, id),
+                    outbox.acknowledge(Ack::Pubcomp, id, 0),
                     Ok(Acknowledged::Complete)
                 );
             }
@@ -63,9 +63,9 @@ fn what_the_broker_has_not_confirmed_can_be_taken_over() {
     let mut outbox = store.outbox(ExactlyOnce);
     put(&mut outbox, "abcd").expect("room");
     sent(&mut outbox, 3);
-    outbox.acknowledge(Ack::Pubrec, 1).expect("in flight");
-    outbox.acknowledge(Ack::Pubrec, 3).expect("in flight");
-    outbox.acknowledge(Ack::Pubcomp, 3).expect("released");
+    outbox.acknowledge(Ack::Pubrec, 1, 0).expect("in flight");
+    outbox.acknowledge(Ack::Pubrec, 3, 0).expect("in flight");
+    outbox.acknowledge(Ack::Pubcomp, 3, 0).expect("released");
     let mut left = Vec::new();
     outbox.for_each_unconfirmed(|_, packet| left.push(tell(packet)));
     // PUBREC for "a" says that the broker has it.

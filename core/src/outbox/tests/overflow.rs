@@ -76,6 +76,7 @@ fn a_long_message_drops_as_many_as_it_needs() {
     put(&mut outbox, "bcd").expect("room");
     let long = Message {
         signal: 0,
+        is_aside: false,
         topic: b"a topic of 20 bytes.",
         payload: [b"z", b",", b"1", b",1"],
     };
@@ -122,6 +123,7 @@ fn a_message_over_the_longest_packet_is_refused() {
     let topic = [b'x'; MAX_TOPIC + 1];
     let message = Message {
         signal: 0,
+        is_aside: false,
         topic: &topic,
         payload: [&[b'1'; MAX_PAYLOAD - 4], b",", b"2", b",1"],
     };
@@ -178,6 +180,7 @@ fn an_outbox_that_grows_into_its_storage_keeps_its_messages_in_order() {
                 let text = format!("{newest:07}");
                 let message = Message {
                     signal: newest,
+                    is_aside: false,
                     topic: b"t",
                     payload: [text.as_bytes(), b",", b"12", b",1"],
                 };
@@ -191,11 +194,11 @@ fn an_outbox_that_grows_into_its_storage_keeps_its_messages_in_order() {
             // In two pieces where the ring turns.
             for _ in 0..2 {
                 let len = outbox.unsent(10).len();
-                outbox.written(len, None);
+                outbox.written(len, 0, None);
             }
             while outbox.in_flight() > 0 {
                 assert_eq!(
-                    outbox.acknowledge(Ack::Puback, next_id),
+                    outbox.acknowledge(Ack::Puback, next_id, 0),
                     Ok(Acknowledged::Complete)
                 );
                 next_id += 1;

@@ -31,6 +31,7 @@ fn topics_of_every_length_make_well_formed_packets() {
             let mut outbox = store.outbox(qos);
             let message = Message {
                 signal: 0,
+                is_aside: false,
                 topic: &topic[..len],
                 payload: [&[b'1'; MAX_PAYLOAD - 4], b",", b"2", b",1"],
             };
@@ -42,7 +43,11 @@ fn topics_of_every_length_make_well_formed_packets() {
                 (len, MAX_PAYLOAD)
             );
             assert_eq!(publish.packet_id, (qos != AtMostOnce).then_some(1));
-            assert_eq!(outbox.written(offered.len(), None), 1, "one whole packet");
+            assert_eq!(
+                outbox.written(offered.len(), 0, None),
+                1,
+                "one whole packet"
+            );
         }
     }
 }
@@ -71,7 +76,11 @@ fn a_message_is_freed_when_it_is_done_with() {
                 ((0, 1), false),
                 "{qos:?} before {ack:?}"
             );
-            assert_eq!(outbox.acknowledge(*ack, 1), Ok(*answer), "{qos:?} {ack:?}");
+            assert_eq!(
+                outbox.acknowledge(*ack, 1, 0),
+                Ok(*answer),
+                "{qos:?} {ack:?}"
+            );
         }
         assert_eq!(
             (load(&outbox), outbox.is_empty()),
@@ -133,7 +142,7 @@ fn a_message_counts_as_sent_once_and_only_when_it_is_whole() {
         put(&mut outbox, "a").expect("room");
         let len = outbox.unsent(ALL).len();
         for cut in 1..len {
-            assert_eq!(outbox.written(cut, None), 0, "{qos:?} cut at {cut}");
+            assert_eq!(outbox.written(cut, 0, None), 0, "{qos:?} cut at {cut}");
             assert_eq!(
                 load(&outbox),
                 (1, 1),
@@ -147,13 +156,13 @@ fn a_message_counts_as_sent_once_and_only_when_it_is_whole() {
                 "nor is the next one a repetition"
             );
         }
-        assert_eq!(outbox.written(len - 1, None), 0);
-        assert_eq!(outbox.written(1, None), 1, "{qos:?}");
+        assert_eq!(outbox.written(len - 1, 0, None), 0);
+        assert_eq!(outbox.written(1, 0, None), 1, "{qos:?}");
         assert_eq!(outbox.queued(), 0);
         outbox.start_over();
         let len = outbox.unsent(ALL).len();
         assert_eq!(
-            outbox.written(len, None),
+            outbox.written(len, 0, None),
             0,
             "{qos:?}: a repetition does not count"
         );
@@ -173,7 +182,7 @@ fn the_window_bounds_what_is_in_flight() {
             .collect();
         assert_eq!(sent(&mut outbox, window), ids[..window].join(" "));
         assert_eq!(load(&outbox), (7 - window, window));
-        outbox.acknowledge(Ack::Puback, 1).expect("in flight");
+        outbox.acknowledge(Ack::Puback, 1, 0).expect("in flight");
         assert_eq!(sent(&mut outbox, window), ids[window]);
         assert_eq!(outbox.in_flight(), window);
     }
@@ -195,7 +204,7 @@ fn identifiers_go_from_65535_to_1() {
     assert_eq!(sent(&mut outbox, ALL), "a65534 b65535 c1 d2");
     for id in [1, 65_535, 2, 65_534] {
         assert_eq!(
-            outbox.acknowledge(Ack::Puback, id),
+            outbox.acknowledge(Ack::Puback, id, 0),
             Ok(Acknowledged::Complete),
             "{id}"
         );
@@ -219,6 +228,7 @@ fn the_largest_window_uses_every_identifier_once() {
         }
         outbox.written(
             count,
+            0,
             Some(&mut |packet| {
                 let id = Publish::decode(packet)
                     .and_then(|publish| publish.packet_id)
@@ -233,7 +243,7 @@ fn the_largest_window_uses_every_identifier_once() {
     assert_eq!((outbox.in_flight(), used[0]), (65_535, false));
     for id in 1..=65_535 {
         assert_eq!(
-            outbox.acknowledge(Ack::Puback, id),
+            outbox.acknowledge(Ack::Puback, id, 0),
             Ok(Acknowledged::Complete),
             "{id}"
         );

@@ -67,7 +67,10 @@ impl Ledger {
             ClientPacket::Connect(connect) => self.connect(&connect),
             ClientPacket::Publish(publish) => self.publish(&publish),
             ClientPacket::Pubrel { id, dup } => self.pubrel(id, dup),
-            ClientPacket::Pingreq => {}
+            ClientPacket::Pingreq
+            | ClientPacket::Puback { .. }
+            | ClientPacket::Pubrec { .. }
+            | ClientPacket::Pubcomp { .. } => {}
             ClientPacket::Disconnect => self.disconnect(),
         }
     }

@@ -1,0 +1,182 @@
+//! A connection has ended: what follows from how it ended?
+
+use super::{Phase, Session};
+use crate::config::Auth;
+use crate::log::{Printed, Text, error, info, warning};
+use crate::mqtt::QoS;
+use crate::mqtt::attempt::Reached;
+use crate::mqtt::close::Close;
+use crate::mqtt::qos::Stage;
+use crate::mqtt::suspicion::TRY_AGAIN_AFTER;
+use crate::net::backoff::HELD;
+use crate::net::protocol::{ClosedBy, Retry};
+use crate::observer::Observer;
+use crate::outbox::MAX_PACKET;
+use crate::time::{Instant, SECOND};
+
+impl Session<'_> {
+    /// The connection is gone. The answer tells when to try again.
+    pub fn closed(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
+        let phase = core::mem::replace(&mut self.state.phase, Phase::Offline);
+        self.control.clear();
+        self.state.filled = 0;
+        self.state.overflow.pass(now);
+        self.state.draining = false;
+        let reached = match phase {
+            Phase::Greeting => Reached::Greeting,
+            Phase::Online { since } => Reached::Online(self.held(since, now)),
+            Phase::Offline | Phase::Leaving => Reached::Nothing,
+        };
+        let level = self.state.attempts.level();
+        let retry = self.state.attempts.closed(by, reached);
+        if (by, reached) == (&ClosedBy::Peer, Reached::Greeting)
+            && self.state.attempts.suggests_tls()
+            && !matches!(self.device.auth, Auth::Tls(_))
+        {
+            error!(
+                "{}: the broker closes every connection at CONNECT without an answer: is the password wrong? If it expects TLS on port {}, set auth=tls",
+                self.device.alias, self.device.port
+            );
+        }
+        if self.state.attempts.level() != level {
+            info!(
+                "{}: trying MQTT {} next",
+                self.device.alias,
+                Printed(self.state.attempts.level())
+            );
+        }
+        if *by == ClosedBy::Us(Close::Finished) && self.state.stopping {
+            self.report_undelivered();
+        }
+        match phase {
+            Phase::Online { .. } => self.judge(by, now).unwrap_or(retry),
+            _ => retry,
+        }
+    }
+
+    /// Says how many samples nobody will deliver any more.
+    pub fn report_undelivered(&self) {
+        let undelivered = self.outbox.to_repeat() + self.outbox.queued();
+        if undelivered > 0 {
+            warning!(
+                "{}: the end, and {} samples are not delivered: they are lost",
+                self.device.alias,
+                undelivered
+            );
+        }
+    }
+
+    /// For how long, in milliseconds, the connection has held, as far as it tells why it ended: at QoS 0 since the last message, which
+    /// nothing acknowledges.
+    fn held(&self, since: Instant, now: Instant) -> u64 {
+        let held = now.since(since);
+        if self.device.qos == QoS::AtMostOnce && held < HELD {
+            held.min(now.since(self.state.last_publish))
+        } else {
+            held
+        }
+    }
+
+    /// Is one message to blame for the end of the connection? What to do about it, if so.
+    fn judge(&mut self, by: &ClosedBy<Close>, now: Instant) -> Option<Retry> {
+        let is_closed = match by {
+            ClosedBy::Peer => true,
+            ClosedBy::Us(Close::NoAcknowledgement(_)) => false,
+            _ => return None,
+        };
+        let unanswered = self.outbox.unanswered();
+        let (packet_id, _) = self.outbox.oldest();
+        let pubrel = (unanswered == Some(Stage::Released)).then_some(packet_id);
+        if self.state.suspicion.left_unanswered(pubrel) {
+            self.state.attempts.is_explained();
+            self.state.attempts.begin_anew(false);
+            let mut packet = [0; MAX_PACKET];
+            warning!(
+                "{}: the broker does not answer PUBREL, of a message on {}: a new session begins",
+                self.device.alias,
+                Text(self.oldest_topic(&mut packet))
+            );
+            return Some(Retry::AtOnce);
+        }
+        if !is_closed {
+            return None;
+        }
+        if self.state.suspicion.goes_one_by_one() {
+            let is_unanswered = matches!(unanswered, Some(Stage::Queued | Stage::Published));
+            return (is_unanswered && self.is_culprit()).then(|| self.set_aside(now));
+        }
+        if self.state.attempts.is_thrown_out() || self.state.suspicion.is_on_trial() {
+            self.send_one_by_one(match self.device.qos {
+                QoS::AtMostOnce => usize::MAX,
+                QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
+            });
+        }
+        None
+    }
+
+    /// Whether it is certain now that the connection ended because of the oldest message.
+    fn is_culprit(&mut self) -> bool {
+        let mut packet = [0; MAX_PACKET];
+        let publish = self.outbox.oldest_packet(&mut packet);
+        publish.is_some_and(|publish| self.state.suspicion.closed_after(publish.topic))
+    }
+
+    fn set_aside(&mut self, now: Instant) -> Retry {
+        let mut packet = [0; MAX_PACKET];
+        error!(
+            "{}: the broker closes the connection after each message on {}: this topic is set aside, and tried again in {} minutes; may this user publish on it?",
+            self.device.alias,
+            Text(self.oldest_topic(&mut packet)),
+            TRY_AGAIN_AFTER / SECOND / 60
+        );
+        let (_, signal) = self.outbox.oldest();
+        self.state.events.set_aside = Some(signal);
+        self.state.counters.sent -= self.outbox.set_topic_aside() as u64;
+        let under_way = match self.device.qos {
+            QoS::AtMostOnce => usize::MAX,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
+        };
+        self.state.suspicion.set_aside(now);
+        self.send_one_by_one(under_way);
+        self.state.attempts.is_explained();
+        Retry::StartOver
+    }
+
+    fn oldest_topic<'p>(&self, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
+        let publish = self.outbox.oldest_packet(packet);
+        publish.map_or(&[], |publish| publish.topic)
+    }
+
+    pub(super) fn send_one_by_one(&mut self, count: usize) {
+        self.state.suspicion.send_one_by_one(count);
+        self.outbox.send_one_by_one(count > 0);
+    }
+
+    /// A message is done with, while some are suspected.
+    pub(super) fn pass_suspect(&mut self) {
+        self.state.suspicion.passed();
+        let goes_one_by_one = self.state.suspicion.goes_one_by_one();
+        self.outbox.send_one_by_one(goes_one_by_one);
+    }
+
+    /// Lets what is in flight come to its end, then makes what was set aside the oldest again, in a session that the broker begins anew:
+    /// it may remember half of what closed the last one.
+    pub(super) fn try_again(&mut self, observer: &mut dyn Observer) {
+        self.state.draining = self.outbox.in_flight() > 0;
+        if self.state.draining {
+            return;
+        }
+        info!(
+            "{}: what was set aside is tried again, {} messages",
+            self.device.alias,
+            self.outbox.set_aside()
+        );
+        self.state.suspicion.try_again(self.outbox.set_aside());
+        self.outbox.take_back();
+        self.state.events.taken_back = true;
+        if self.device.qos != QoS::AtMostOnce {
+            self.state.attempts.begin_anew(true);
+            self.leave(observer);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What a session hears on one connection, and what it does about it.
+
+use super::{Phase, Session};
+use crate::bytes::move_within;
+use crate::log::{Printed, debug, info, warning};
+use crate::mqtt::QoS;
+use crate::mqtt::attempt::{Known, Welcome};
+use crate::mqtt::close::Close;
+use crate::mqtt::decode::{Accepted, Incoming, decode};
+use crate::mqtt::encode::{answer, pubrel};
+use crate::mqtt::packet::Packet;
+use crate::mqtt::qos::Ack;
+use crate::mqtt::unasked::Unasked;
+use crate::mqtt::violation::Violation;
+use crate::net::backoff::HELD;
+use crate::observer::Observer;
+use crate::outbox::Acknowledged;
+use crate::time::Instant;
+
+impl Session<'_> {
+    pub(super) fn handle_input(
+        &mut self,
+        now: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Close> {
+        let mut handled = 0;
+        // Each packet may have to be answered: without room for the answer it waits.
+        while self.control.has_room() {
+            let rest = self
+                .input
+                .get(handled..self.state.filled)
+                .unwrap_or_default();
+            if let Some(message) = &mut self.state.passing {
+                handled += message.pass(rest)?;
+                if !message.is_whole() {
+                    break;
+                }
+                let message = *message;
+                self.state.passing = None;
+                self.answer(message, observer);
+                continue;
+            }
+            let Some((packet, len)) = decode(rest, self.state.attempts.level())? else {
+                break;
+            };
+            handled += len;
+            // A message is shown once all of it has come.
+            if observer.sees_packets() && !matches!(packet, Incoming::Publish(_)) {
+                observer.packet_received(self.device.alias, &Packet::Incoming(packet));
+            }
+            self.handle(packet, now, observer)?;
+        }
+        move_within(self.input, handled..self.state.filled, 0);
+        self.state.filled -= handled;
+        Ok(())
+    }
+
+    fn handle(
+        &mut self,
+        packet: Incoming,
+        now: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Close> {
+        match (self.state.phase, packet) {
+            (Phase::Greeting, Incoming::Connack(Ok(accepted))) => {
+                self.accept(accepted, now, observer)
+            }
+            (Phase::Greeting, Incoming::Connack(Err(refusal))) => Err(Close::Refused(refusal)),
+            (Phase::Greeting, other) => Err(Violation::NoConnack(other.packet_type()).into()),
+            // DISCONNECT did not wait for it.
+            (Phase::Leaving, Incoming::Connack(_)) => Ok(()),
+            (_, Incoming::Connack(_)) => Err(Violation::SecondConnack.into()),
+            (_, Incoming::Ack { ack, packet_id }) => {
+                self.acknowledge(ack, packet_id, now, observer)
+            }
+            (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => {
+                if self.state.suspicion.goes_one_by_one() && self.device.qos == QoS::AtMostOnce {
+                    self.pass_at_qos0(now);
+                }
+                Ok(())
+            }
+            (_, Incoming::Pingresp) => Err(Violation::UnaskedPingresp.into()),
+            (_, Incoming::Publish(message)) => {
+                self.state.passing = Some(message);
+                Ok(())
+            }
+            (_, Incoming::Pubrel { packet_id }) => {
+                self.push_answer(Ack::Pubcomp, packet_id, observer);
+                Ok(())
+            }
+        }
+    }
+
+    /// A message that nobody asked for has come and is gone: it is acknowledged [MQTT-4.5.0-2].
+    fn answer(&mut self, message: Unasked, observer: &mut dyn Observer) {
+        if observer.sees_packets() {
+            let packet = Packet::Incoming(Incoming::Publish(message));
+            observer.packet_received(self.device.alias, &packet);
+        }
+        if !core::mem::replace(&mut self.state.said_unasked, true) {
+            warning!(
+                "{}: the broker sends messages to this client_id, which subscribes to nothing: they are acknowledged and passed over",
+                self.device.alias
+            );
+        }
+        let ack = match message.qos() {
+            QoS::ExactlyOnce => Ack::Pubrec,
+            _ => Ack::Puback,
+        };
+        if let Some(packet_id) = message.packet_id() {
+            self.push_answer(ack, packet_id, observer);
+        }
+    }
+
+    /// Only called with room for it.
+    fn push_answer(&mut self, ack: Ack, packet_id: u16, observer: &mut dyn Observer) {
+        // Nothing follows DISCONNECT [MQTT-3.14.4-2].
+        if self.is_online() && self.control.push(&answer(ack, packet_id)) {
+            observer.packet_sent(self.device.alias, &Packet::Answer { ack, packet_id });
+        }
+    }
+
+    /// PINGRESP shows that the broker took the message that went alone at QoS 0.
+    fn pass_at_qos0(&mut self, now: Instant) {
+        if self.state.liveness.awaits_pong() {
+            return;
+        }
+        self.outbox.complete_oldest();
+        if let Phase::Online { since } = self.state.phase
+            && now.since(since) >= HELD
+        {
+            self.send_one_by_one(0);
+        }
+    }
+
+    fn accept(
+        &mut self,
+        accepted: Accepted,
+        now: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Close> {
+        let Accepted { session_present } = accepted;
+        let welcome = self.state.attempts.accepted(session_present)?;
+        self.state.phase = Phase::Online { since: now };
+        let Welcome::Begin(known) = welcome else {
+            info!(
+                "{}: wiping out the session that the broker has kept",
+                self.device.alias
+            );
+            self.leave(observer);
+            return Ok(());
+        };
+        if matches!(known, Known::Nothing | Known::Wiped) {
+            // PUBREC made them the broker's: a PUBREL would mean nothing to its new session.
+            self.state.counters.acknowledged += self.outbox.complete_released() as u64;
+        }
+        // Who has lost the session has lost its retained messages too; at QoS 0 nobody knows what got through before the end.
+        let is_forgetful =
+            self.device.qos == QoS::AtMostOnce || matches!(known, Known::Nothing | Known::Unsaid);
+        self.state.events.values_lost |= self.state.was_online && is_forgetful;
+        if self.state.attempts.take_guess() {
+            warning!(
+                "{}: speaking MQTT 3.1, since the broker closed without an answer when asked for 3.1.1; the next connection asks again",
+                self.device.alias
+            );
+        }
+        self.state.liveness.begin_wait(now);
+        self.state.counters.reconnects += u64::from(self.state.was_online);
+        self.state.was_online = true;
+        info!(
+            "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
+            self.device.alias,
+            Printed(self.state.attempts.level()),
+            if session_present { "resumed" } else { "new" },
+            self.outbox.to_repeat(),
+            self.outbox.queued()
+        );
+        Ok(())
+    }
+
+    fn acknowledge(
+        &mut self,
+        ack: Ack,
+        packet_id: u16,
+        now: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Close> {
+        self.state.liveness.progressed(now);
+        let tick = self.state.liveness.tick(now);
+        match self.outbox.acknowledge(ack, packet_id, tick)? {
+            Acknowledged::Complete => {
+                self.state.counters.acknowledged += 1;
+                if ack == Ack::Puback && self.device.qos == QoS::ExactlyOnce {
+                    self.say_no_qos2();
+                }
+                if self.state.suspicion.is_active() {
+                    self.pass_suspect();
+                }
+            }
+            // Nothing follows DISCONNECT [MQTT-3.14.4-2]: the next connection releases it.
+            Acknowledged::SendPubrel if self.state.phase == Phase::Leaving => {}
+            Acknowledged::SendPubrel => self.push_pubrel(packet_id, false, observer),
+            Acknowledged::Repeated => {
+                debug!(
+                    "{}: packet identifier {} was acknowledged already",
+                    self.device.alias, packet_id
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// PUBREL for what an earlier connection left half done.
+    pub(super) fn repeat_pubrels(&mut self, now: Instant, observer: &mut dyn Observer) {
+        let tick = self.state.liveness.tick(now);
+        while self.control.has_room() {
+            let Some(packet_id) = self.outbox.pubrel_to_repeat() else {
+                break;
+            };
+            self.push_pubrel(packet_id, true, observer);
+            self.outbox.pubrel_repeated(tick);
+        }
+    }
+
+    /// Only called with room for it.
+    fn push_pubrel(&mut self, packet_id: u16, repeated: bool, observer: &mut dyn Observer) {
+        if self
+            .control
+            .push(&pubrel(packet_id, self.state.attempts.level(), repeated))
+        {
+            observer.packet_sent(self.device.alias, &Packet::Pubrel { packet_id });
+        }
+    }
+
+    fn say_no_qos2(&mut self) {
+        if !core::mem::replace(&mut self.state.said_no_qos2, true) {
+            warning!(
+                "{}: the broker answers QoS 2 as QoS 1, with PUBACK: a message may arrive more than once",
+                self.device.alias
+            );
+        }
+    }
+}
