@@ -163,14 +163,15 @@ fn amqtt_sends_its_retained_messages_to_a_bridge_that_has_subscribed_to_nothing(
         site.publish(0..1);
         site.subscriber.wait_for(TOPIC, &last(0..1));
         // Cut, it leaves its last will, retained as well.
+        let mark = site.daemon.stdout().mark();
         site.link.cut();
         site.subscriber.wait_for("plant/state", "lost");
-        let mark = site.daemon.stdout().mark();
+        site.daemon
+            .stdout()
+            .wait_for_after(mark, &["< PUBLISH", "cloud"]);
         site.publish(1..100);
         site.subscriber.wait_for(TOPIC, &last(1..100));
         assert_eq!(site.values(), messages(0..100), "QoS {qos}");
-        let sent_to_us = site.daemon.stdout().after(mark, &["< PUBLISH", TOPIC]);
-        assert!(!sent_to_us.is_empty(), "amqtt has changed: nothing came");
         let counters = site.daemon.counters("cloud");
         assert_eq!(counters.reconnects, 1, "QoS {qos}: {counters:?}");
     }

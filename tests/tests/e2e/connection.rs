@@ -119,8 +119,12 @@ fn a_lost_connection_is_opened_again_at_once_and_then_with_growing_delays() {
         lost = Some(Instant::now());
         drop(link);
     }
-    for (gap, delay) in gaps.iter().zip([0.0, 1.0, 2.0]) {
-        assert!(*gap >= delay, "at once, after 1 s, after 2 s; not {gaps:?}");
+    // From 2 s on each is shortened by a random part of up to a quarter.
+    for (gap, delay) in gaps.iter().zip([0.0, 1.0, 1.5]) {
+        assert!(
+            *gap >= delay,
+            "at once, after 1 s, after 1.5 to 2 s; not {gaps:?}"
+        );
     }
 }
 
