@@ -29,7 +29,7 @@ impl Session<'_> {
         };
         let level = self.state.attempts.level();
         let retry = self.state.attempts.closed(by, reached);
-        if (by, reached) == (&ClosedBy::Peer, Reached::Greeting)
+        if matches!((by, reached), (ClosedBy::Peer, Reached::Greeting))
             && self.state.attempts.suggests_tls()
             && !matches!(self.device.auth, Auth::Tls(_))
         {
@@ -45,7 +45,7 @@ impl Session<'_> {
                 Printed(self.state.attempts.level())
             );
         }
-        if *by == ClosedBy::Us(Close::Finished) && self.state.stopping {
+        if matches!(by, ClosedBy::Us(Close::Finished)) && self.state.stopping {
             self.report_undelivered();
         }
         match phase {
@@ -78,6 +78,7 @@ impl Session<'_> {
     }
 
     /// Is one message to blame for the end of the connection? What to do about it, if so.
+    #[cold]
     fn judge(&mut self, by: &ClosedBy<Close>, now: Instant) -> Option<Retry> {
         let is_closed = match by {
             ClosedBy::Peer => true,
@@ -153,6 +154,7 @@ impl Session<'_> {
     }
 
     /// A message is done with, while some are suspected.
+    #[cold]
     pub(super) fn pass_suspect(&mut self) {
         self.state.suspicion.passed();
         let goes_one_by_one = self.state.suspicion.goes_one_by_one();

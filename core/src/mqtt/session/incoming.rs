@@ -92,6 +92,8 @@ impl Session<'_> {
     }
 
     /// A message that nobody asked for has come and is gone: it is acknowledged [MQTT-4.5.0-2].
+    #[cold]
+    #[inline(never)]
     fn answer(&mut self, message: Unasked, observer: &mut dyn Observer) {
         if observer.sees_packets() {
             let packet = Packet::Incoming(Incoming::Publish(message));
@@ -113,6 +115,7 @@ impl Session<'_> {
     }
 
     /// Only called with room for it.
+    #[inline(never)]
     fn push_answer(&mut self, ack: Ack, packet_id: u16, observer: &mut dyn Observer) {
         // Nothing follows DISCONNECT [MQTT-3.14.4-2].
         if self.is_online() && self.control.push(&answer(ack, packet_id)) {
@@ -133,6 +136,8 @@ impl Session<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn accept(
         &mut self,
         accepted: Accepted,
@@ -232,6 +237,8 @@ impl Session<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn say_no_qos2(&mut self) {
         if !core::mem::replace(&mut self.state.said_no_qos2, true) {
             warning!(
