@@ -133,6 +133,14 @@ pub fn all() -> Vec<Step> {
             },
         },
         Step {
+            name: "brokers",
+            purpose: "brokers other than Mosquitto get all that they should, each in its own way",
+            run: |verbose| {
+                let test = ["test", "-p", "mqtt-client-tests", "--test", "brokers"];
+                run::all([cargo(&[&test[..], &["--no-fail-fast"]].concat())], verbose)
+            },
+        },
+        Step {
             name: "doc",
             purpose: "the documentation builds, and its links lead somewhere",
             run: |verbose| {
