@@ -1,10 +1,11 @@
 //! A gateway that has no random numbers for a while after its start: TLS waits for them, and nothing else does.
 
+use std::fs;
 use std::path::PathBuf;
 
 use mqtt_client_tests::config::cloud;
 use mqtt_client_tests::daemon::run_under;
-use mqtt_client_tests::pki::request;
+use mqtt_client_tests::pki::{Issued, request};
 use mqtt_client_tests::preload::Preload;
 use mqtt_client_tests::servers::Redis;
 use mqtt_client_tests::{Daemon, program, subscriber};
@@ -42,7 +43,7 @@ impl Early {
     }
 
     fn has_numbers(&self) {
-        std::fs::write(self.file(), "").expect("write to a temporary folder");
+        fs::write(self.file(), "").expect("write to a temporary folder");
     }
 }
 
@@ -79,10 +80,14 @@ fn tls_waits_for_random_numbers_and_redis_and_the_other_devices_do_not() {
 fn a_key_that_could_not_be_checked_at_the_start_is_refused_later() {
     let Some(early) = Early::new() else { return };
     let secure = Secure::new();
-    let other = secure.authority.issue(request("other"));
+    let own_key = |issued: &Issued| {
+        let text = fs::read_to_string(&issued.key).expect("a key");
+        secure.authority.write("own.key", &text)
+    };
+    let wrong = own_key(&secure.authority.issue(request("other")));
     let config = secure.config(cloud().signal("p"));
     let config = config
-        .device_key("client_key", other.key.display().to_string())
+        .device_key("client_key", wrong.display().to_string())
         .redis("port", 1);
     let finished = run_under(&early.words(), &config, &["--check"]);
     assert_eq!(finished.code, 0, "{:?}", finished.stderr);
@@ -100,7 +105,9 @@ fn a_key_that_could_not_be_checked_at_the_start_is_refused_later() {
     let words = "client_key: ";
     let line = daemon.stderr().wait_for(&["E cloud: ", words]);
     assert!(line.contains("does not match the certificate in"), "{line}");
-    daemon.reload(&secure.config(cloud().signal("p")).redis("port", 1));
+    // The table is the same.
+    own_key(&secure.gateway);
+    daemon.reload(&config);
     daemon
         .stderr()
         .wait_for(&["cloud: TLS 1.3, full handshake"]);
