@@ -1,6 +1,5 @@
 //! A number that differs from start to start: for packet identifiers and reconnect delays. It need not be secret.
 
-use std::hash::{BuildHasher, Hasher};
 use std::process;
 use std::time::SystemTime;
 
@@ -18,13 +17,14 @@ pub fn seed(machine: u32) -> u32 {
 
 fn weak_seed(machine: u32) -> u32 {
     let clock = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    // One known start, so that nothing random is asked for.
-    let mut hasher =
-        std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().build_hasher();
-    hasher.write_u128(clock.as_nanos());
-    hasher.write_u32(process::id());
-    hasher.write_u32(machine);
-    hasher.finish() as u32
+    // Odd factors spread what differs in few bits.
+    (clock.as_secs() as u32)
+        .wrapping_mul(0x9e37_79b1)
+        .wrapping_add(clock.subsec_nanos())
+        .wrapping_mul(0x85eb_ca77)
+        .wrapping_add(process::id())
+        .wrapping_mul(0xc2b2_ae3d)
+        ^ machine
 }
 
 #[cfg(test)]

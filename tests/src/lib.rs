@@ -14,7 +14,7 @@
 //!
 //! | piece | is |
 //! |---|---|
-//! | [`servers::Redis`], [`servers::Mosquitto`] | the real servers, on free loopback ports, in a temporary folder |
+//! | [`servers::Redis`], [`servers::Mosquitto`], [`servers::Broker`] | the real servers, on free loopback ports, in a temporary folder |
 //! | [`Subscriber`] | an MQTT client that is not our own code, and remembers all that it receives |
 //! | [`Daemon`] | the product: configuration, arguments, signals, output, exit code |
 //! | [`Board`] | the product without an operating system, on an emulated board |
@@ -44,6 +44,7 @@ pub mod namespace;
 pub mod pki;
 pub mod plant;
 pub mod port;
+pub mod preload;
 pub mod process;
 pub mod program;
 pub mod proxy;

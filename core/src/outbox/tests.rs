@@ -5,6 +5,7 @@
 //! | `sending` | what goes to the network, in which pieces, and under which identifiers? |
 //! | `overflow` | what makes place when there is no room? |
 //! | `repeating` | what do acknowledgements do, and what does a new connection repeat? |
+//! | `setting_aside` | what becomes of messages that the broker does not take, and of all others? |
 //! | `moving` | how does an outbox outlive its configuration? |
 //! | `model` | does it agree with a simple one, whatever the order of events? |
 
@@ -13,6 +14,7 @@ mod moving;
 mod overflow;
 mod repeating;
 mod sending;
+mod setting_aside;
 
 use std::format;
 use std::string::{String, ToString};

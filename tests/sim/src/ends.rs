@@ -1,7 +1,11 @@
 //! The servers at the far ends of the lines, with the faults that a plan gives them.
 
+mod redis;
+
+pub use redis::{Expected, Message, RedisEnd};
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use fastrand::Rng;
@@ -12,9 +16,7 @@ use crate::line::{Direction, Event, Line};
 use crate::network::{Door, Names};
 use crate::packet::ClientPacket;
 use crate::plan::Hostile;
-use crate::redis::{Redis, message};
 use crate::trace;
-use crate::world::Device;
 
 /// A line to a broker, that broker, and what it is made to do.
 pub struct BrokerEnd {
@@ -31,37 +33,7 @@ pub struct BrokerEnd {
     late: VecDeque<(u64, u32, Vec<u8>)>,
 }
 
-/// The line to Redis, and the server as each connection sees it.
-pub struct RedisEnd {
-    pub line: Line,
-    pub password: Option<String>,
-    /// What it says to every command.
-    pub error: Option<&'static str>,
-    /// Answers are kept back.
-    pub is_silent: bool,
-    unsaid: Vec<(u32, Vec<u8>)>,
-    /// What the bridge is to read yet.
-    pub expected: VecDeque<Expected>,
-    /// The connection that the bridge reads, or read last.
-    read_from: u32,
-    connections: BTreeMap<u32, Redis>,
-}
-
-/// Something that Redis wrote to a subscriber.
-pub struct Expected {
-    pub connection: u32,
-    pub message: Message,
-}
-
 const PINGRESP: [u8; 2] = [0xd0, 0];
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// Channel and text.
-    Whole(String, String),
-    /// Too long for the bridge's buffer; device and signal.
-    Oversized(usize, usize),
-}
 
 /// How late an acknowledgement's copy may be, in milliseconds.
 const LATE: u64 = 5000;
@@ -221,166 +193,6 @@ impl BrokerEnd {
 
     fn name(&self) -> String {
         self.ledger.borrow().name()
-    }
-}
-
-impl RedisEnd {
-    #[must_use]
-    pub fn new(line: Line, password: Option<String>) -> Self {
-        RedisEnd {
-            line,
-            password,
-            error: None,
-            is_silent: false,
-            unsaid: Vec::new(),
-            expected: VecDeque::new(),
-            read_from: 0,
-            connections: BTreeMap::new(),
-        }
-    }
-
-    /// Whether the bridge's connection is subscribed to so many channels.
-    #[must_use]
-    pub fn has_subscriber_of(&self, channels: usize) -> bool {
-        let newest = self.line.open_connection();
-        let server = newest.and_then(|newest| self.connections.get(&newest));
-        server.is_some_and(|server| server.channels.len() >= channels)
-    }
-
-    /// A message that the bridge has not read from its connection.
-    #[must_use]
-    pub fn unread(&self) -> Option<&Expected> {
-        let newest = self.line.newest_connection();
-        self.expected
-            .iter()
-            .find(|expected| expected.connection == newest)
-    }
-
-    /// Does all that can be done now.
-    pub fn serve(&mut self) {
-        for event in self.line.events() {
-            match event {
-                Event::Opened(connection) => {
-                    let mut server = Redis::new();
-                    server.password.clone_from(&self.password);
-                    self.connections.insert(connection, server);
-                }
-                Event::Ended(connection) => {
-                    self.connections.remove(&connection);
-                }
-                Event::Bytes(connection, bytes) => self.answer(connection, &bytes),
-            }
-        }
-    }
-
-    fn answer(&mut self, connection: u32, bytes: &[u8]) {
-        let Some(server) = self.connections.get_mut(&connection) else {
-            return;
-        };
-        let answer = match self.error {
-            Some(error) => {
-                let (channels, commands) = (server.channels.clone(), server.heard.len());
-                server.take(bytes);
-                server.channels = channels;
-                let errors = server.heard.len() - commands;
-                format!("-{error}\r\n").repeat(errors).into_bytes()
-            }
-            None => server.take(bytes),
-        };
-        trace::note(|| {
-            (
-                "redis".into(),
-                format!("hears {}, says {}", bytes.len(), answer.escape_ascii()),
-            )
-        });
-        if self.is_silent {
-            self.unsaid.push((connection, answer));
-        } else {
-            self.line.server_write(connection, &answer);
-        }
-    }
-
-    /// Gives the answers that it has kept to itself.
-    pub fn speak(&mut self) {
-        self.is_silent = false;
-        for (connection, answer) in std::mem::take(&mut self.unsaid) {
-            self.line.server_write(connection, &answer);
-        }
-    }
-
-    /// Somebody publishes; the text is `None` if it is to be longer than any buffer.
-    pub fn publish(&mut self, device: usize, signal: usize, text: Option<String>) {
-        let channel = Device::channel(device, signal);
-        let subscribers = self.connections.iter();
-        let subscribers = subscribers.filter(|(_, server)| server.channels.contains(&channel));
-        for connection in subscribers
-            .map(|(connection, _)| *connection)
-            .collect::<Vec<_>>()
-        {
-            let expected = match &text {
-                Some(text) => Message::Whole(channel.clone(), text.clone()),
-                None => Message::Oversized(device, signal),
-            };
-            let text = text.clone().unwrap_or_else(|| "1".repeat(3000));
-            self.write(connection, expected, &message(&channel, &text));
-        }
-    }
-
-    /// A message comes to every subscriber on a channel that none of them named.
-    pub fn be_strange(&mut self) {
-        let (channel, text) = ("tag/nobody/s/in", "1,1");
-        if let Some(connection) = self.line.open_connection() {
-            let expected = Message::Whole(channel.to_string(), text.to_string());
-            self.write(connection, expected, &message(channel, text));
-        }
-    }
-
-    fn write(&mut self, connection: u32, message: Message, bytes: &[u8]) {
-        self.line.server_write(connection, bytes);
-        self.expected.push_back(Expected {
-            connection,
-            message,
-        });
-    }
-
-    /// Says what no Redis says; the connection that has to be closed for it.
-    pub fn break_protocol(&mut self, bytes: &[u8]) -> Option<u32> {
-        let connection = self.line.open_connection()?;
-        self.line.server_write(connection, bytes);
-        Some(connection)
-    }
-
-    /// The bridge reads, from its newest connection.
-    pub fn is_read(&mut self) {
-        self.read_from = self.line.newest_connection();
-    }
-
-    /// The device of the expected message that comes next, if that was too long. `signals` are those that each device has.
-    pub fn oversized_next(&mut self, signals: &[usize]) -> Option<usize> {
-        while let Some(front) = self.expected.front() {
-            match front.message {
-                _ if front.connection < self.read_from => {}
-                Message::Oversized(device, signal) if signal < signals[device] => {
-                    return Some(device);
-                }
-                Message::Oversized(..) => {}
-                Message::Whole(..) => return None,
-            }
-            self.expected.pop_front();
-        }
-        None
-    }
-
-    pub fn crash(&mut self) {
-        for connection in std::mem::take(&mut self.connections).into_keys() {
-            self.line.server_reset(connection);
-        }
-    }
-
-    pub fn heal(&mut self, latency: (u64, u64)) {
-        heal_line(&self.line, latency);
-        self.error = None;
-        self.speak();
     }
 }
 

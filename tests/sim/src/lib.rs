@@ -24,8 +24,8 @@
 //! A connection keeps the order of its bytes, as TCP does, and loses none but by breaking. A broker reads strictly, keeps to MQTT 3.1 and
 //! 3.1.1 in either of the two ways that QoS 2 may be done, takes a session over on a new connection, and closes after one and a half
 //! keep-alives. It may hold acknowledgements back, send them in any order, twice, or much later, restart with its session or
-//! without, refuse, hang up, claim a session that is not there, or send what no broker may. Redis may restart, refuse, fall silent, send
-//! what is no RESP2, and what nobody asked for. The bridge's clock may jump, and the bridge may not be called for a while.
+//! without, refuse, hang up, claim a session that is not there, or send what no broker may. Redis may restart, refuse all, PING only or
+//! some channels, fall silent, send what is no RESP2, and what nobody asked for. The bridge's clock may jump, and the bridge may not be called for a while.
 //!
 //! A reload keeps every device and the Redis server: signals come, go and change their order, and another keep-alive takes each session to a
 //! new connection. What the port decides beyond that is not modelled.

@@ -19,6 +19,7 @@ const ATTEMPT: &str = "core/src/mqtt/attempt.rs";
 const CONNECTION: &str = "core/src/mqtt/session/connection.rs";
 const SESSION: &str = "core/src/mqtt/session/mod.rs";
 const REDIS: &str = "core/src/redis/session.rs";
+const UNANSWERED: &str = "core/src/redis/unanswered.rs";
 const BRIDGE: &str = "core/src/bridge/mod.rs";
 const FEED: &str = "core/src/bridge/feed.rs";
 const LINK: &str = "core/src/net/link.rs";
@@ -113,17 +114,27 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a broker that is away keeps the next ones waiting" in BRIDGE:
         "wake_up = wake_up.min(broker.poll(now, observer));" => "wake_up = wake_up.min(broker.poll(now, observer));\n            if !broker.session().is_connected() {\n                break;\n            }";
     "channels are not subscribed to again" in REDIS:
-        "            phase: Phase::Subscribing,\n            last_received: now," => "            phase: if now.as_millis() % 2 == 0 { Phase::Subscribing } else { Phase::Subscribed },\n            last_received: now,";
+        "self.state.phase = Phase::Subscribing;\n        self.state.last_received = now;" => "self.state.phase = if now.as_millis() % 2 == 0 { Phase::Subscribing } else { Phase::Subscribed };\n        self.state.last_received = now;";
     "a silent Redis is not asked" in REDIS:
         "(_, None) => self.state.last_received + PING_AFTER," => "(_, None) => Instant::NEVER,";
     "an error of Redis is borne" in REDIS:
-        "Frame::Error(words) => Err(Close::error_reply(words))," => "Frame::Error(_) => Ok(()),";
+        "(Frame::Error(words), _) => Err(Close::error_reply(words))," => "(Frame::Error(_), _) => Ok(()),";
+    "an error in answer to PING ends the subscription" in REDIS:
+        "state.refusals.ping_is_refused(words);\n                Ok(())" => "Err(Close::error_reply(words))";
+    "one refused channel stops all" in REDIS:
+        " if words.starts_with(b\"NOPERM\") => {" => " if words.is_empty() => {";
+    "a refused channel is not named" in REDIS:
+        "state.refusals.channel_is_refused(number, name, words);" => "let _ = (number, name);";
+    "where all channels are refused none is asked for again" in REDIS:
+        "if state.subscription.is_refused(channels) {" => "if state.subscription.is_refused(channels) && words.is_empty() {";
+    "a reply is taken for that of the newest command" in UNANSWERED:
+        "self.iter().next()" => "self.iter().last()";
     "an oversized message is not passed over" in REDIS:
         "self.state.unread.start += passed;" => "self.state.unread.start += passed.min(100);";
     "a confirmation that nobody asked for is borne" in REDIS:
-        ".map_err(|Unasked| Close::other_channel(channel))," => ".or(Ok(())),";
+        "(Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel))," => "(Frame::Subscribed { .. }, _) => Ok(()),";
     "a reload subscribes to nothing new" in REDIS:
-        "session.state.subscription = session.state.subscription.change();" => "";
+        "session.state.subscription = Subscription::change(subscribe.count());" => "let _ = subscribe.count();";
     "commands to Redis are shown" in REDIS:
         "trace!(\"redis: {} bytes sent\", count);" => "trace!(\"redis: {} bytes sent: {}\", count, Text(self.commands.pending()));";
 };

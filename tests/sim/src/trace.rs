@@ -21,6 +21,8 @@ struct Book {
     /// Warnings and errors.
     loud: u64,
     loudest: Vec<String>,
+    /// All of them that tell of a channel.
+    refusals: Vec<String>,
 }
 
 thread_local! {
@@ -78,6 +80,12 @@ pub fn loud() -> (u64, Vec<String>) {
     BOOK.with_borrow(|book| (book.loud, book.loudest.clone()))
 }
 
+/// Whether a warning about a channel holds these words.
+#[must_use]
+pub fn was_told(words: &str) -> bool {
+    BOOK.with_borrow(|book| book.refusals.iter().any(|text| text.contains(words)))
+}
+
 /// Whether everything that is shown should be looked at.
 #[must_use]
 pub fn is_verbose() -> bool {
@@ -117,6 +125,9 @@ impl Log for Logger {
             book.look_through(&text);
             if loud {
                 book.loud += 1;
+                if text.contains("no subscription to") {
+                    book.refusals.push(text.clone());
+                }
                 if book.loudest.len() < 20 {
                     book.loudest.push(text.clone());
                 }

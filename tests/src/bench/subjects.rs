@@ -42,7 +42,7 @@ pub struct Running {
     _folder: Option<TempDir>,
 }
 
-/// The default of `max_inflight`, and that of the peers' libraries.
+/// The default of `max_inflight` at QoS 0 and 1, and that of the peers' libraries, which is ours at QoS 2.
 const WINDOWS: [u16; 2] = [100, 20];
 
 /// All of them, in the order of the table.

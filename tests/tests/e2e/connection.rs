@@ -119,7 +119,7 @@ fn a_lost_connection_is_opened_again_at_once_and_then_with_growing_delays() {
         lost = Some(Instant::now());
         drop(link);
     }
-    // From 2 s on each is shortened by a random part of up to a quarter.
+    // From 2 s on a random part of up to a quarter is taken off.
     for (gap, delay) in gaps.iter().zip([0.0, 1.0, 1.5]) {
         assert!(
             *gap >= delay,

@@ -2,10 +2,11 @@
 
 use super::{Phase, Session};
 use crate::config::Auth;
-use crate::log::{Printed, Text, error, info, warning};
+use crate::log::{Printed, error, info, warning};
 use crate::mqtt::QoS;
 use crate::mqtt::attempt::Reached;
 use crate::mqtt::close::Close;
+use crate::mqtt::packet::Topic;
 use crate::mqtt::qos::Stage;
 use crate::mqtt::suspicion::TRY_AGAIN_AFTER;
 use crate::net::backoff::HELD;
@@ -29,7 +30,7 @@ impl Session<'_> {
         };
         let level = self.state.attempts.level();
         let retry = self.state.attempts.closed(by, reached);
-        if (by, reached) == (&ClosedBy::Peer, Reached::Greeting)
+        if matches!((by, reached), (ClosedBy::Peer, Reached::Greeting))
             && self.state.attempts.suggests_tls()
             && !matches!(self.device.auth, Auth::Tls(_))
         {
@@ -45,7 +46,7 @@ impl Session<'_> {
                 Printed(self.state.attempts.level())
             );
         }
-        if *by == ClosedBy::Us(Close::Finished) && self.state.stopping {
+        if matches!(by, ClosedBy::Us(Close::Finished)) && self.state.stopping {
             self.report_undelivered();
         }
         match phase {
@@ -78,6 +79,7 @@ impl Session<'_> {
     }
 
     /// Is one message to blame for the end of the connection? What to do about it, if so.
+    #[cold]
     fn judge(&mut self, by: &ClosedBy<Close>, now: Instant) -> Option<Retry> {
         let is_closed = match by {
             ClosedBy::Peer => true,
@@ -94,7 +96,7 @@ impl Session<'_> {
             warning!(
                 "{}: the broker does not answer PUBREL, of a message on {}: a new session begins",
                 self.device.alias,
-                Text(self.oldest_topic(&mut packet))
+                Printed(Topic(self.oldest_topic(&mut packet)))
             );
             return Some(Retry::AtOnce);
         }
@@ -126,7 +128,7 @@ impl Session<'_> {
         error!(
             "{}: the broker closes the connection after each message on {}: this topic is set aside, and tried again in {} minutes; may this user publish on it?",
             self.device.alias,
-            Text(self.oldest_topic(&mut packet)),
+            Printed(Topic(self.oldest_topic(&mut packet))),
             TRY_AGAIN_AFTER / SECOND / 60
         );
         let (_, signal) = self.outbox.oldest();
@@ -153,6 +155,7 @@ impl Session<'_> {
     }
 
     /// A message is done with, while some are suspected.
+    #[cold]
     pub(super) fn pass_suspect(&mut self) {
         self.state.suspicion.passed();
         let goes_one_by_one = self.state.suspicion.goes_one_by_one();

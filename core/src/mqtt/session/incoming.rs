@@ -92,6 +92,8 @@ impl Session<'_> {
     }
 
     /// A message that nobody asked for has come and is gone: it is acknowledged [MQTT-4.5.0-2].
+    #[cold]
+    #[inline(never)]
     fn answer(&mut self, message: Unasked, observer: &mut dyn Observer) {
         if observer.sees_packets() {
             let packet = Packet::Incoming(Incoming::Publish(message));
@@ -113,6 +115,7 @@ impl Session<'_> {
     }
 
     /// Only called with room for it.
+    #[inline(never)]
     fn push_answer(&mut self, ack: Ack, packet_id: u16, observer: &mut dyn Observer) {
         // Nothing follows DISCONNECT [MQTT-3.14.4-2].
         if self.is_online() && self.control.push(&answer(ack, packet_id)) {
@@ -133,6 +136,8 @@ impl Session<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn accept(
         &mut self,
         accepted: Accepted,
@@ -154,9 +159,11 @@ impl Session<'_> {
             // A PUBREL would mean nothing to its new session, and what it had only PUBREC for, it may have lost.
             self.outbox.take_back_released();
         }
-        // Who has lost the session has lost its retained messages too; at QoS 0 nobody knows what got through before the end.
-        let is_forgetful =
-            self.device.qos == QoS::AtMostOnce || matches!(known, Known::Nothing | Known::Unsaid);
+        // Who has lost the session has lost its retained messages too; at QoS 0 nobody knows what got through before the end; and what is
+        // repeated after a later message was acknowledged makes an older value the last one.
+        let is_forgetful = self.device.qos == QoS::AtMostOnce
+            || matches!(known, Known::Nothing | Known::Unsaid)
+            || self.outbox.repeats_out_of_order();
         self.state.events.values_lost |= self.state.was_online && is_forgetful;
         if self.state.attempts.take_guess() {
             warning!(
@@ -232,6 +239,8 @@ impl Session<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn say_no_qos2(&mut self) {
         if !core::mem::replace(&mut self.state.said_no_qos2, true) {
             warning!(

@@ -3,7 +3,7 @@
 use mqtt_client_tests::install;
 
 use crate::run::{self, Outcome, cargo};
-use crate::{boards, cross, fuzz, mips, no_panic};
+use crate::{boards, cross, fuzz, lints, mips, no_panic};
 
 /// One thing to verify.
 pub struct Step {
@@ -145,7 +145,9 @@ pub fn all() -> Vec<Step> {
             purpose: "the documentation builds, and its links lead somewhere",
             run: |verbose| {
                 let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
-                doc.env("RUSTDOCFLAGS", "-D warnings");
+                if lints::are_denied() {
+                    doc.env("RUSTDOCFLAGS", lints::DENY.join(" "));
+                }
                 run::all([doc], verbose)
             },
         },
@@ -198,10 +200,6 @@ pub fn all() -> Vec<Step> {
 }
 
 fn clippy(packages: &[&str]) -> std::process::Command {
-    let words = [
-        &["clippy"],
-        packages,
-        &["--all-targets", "--", "-D", "warnings"],
-    ];
-    cargo(&words.concat())
+    let words = [&["clippy"], packages, &["--all-targets"]];
+    lints::clippy(cargo(&words.concat()), lints::are_denied())
 }
