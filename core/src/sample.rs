@@ -8,6 +8,9 @@ pub const MAX_MESSAGE: usize = 128;
 /// Longest payload that [`Sample::payload`] can make of one: a message without flags gains `,1`.
 pub const MAX_PAYLOAD: usize = MAX_MESSAGE + 2;
 
+/// So many digits are a timestamp (of 1973 or later) and no flag, not even a numeric one.
+const TIMESTAMP_DIGITS: usize = 11;
+
 /// A well-formed measurement. The texts are the producer's own bytes, without the spaces around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample<'a> {
@@ -37,6 +40,8 @@ pub enum Rejection {
     BadValue,
     NoTimestamp,
     BadTimestamp,
+    /// `12,5,1708000203824,`: what it says was not meant, and would pass for 12 at the time 5.
+    DecimalComma,
 }
 
 impl<'a> Sample<'a> {
@@ -77,6 +82,9 @@ impl<'a> Sample<'a> {
         if flags.iter().any(u8::is_ascii_control) {
             return Err(Rejection::ControlByte);
         }
+        if begins_with_timestamp(flags) {
+            return Err(Rejection::DecimalComma);
+        }
         Ok(Sample {
             value,
             timestamp,
@@ -98,15 +106,24 @@ impl<'a> Sample<'a> {
 impl Quality {
     /// Tokens are matched in any letter case, and separated by anything that is not a letter, a digit or `_`.
     fn from_flags(flags: &[u8]) -> Self {
-        let bad = flags
-            .split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
-            .any(|token| {
-                [b"IV", b"NT", b"OV"]
-                    .iter()
-                    .any(|flag| token.eq_ignore_ascii_case(*flag))
-            });
+        let bad = flags.split(|byte| !is_of_token(byte)).any(|token| {
+            [b"IV", b"NT", b"OV"]
+                .iter()
+                .any(|flag| token.eq_ignore_ascii_case(*flag))
+        });
         if bad { Quality::Bad } else { Quality::Good }
     }
+}
+
+fn is_of_token(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
+}
+
+/// Whether the first token of the flags is a number as long as a timestamp.
+fn begins_with_timestamp(flags: &[u8]) -> bool {
+    let flags = without_leading_spaces(flags);
+    let digits = digits_len(flags);
+    digits >= TIMESTAMP_DIGITS && !flags.get(digits).is_some_and(is_of_token)
 }
 
 /// The field up to the first comma, without spaces around it, and what follows the comma. `len` says how many bytes at its front
@@ -200,6 +217,9 @@ impl fmt::Display for Rejection {
             Rejection::BadValue => "the value is not an integer, a float or nan",
             Rejection::NoTimestamp => "the timestamp is missing",
             Rejection::BadTimestamp => "the timestamp is not an unsigned number of milliseconds",
+            Rejection::DecimalComma => {
+                "a timestamp where the flags belong: the value has a decimal comma, and needs a point"
+            }
         })
     }
 }
@@ -259,6 +279,12 @@ mod tests {
             ("cot=3", 1),
             ("cot=3 iv", 0),
             ("cot=IV", 0),
+            ("7", 1),
+            ("1234567890", 1),
+            ("12345678901_", 1),
+            ("12345678901x,IV", 0),
+            ("cot=12345678901", 1),
+            ("IV,1708000203824", 0),
             ("IVX", 1),
             ("XIV", 1),
             ("IV_", 1),
@@ -320,6 +346,12 @@ mod tests {
             ("1,1.5,", Rejection::BadTimestamp),
             ("1,now,", Rejection::BadTimestamp),
             ("1,18446744073709551616,", Rejection::BadTimestamp),
+            ("12,5,1708000203824,", Rejection::DecimalComma),
+            ("-0,5,1708000203824", Rejection::DecimalComma),
+            ("12,5, 1708000203824 ,IV", Rejection::DecimalComma),
+            ("12 , 50,1708000203824|IV", Rejection::DecimalComma),
+            ("0,10000000000000001,12345678901", Rejection::DecimalComma),
+            ("12,5,1708000203824\n", Rejection::ControlByte),
             ("1,2,\n", Rejection::ControlByte),
             ("1\0,2,", Rejection::ControlByte),
             ("1\t,2,", Rejection::ControlByte),

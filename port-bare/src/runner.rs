@@ -23,7 +23,6 @@ use crate::status::Status;
 /// What the configuration may ask for: nothing that needs TLS, MQTT 5, IPv6, or a server on the board itself.
 const ABILITIES: Abilities = Abilities {
     tls: false,
-    mqtt5: false,
     ipv6: false,
     local_servers: false,
 };

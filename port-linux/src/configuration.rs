@@ -16,7 +16,6 @@ use crate::tls::Identity;
 /// What this build can do with a device.
 const ABILITIES: config::Abilities = config::Abilities {
     tls: cfg!(feature = "tls"),
-    mqtt5: false,
     ..config::Abilities::ALL
 };
 

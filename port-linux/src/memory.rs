@@ -13,7 +13,7 @@ const ACKNOWLEDGEMENTS: usize = 4 * 1024;
 /// Bytes of the input from Redis: what one read takes at most. Some 200 messages, among which the cost of a read is lost.
 const REDIS_INPUT: usize = 16 * 1024;
 
-/// Bytes of commands to Redis: some hundred channels in one SUBSCRIBE.
+/// Bytes of commands to Redis: 32 SUBSCRIBE of channels that are not unusually long, as many as may be under way.
 const REDIS_COMMANDS: usize = 4 * 1024;
 
 /// Memory of the session with Redis.

@@ -1,5 +1,7 @@
 //! Where the programs that tests need come from: found on this machine, else installed with apt.
 
+pub mod packages;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;

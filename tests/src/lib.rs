@@ -44,6 +44,7 @@ pub mod namespace;
 pub mod pki;
 pub mod plant;
 pub mod port;
+pub mod preload;
 pub mod process;
 pub mod program;
 pub mod proxy;

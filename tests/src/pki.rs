@@ -222,6 +222,16 @@ impl Authority {
 /// If it does not start.
 #[must_use]
 pub fn s_server(shown: &Issued, arguments: &[&str]) -> (Process, Reserved) {
+    s_server_under(&[], shown, arguments)
+}
+
+/// As [`s_server`], with `words` in front of the command line.
+///
+/// # Panics
+///
+/// If it does not start.
+#[must_use]
+pub fn s_server_under(words: &[String], shown: &Issued, arguments: &[&str]) -> (Process, Reserved) {
     let port = Reserved::new();
     let address = format!("127.0.0.1:{}", port.number());
     let [certificate, key] =
@@ -243,7 +253,8 @@ pub fn s_server(shown: &Issued, arguments: &[&str]) -> (Process, Reserved) {
         .chain(arguments)
         .map(|&word| String::from(word))
         .collect();
-    let process = Process::start("openssl s_server", &install::path(install::OPENSSL), &all);
+    let openssl = install::path(install::OPENSSL);
+    let process = Process::start_under(words, "openssl s_server", &openssl, &all);
     wait_for_listener(port.number());
     (process, port)
 }

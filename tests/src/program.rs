@@ -47,6 +47,31 @@ pub fn succeed(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// Runs a command to its end, and returns what it wrote to standard output.
+///
+/// # Errors
+///
+/// If it cannot be started, or does not succeed: the first line about an error.
+pub fn output(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().display().to_string();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let reason = errors
+        .lines()
+        .find(|line| line.contains("rror"))
+        .or(errors.lines().last());
+    Err(format!(
+        "{name}: {}",
+        reason.unwrap_or("it fails without a word")
+    ))
+}
+
 /// The daemon, built at the first call if it has to be.
 ///
 /// # Panics

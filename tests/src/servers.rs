@@ -1,16 +1,22 @@
-//! The real servers: a Redis and a Mosquitto of Debian, each on a port and in a folder of its own.
+//! The real servers: a Redis, a Mosquitto and other brokers, each on a port and in a folder of its own.
 //!
-//! Both are ready when `start` returns, keep their port over a restart, and are killed by process id when dropped. When a
+//! All are ready when `start` returns, keep their port over a restart, and are killed by process id when dropped. When a
 //! test fails, what they logged is printed.
 
+mod broker;
 mod mosquitto;
 mod redis;
 
-pub use mosquitto::Mosquitto;
+pub use broker::{Broker, KINDS, Kind};
+pub use mosquitto::{Mosquitto, SUBSCRIBER_MAY_LAG};
 pub use redis::Redis;
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+
+use crate::{subscriber, wait};
 
 /// Writes a server's configuration file: fixed lines first, then those of the test.
 fn write_configuration(path: &Path, fixed: &[String], more: &[String]) {
@@ -19,4 +25,22 @@ fn write_configuration(path: &Path, fixed: &[String], more: &[String]) {
         writeln!(text, "{line}").expect("memory");
     }
     std::fs::write(path, text).expect("write to a temporary folder");
+}
+
+/// Waits for the answer to a CONNECT, whatever it is, also that the connection is closed without a word. A broker that merely listens may not
+/// have entered its main loop yet: Mosquitto forgets a SIGTERM that comes before.
+fn wait_for_an_answer(port: u16) {
+    let id = format!("{}-probe", subscriber::CLIENT_ID);
+    let length = u8::try_from(id.len()).expect("a short identifier");
+    let mut connect = vec![0x10, 12 + length];
+    connect.extend(b"\x00\x04MQTT\x04\x02\x00\x3c\x00");
+    connect.push(length);
+    connect.extend(id.bytes());
+    // RabbitMQ needs many seconds, and more of them on a busy machine.
+    let answer = wait::within(4 * wait::LIMIT, || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.write_all(&connect).ok()?;
+        stream.read(&mut [0]).ok()
+    });
+    answer.expect("an answer of the broker");
 }

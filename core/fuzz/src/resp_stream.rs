@@ -5,6 +5,7 @@
 //! - Another reader (`redis-protocol`) takes the same bytes for the same frame.
 //! - A session hears every message of a stream, one that does not fit its input as such; the same in any pieces; and its deadline
 //!   is never in the past twice.
+//! - It ends where a reply is not to the command that was to be answered next, or is a refusal of all channels, and nowhere before.
 
 use mqtt_client_core::config::Redis;
 use mqtt_client_core::redis::resp::{Frame, Malformed, frame};
@@ -21,16 +22,56 @@ const PREFIXES: usize = 300;
 /// Checks one stream.
 pub fn check(stream: &[u8]) {
     check_first_frame(stream);
-    let [whole, rest @ ..] = ways_to_split(stream).map(|pieces| heard(&pieces));
-    for other in rest {
-        assert_eq!(other, whole);
+    for pings in [false, true] {
+        let [whole, rest @ ..] = ways_to_split(stream).map(|pieces| heard(&pieces, pings));
+        for other in rest {
+            assert_eq!(other, whole);
+        }
+        let expected = expected(stream);
+        assert!(
+            whole.0.starts_with(&expected),
+            "heard {:?}, expected {expected:?}",
+            whole.0
+        );
+        if let Some(goes_on) = goes_on(stream, pings) {
+            assert_eq!(goes_on, whole.2.is_none(), "{:?}", whole.2);
+        }
     }
-    let expected = expected(stream);
-    assert!(
-        whole.0.starts_with(&expected),
-        "heard {:?}, expected {expected:?}",
-        whole.0
-    );
+}
+
+/// Whether a session goes on after a stream of replies to SUBSCRIBE of its two channels, and to PING where it has said so; `None` if the
+/// stream has more than whole frames that fit its input.
+fn goes_on(stream: &[u8], pings: bool) -> Option<bool> {
+    let mut channels = ["tag/a/b/in", "tag/a/c/in"].iter();
+    let mut ping = pings;
+    let mut confirmed = false;
+    let mut rest = stream;
+    while !rest.is_empty() {
+        let (read, len) = match frame(rest) {
+            Ok(Some((read, len))) if len <= MIN_INPUT => (read, len),
+            Err(Malformed) if rest.len() <= MIN_INPUT => return Some(false),
+            _ => return None,
+        };
+        rest = &rest[len..];
+        if matches!(read, Frame::Message { .. }) {
+            continue;
+        }
+        let right = match (read, channels.next()) {
+            (Frame::Subscribed { channel }, Some(next)) => {
+                confirmed = true;
+                channel == next.as_bytes()
+            }
+            (Frame::Error(words), Some(_)) => {
+                words.starts_with(b"NOPERM") && (confirmed || channels.len() > 0)
+            }
+            (Frame::Pong | Frame::Error(_), None) => std::mem::take(&mut ping),
+            _ => false,
+        };
+        if !right {
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 /// What a session must hear of the stream at least: its messages, up to the first frame that is anything but a message as a
@@ -151,8 +192,8 @@ impl Channels for Two {
     }
 }
 
-/// What a session hears and says, and how that ends.
-fn heard(pieces: &[&[u8]]) -> (Vec<String>, Vec<u8>, Option<Close>) {
+/// What a session hears and says, and how that ends. It may have said PING.
+fn heard(pieces: &[&[u8]], pings: bool) -> (Vec<String>, Vec<u8>, Option<Close>) {
     let redis = Redis::default();
     let (mut input, mut commands) = ([0; MIN_INPUT], [0; 1000]);
     let storage = Storage {
@@ -160,10 +201,15 @@ fn heard(pieces: &[&[u8]]) -> (Vec<String>, Vec<u8>, Option<Close>) {
         commands: &mut commands,
     };
     let mut session = Session::new(&redis, storage);
-    let now = Instant::from_millis(1000);
+    let mut now = Instant::from_millis(1000);
     assert_eq!(session.opened(now), Ok(()));
     let (mut messages, mut said) = (Vec::new(), Vec::new());
     say(&mut session, &mut said);
+    if pings {
+        now = session.deadline();
+        assert_eq!(session.expire(now), Ok(()));
+        say(&mut session, &mut said);
+    }
     for piece in pieces {
         let mut rest = *piece;
         while !rest.is_empty() {
@@ -185,8 +231,14 @@ fn heard(pieces: &[&[u8]]) -> (Vec<String>, Vec<u8>, Option<Close>) {
     }
     say(&mut session, &mut said);
     let deadline = session.deadline();
-    assert_eq!(session.expire(deadline), Ok(()));
-    assert!(session.deadline() > deadline);
+    if session.expire(deadline).is_ok() {
+        assert!(session.deadline() > deadline);
+    } else {
+        assert!(
+            pings && pieces.concat().is_empty(),
+            "something was received"
+        );
+    }
     say(&mut session, &mut said);
     (messages, said, None)
 }

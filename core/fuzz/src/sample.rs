@@ -63,7 +63,17 @@ fn expected(message: &[u8]) -> Option<(&str, &str, bool)> {
         return None;
     }
     let flags = String::from_utf8_lossy(fields.next().unwrap_or_default()).to_ascii_uppercase();
-    let mut tokens = flags.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let bad = tokens.any(|token| ["IV", "NT", "OV"].contains(&token));
+    let tokens = |text: &str| {
+        let tokens = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        tokens.map(String::from).collect::<Vec<_>>()
+    };
+    // `12,5,1708000203824,` is a decimal comma.
+    let first = &tokens(flags.trim_start_matches(' '))[0];
+    if first.len() >= 11 && first.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let bad = tokens(&flags)
+        .iter()
+        .any(|token| ["IV", "NT", "OV"].contains(&token.as_str()));
     Some((value, timestamp, !bad))
 }

@@ -5,8 +5,6 @@
 pub struct Abilities {
     /// `auth`=`tls`.
     pub tls: bool,
-    /// `mqtt_version`=`5`.
-    pub mqtt5: bool,
     /// IPv6 addresses.
     pub ipv6: bool,
     /// Servers on the same machine: loopback addresses, Unix sockets, and the Redis that is meant where `redis.host` is not
@@ -18,7 +16,6 @@ impl Abilities {
     /// Everything that a file can ask for.
     pub const ALL: Abilities = Abilities {
         tls: true,
-        mqtt5: true,
         ipv6: true,
         local_servers: true,
     };

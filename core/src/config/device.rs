@@ -3,16 +3,24 @@
 use super::abilities::Abilities;
 use super::check::{Fields, MAX_MQTT_STRING};
 use super::finding::Problem;
-use super::json::SyntaxError;
+use super::json::{SyntaxError, Value};
 use super::key::Key;
 use super::topic;
 use super::{Auth, Credentials, Device, Secret, Tls, Version, Will};
+use crate::mqtt::QoS;
 
 /// Bytes of `buffer_size`, both ends allowed.
 const BUFFER_SIZE: (i64, i64) = (1024, 1 << 30);
 
 /// Seconds: less would be mostly keep-alive traffic.
 const MIN_KEEP_ALIVE: u16 = 5;
+
+/// At QoS 2, the default of `max_inflight`, and the most that is not warned of. Mosquitto as it is shipped (`max_inflight_messages`) throws away
+/// what exceeds so many incoming messages of QoS 2, and answers PUBREC all the same.
+const MOSQUITTO_WINDOW: u16 = 20;
+
+/// The `mqtt_version` that nobody here speaks yet.
+const MQTT_5: &str = "5";
 
 /// Bytes of a client identifier in MQTT 3.1, at most (MQTT 3.1, 3.1 CONNECT, Client Identifier).
 const MAX_CLIENT_ID_3_1: usize = 23;
@@ -39,7 +47,7 @@ pub(super) fn device<'a>(
     let name = fields.required(Key::Name);
     let host = fields.host(Key::Ip);
     fields.require(Key::Ip, None);
-    let device = Device {
+    let mut device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
         alias,
@@ -57,8 +65,9 @@ pub(super) fn device<'a>(
         buffer_size: fields
             .integer(Key::BufferSize, BUFFER_SIZE.0, BUFFER_SIZE.1)
             .and_then(|bytes| bytes.try_into().ok()),
-        max_inflight: fields.integer16(Key::MaxInflight, 1, default.max_inflight),
+        ..default
     };
+    device.max_inflight = max_inflight(fields, device.qos);
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {
@@ -77,11 +86,11 @@ pub(super) fn device<'a>(
 
 /// A device that is not enabled may ask for what this build does not have.
 fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let Abilities { tls, mqtt5, .. } = fields.check.abilities;
+    let Abilities { tls, .. } = fields.check.abilities;
     if matches!(device.auth, Auth::Tls(_)) && !tls {
         fields.error(Key::Auth, Problem::NotBuiltIn("TLS"));
     }
-    if device.version == Version::V5 && !mqtt5 {
+    if matches!(fields.row.value(Key::MqttVersion), Value::String(raw) if raw.is(MQTT_5)) {
         fields.error(Key::MqttVersion, Problem::NotBuiltIn("MQTT 5"));
     }
     fields.within_reach(Key::Ip, device.host);
@@ -107,9 +116,7 @@ fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
     fields.require(Key::Auth, None);
 
     let username = fields.mqtt_string(Key::Username);
-    let password = fields
-        .bounded(Key::Password, MAX_MQTT_STRING)
-        .map(Secret::new);
+    let password = password(fields);
     let credentials = username.map(|username| Credentials { username, password });
     let tls = Tls {
         ca_certificate: fields.path(Key::CaCertificate).unwrap_or_default(),
@@ -127,8 +134,13 @@ fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
             Auth::None
         }
         Some(AuthKind::Password) => {
-            required(fields, &CREDENTIAL_KEYS, "auth=password");
-            ignored(fields, &TLS_KEYS, "auth=password");
+            required(fields, &[Key::Username], "auth=password");
+            if password.is_none() {
+                required(fields, &[Key::Password], "auth=password");
+            }
+            if TLS_KEYS.iter().any(|&key| fields.row.is_given(key)) {
+                fields.warn(Key::Auth, Problem::InTheClear);
+            }
             credentials.map_or(Auth::None, Auth::Password)
         }
         Some(AuthKind::Tls) => {
@@ -143,6 +155,15 @@ fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
             Auth::Tls(tls)
         }
     }
+}
+
+/// Some brokers want a password of length 0 beside a token as the user name, so that here an empty string is one, unlike elsewhere.
+fn password<'a>(fields: &mut Fields<'_, 'a, '_>) -> Option<Secret<'a>> {
+    let text = match fields.row.value(Key::Password) {
+        Value::String(raw) if raw.text.is_empty() => Some(""),
+        _ => fields.bounded(Key::Password, MAX_MQTT_STRING),
+    };
+    text.map(Secret::new)
 }
 
 fn will<'a>(fields: &mut Fields<'_, 'a, '_>) -> Option<Will<'a>> {
@@ -175,10 +196,27 @@ fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
         ("auto", Version::Auto),
         ("3.1", Version::V3_1),
         ("3.1.1", Version::V3_1_1),
-        ("5", Version::V5),
+        // For a device that is not enabled; see `built_in`.
+        (MQTT_5, Version::Auto),
     ];
     let version = fields.word(Key::MqttVersion, &words, "auto, 3.1, 3.1.1 or 5");
     version.unwrap_or_default()
+}
+
+fn max_inflight(fields: &mut Fields<'_, '_, '_>, qos: QoS) -> u16 {
+    let is_qos_2 = qos == QoS::ExactlyOnce;
+    let default = if is_qos_2 {
+        MOSQUITTO_WINDOW
+    } else {
+        Device::EMPTY.max_inflight
+    };
+    let window = fields.integer16(Key::MaxInflight, 1, default);
+    if is_qos_2 && window > MOSQUITTO_WINDOW {
+        let value = fields.shown(Key::MaxInflight);
+        let limit = MOSQUITTO_WINDOW;
+        fields.warn(Key::MaxInflight, Problem::WideWindow { value, limit });
+    }
+    window
 }
 
 fn required(fields: &mut Fields<'_, '_, '_>, keys: &[Key], because: &'static str) {

@@ -138,7 +138,7 @@ pub struct Device<'a> {
     pub keep_alive: u16,
     /// Bytes of RAM for samples that wait for the broker, 1 KiB to 1 GiB; `None`: the port's default.
     pub buffer_size: Option<u32>,
-    /// QoS 1 and 2 messages sent and not yet acknowledged, 1 to 65535.
+    /// QoS 1 and 2 messages sent and not yet acknowledged, 1 to 65535. Its default at QoS 2 is 20.
     pub max_inflight: u16,
 }
 
@@ -181,7 +181,8 @@ pub enum Auth<'a> {
 pub struct Credentials<'a> {
     /// At most 65535 bytes, without NUL.
     pub username: &'a str,
-    /// At most 65535 bytes. MQTT allows a user name without a password; with `auth`=`password` both are required.
+    /// At most 65535 bytes, and one of length 0 is a password too. MQTT allows a user name without a password; with `auth`=`password` both are
+    /// required.
     pub password: Option<Secret<'a>>,
 }
 
@@ -215,7 +216,6 @@ pub enum Version {
     Auto,
     V3_1,
     V3_1_1,
-    V5,
 }
 
 /// A row of the Signals tab.

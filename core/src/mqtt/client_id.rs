@@ -50,7 +50,7 @@ impl<'a> ClientId<'a> {
         } - SUFFIX;
         let alias = alias.get(..longest).unwrap_or(alias);
         let suffix = (0..8).rev().map(|place| hex_digit(digits >> (4 * place)));
-        let text = alias.iter().copied().chain([b'-']).chain(suffix);
+        let text = alias.iter().copied().chain(*b"-").chain(suffix);
         let mut len = 0;
         for (slot, byte) in buffer.iter_mut().zip(text) {
             *slot = byte;

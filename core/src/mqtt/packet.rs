@@ -132,14 +132,18 @@ fn show_publish(publish: &Publish<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if publish.retain {
         f.write_str(" retain")?;
     }
-    show_topic(publish.topic, f)?;
-    write!(f, " {}", Text(publish.payload))
+    write!(f, " {} {}", Topic(publish.topic), Text(publish.payload))
 }
 
-fn show_topic(topic: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match core::str::from_utf8(topic) {
-        Ok(topic) => write!(f, " {}", Legible(topic)),
-        Err(_) => write!(f, " {}", Text(topic)),
+/// A topic in its own letters, whole.
+pub(super) struct Topic<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Topic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match core::str::from_utf8(self.0) {
+            Ok(topic) => Legible(topic).fmt(f),
+            Err(_) => Text(self.0).fmt(f),
+        }
     }
 }
 
@@ -165,8 +169,8 @@ fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         if will.retain {
             f.write_str(" retain")?;
         }
-        show_topic(will.topic.as_bytes(), f)?;
-        write!(f, " {}", Text(will.message.as_bytes()))?;
+        let (topic, message) = (will.topic.as_bytes(), will.message.as_bytes());
+        write!(f, " {} {}", Topic(topic), Text(message))?;
     }
     Ok(())
 }

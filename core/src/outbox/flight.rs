@@ -118,6 +118,15 @@ impl Outbox<'_> {
         (self.at.oldest_id, self.records.get(0).signal)
     }
 
+    /// Whether a message is to be sent again although the broker has taken a later one.
+    #[must_use]
+    pub fn repeats_out_of_order(&self) -> bool {
+        let stages = (0..self.at.in_flight).map(|index| self.records.get(index).stage);
+        // Stages behind the first that awaits its acknowledgement.
+        let mut later = stages.skip_while(|stage| *stage != Stage::Published);
+        later.any(|stage| stage > Stage::Published)
+    }
+
     /// How long the messages of this connection wait for their acknowledgements, at this tick: walks all that is in flight. `limit` is how
     /// many ticks an acknowledgement may take; ticks count modulo 256.
     #[must_use]

@@ -17,12 +17,14 @@ const QUOTATION: &[u8] = b", with args";
 pub enum Close {
     /// The server's own words, without those that it repeats.
     ErrorReply(heapless::Vec<u8, MAX_REASON>),
+    /// No channel may be subscribed to; of the last one the server says so.
+    AllRefused(heapless::Vec<u8, MAX_REASON>),
     /// The peer does not speak RESP2 as a server does to a subscriber.
     Malformed,
     /// This channel was confirmed, and it is not the next one that was asked for.
     OtherChannel(heapless::Vec<u8, MAX_REASON>),
-    /// A channel was left that nobody wanted to leave.
-    UnaskedLeave,
+    /// A reply is not to the command that was to be answered next.
+    Unasked,
     /// Nothing came in time, in milliseconds.
     Silent(u64),
     /// Our buffer does not hold a command.
@@ -31,11 +33,11 @@ pub enum Close {
 
 impl Close {
     pub(super) fn error_reply(words: &[u8]) -> Self {
-        let quotation = words
-            .windows(QUOTATION.len())
-            .position(|window| window == QUOTATION);
-        let end = quotation.unwrap_or(words.len());
-        Close::ErrorReply(start_of(words.get(..end).unwrap_or_default()))
+        Close::ErrorReply(words_of(words))
+    }
+
+    pub(super) fn all_refused(words: &[u8]) -> Self {
+        Close::AllRefused(words_of(words))
     }
 
     pub(super) fn other_channel(name: &[u8]) -> Self {
@@ -57,10 +59,8 @@ impl Close {
                 ];
                 !passes.iter().any(|prefix| words.starts_with(prefix))
             }
-            Close::CommandsTooSmall => true,
-            Close::Malformed | Close::OtherChannel(_) | Close::UnaskedLeave | Close::Silent(_) => {
-                false
-            }
+            Close::AllRefused(_) | Close::CommandsTooSmall => true,
+            Close::Malformed | Close::OtherChannel(_) | Close::Unasked | Close::Silent(_) => false,
         }
     }
 }
@@ -69,19 +69,31 @@ impl fmt::Display for Close {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Close::ErrorReply(words) => write!(f, "the server says: {}", Text(words)),
+            Close::AllRefused(words) => write!(
+                f,
+                "no channel may be subscribed to; the server says: {}",
+                Text(words)
+            ),
             Close::Malformed => f.write_str("the peer does not speak Redis' protocol (RESP2)"),
             Close::OtherChannel(channel) => write!(
                 f,
                 "the server confirms a subscription to {}, which is not what was asked for next",
                 Text(channel)
             ),
-            Close::UnaskedLeave => {
-                f.write_str("the server ends a subscription that it was not asked to end")
-            }
+            Close::Unasked => f.write_str("the server's reply is not to what it was asked next"),
             Close::Silent(waited) => write!(f, "silent for {} s", waited / SECOND),
             Close::CommandsTooSmall => f.write_str("our command buffer is too small"),
         }
     }
+}
+
+/// An error reply without what it repeats.
+fn words_of(words: &[u8]) -> heapless::Vec<u8, MAX_REASON> {
+    let quotation = words
+        .windows(QUOTATION.len())
+        .position(|window| window == QUOTATION);
+    let end = quotation.unwrap_or(words.len());
+    start_of(words.get(..end).unwrap_or_default())
 }
 
 /// As much of text from outside as is kept to be shown.

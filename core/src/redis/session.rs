@@ -15,9 +15,11 @@ use core::fmt;
 pub use super::close::Close;
 use super::command::{Commands, NoRoom};
 use super::oversized::{MAX_HEAD, Oversized};
+use super::refusals::Refusals;
 use super::resp::{Frame, channel_of_beginning, frame};
 pub use super::subscription::Channels;
-use super::subscription::{Subscription, Unasked};
+use super::subscription::Subscription;
+use super::unanswered::{Command, Unanswered};
 use crate::bytes::move_within;
 use crate::config::{MAX_CHANNEL, Redis};
 use crate::log::{Text, info, trace};
@@ -36,7 +38,7 @@ const ANSWER_WITHIN: u64 = 15 * SECOND;
 pub struct Storage<'a> {
     /// From the server; at least [`MIN_INPUT`] bytes. One read fills it at most: the larger, the fewer reads.
     pub input: &'a mut [u8],
-    /// To the server; at least [`Session::commands_len`] bytes. The larger, the more channels one SUBSCRIBE names.
+    /// To the server; at least [`Session::commands_len`] bytes. The larger, the fewer writes.
     pub commands: &'a mut [u8],
 }
 
@@ -59,11 +61,11 @@ pub struct State {
     /// The input begins inside a frame that does not fit it.
     oversized: Option<Oversized>,
     last_received: Instant,
-    /// When an unanswered PING was queued.
+    /// When a PING was queued after which nothing has come.
     ping: Option<Instant>,
-    /// AUTH went out, and nothing has come back: the answer may repeat the password.
-    awaits_auth: bool,
+    unanswered: Unanswered,
     subscription: Subscription,
+    refusals: Refusals,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,9 +107,12 @@ impl<'a> Session<'a> {
             left,
             state,
         };
+        session.state.refusals = session.state.refusals.next(false);
         if session.state.phase != Phase::Offline {
             session.state.phase = Phase::Subscribing;
-            session.state.subscription = session.state.subscription.change();
+            let unanswered = session.state.unanswered.iter();
+            let subscribe = unanswered.filter(|command| *command == Command::Subscribe);
+            session.state.subscription = Subscription::change(subscribe.count());
         }
         session
     }
@@ -131,15 +136,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Bytes of command storage that are needed: for each of AUTH, SELECT and the longest channel's SUBSCRIBE.
+    /// Bytes of command storage that are needed: for each of AUTH, SELECT and the longest channel's UNSUBSCRIBE.
     #[must_use]
     pub fn commands_len(redis: &Redis<'_>) -> usize {
         let user = redis.username.map_or(0, str::len);
         let password = redis.password.map_or(0, |password| password.expose().len());
         let auth = Commands::encoded_len([4, user, password].into_iter());
         let select = Commands::encoded_len([6, 10].into_iter());
-        // SUBSCRIBE reserves room for the longest count that could stand in its head.
-        auth + select + Commands::encoded_len([9, MAX_CHANNEL].into_iter()) + 32
+        auth + select + Commands::encoded_len([11, MAX_CHANNEL].into_iter())
     }
 
     /// A connection is open.
@@ -147,26 +151,24 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Close::CommandsTooSmall`].
     pub fn opened(&mut self, now: Instant) -> Result<(), Close> {
-        self.commands.clear();
-        self.state = State {
-            phase: Phase::Subscribing,
-            last_received: now,
-            subscription: Subscription::begin(self.left),
-            ..State::default()
-        };
+        self.closed();
+        self.state.phase = Phase::Subscribing;
+        self.state.last_received = now;
+        self.state.subscription = Subscription::begin(self.left);
         if let Some(password) = &self.redis.password {
-            let password = password.expose().as_bytes();
-            self.state.awaits_auth = true;
-            match self.redis.username {
-                Some(user) => self.command(&[b"AUTH", user.as_bytes(), password])?,
-                None => self.command(&[b"AUTH", password])?,
-            }
+            let password = &[password.expose().as_bytes()][..];
+            let said = match self.redis.username {
+                Some(user) => self.say(Command::Setup, &[&[b"AUTH"], &[user.as_bytes()], password]),
+                None => self.say(Command::Setup, &[&[b"AUTH"], password]),
+            };
+            said.map_err(|NoRoom| Close::CommandsTooSmall)?;
         }
         if self.redis.database != 0 {
             let mut digits = heapless::String::<10>::new();
             // Ten digits hold any u32.
             let _ = fmt::Write::write_fmt(&mut digits, format_args!("{}", self.redis.database));
-            self.command(&[b"SELECT", digits.as_bytes()])?;
+            self.say(Command::Setup, &[&[b"SELECT"], &[digits.as_bytes()]])
+                .map_err(|NoRoom| Close::CommandsTooSmall)?;
         }
         Ok(())
     }
@@ -174,10 +176,13 @@ impl<'a> Session<'a> {
     /// The connection is gone.
     pub fn closed(&mut self) {
         self.commands.clear();
-        self.state = State::default();
+        self.state = State {
+            refusals: self.state.refusals.next(true),
+            ..State::default()
+        };
     }
 
-    /// Whether every channel is subscribed to.
+    /// Whether every channel is subscribed to that the server permits.
     #[must_use]
     pub fn is_subscribed(&self) -> bool {
         self.state.phase == Phase::Subscribed
@@ -201,8 +206,12 @@ impl<'a> Session<'a> {
         self.state.unread.end = (from + count).min(self.input.len());
         self.state.last_received = now;
         self.state.ping = None;
-        if self.state.awaits_auth {
-            trace!("redis: {} bytes received, the answer to AUTH", count);
+        if self.state.unanswered.oldest() == Some(Command::Setup) {
+            // It may repeat the password.
+            trace!(
+                "redis: {} bytes received, the answer to AUTH or SELECT",
+                count
+            );
             return;
         }
         let new = self
@@ -244,10 +253,11 @@ impl<'a> Session<'a> {
                     Self::handle(&mut self.state, &other, channels)?;
                 }
                 None if bytes.len() >= self.input.len() => {
-                    if let [b'-', words @ ..] = bytes {
-                        return Err(Close::error_reply(words));
-                    }
                     self.state.oversized = Some(Oversized::NEW);
+                    if let [b'-', words @ ..] = bytes {
+                        Self::handle(&mut self.state, &Frame::Error(words), channels)?;
+                        continue;
+                    }
                     return Ok(Some(Incoming::Oversized {
                         channel: channel_of_beginning(bytes),
                     }));
@@ -275,9 +285,11 @@ impl<'a> Session<'a> {
         self.commands.written(count);
     }
 
-    /// A message came on a channel that is not ours (any more): leave it, if there is room to say so.
+    /// A message came on a channel that is not ours (any more): leave it, if there is room to say so and the server lets us.
     pub fn unsubscribe(&mut self, channel: &[u8]) {
-        let _ = self.state.subscription.leave(&mut self.commands, channel);
+        if self.state.refusals.may_unsubscribe() {
+            let _ = self.say(Command::Unsubscribe, &[&[b"UNSUBSCRIBE"], &[channel]]);
+        }
     }
 
     /// When [`Session::expire`] has something to do, if nothing happens until then.
@@ -302,56 +314,104 @@ impl<'a> Session<'a> {
             return Err(Close::Silent(now.since(self.state.last_received)));
         }
         // With no room for PING nothing has been written for long: the same deadline holds.
-        let _ = self.commands.push([[&b"PING"[..]]].iter());
+        let _ = self.say(Command::Ping, &[&[b"PING"]]);
         self.state.ping = Some(now);
         Ok(())
     }
 
-    fn command(&mut self, arguments: &[&[u8]]) -> Result<(), Close> {
-        self.commands
-            .push(arguments.iter().map(|argument| [*argument]))
-            .map_err(|_| Close::CommandsTooSmall)
+    /// Queues a command.
+    ///
+    /// # Errors
+    /// [`NoRoom`], also where too many commands wait for their replies.
+    fn say(&mut self, command: Command, arguments: &[&[&[u8]]]) -> Result<(), NoRoom> {
+        if self.state.unanswered.is_full() {
+            return Err(NoRoom);
+        }
+        self.commands.push(arguments)?;
+        self.state.unanswered.push(command);
+        Ok(())
     }
 
-    /// Names the next channels to the server.
+    /// Names the next channels to the server: first those to be left, then those to subscribe to.
     fn ask(&mut self, channels: &impl Channels) -> Result<(), Close> {
-        let subscription = &mut self.state.subscription;
-        let is_settled = match self.state.phase {
-            Phase::Offline => true,
-            Phase::Subscribing => false,
-            Phase::Subscribed => subscription.left() >= self.left.len(),
-        };
-        if is_settled {
-            return Ok(());
-        }
-        let asked = subscription
-            .ask(&mut self.commands, channels, self.left)
-            .map_err(|NoRoom| Close::CommandsTooSmall)?;
-        if !asked && subscription.is_confirmed() {
-            self.state.phase = Phase::Subscribed;
-            info!("redis: subscribed to {} channels", subscription.confirmed());
+        while self.state.phase == Phase::Subscribing {
+            let said = if let Some(name) = self.left.get(self.state.subscription.left()) {
+                self.say(
+                    Command::Unsubscribe,
+                    &[&[b"UNSUBSCRIBE"], &[name.as_bytes()]],
+                )
+                .map(|()| self.state.subscription.leave())
+            } else if let Some((number, name)) = self.state.subscription.next(channels) {
+                self.say(Command::Subscribe, &[&[b"SUBSCRIBE"], &name])
+                    .map(|()| self.state.subscription.asked(number))
+            } else {
+                self.end_asking();
+                return Ok(());
+            };
+            if said.is_err() {
+                let waits = self.state.unanswered.is_full() || !self.commands.pending().is_empty();
+                return waits.then_some(()).ok_or(Close::CommandsTooSmall);
+            }
         }
         Ok(())
+    }
+
+    /// Every channel is asked for: are all answered?
+    fn end_asking(&mut self) {
+        let mut unanswered = self.state.unanswered.iter();
+        if !unanswered.any(|command| command == Command::Subscribe) {
+            self.state.phase = Phase::Subscribed;
+            self.state.refusals.all_is_answered();
+            info!(
+                "redis: subscribed to {} channels",
+                self.state.subscription.confirmed()
+            );
+        }
     }
 
     /// Anything but a message: out of line, where it costs messages nothing.
     #[cold]
     #[inline(never)]
     fn handle(state: &mut State, frame: &Frame<'_>, channels: &impl Channels) -> Result<(), Close> {
-        let subscription = &mut state.subscription;
-        match frame {
-            Frame::Error(words) => Err(Close::error_reply(words)),
-            Frame::Subscribed { channel } => subscription
-                .confirm(channel, channels)
-                .map_err(|Unasked| Close::other_channel(channel)),
-            Frame::Unsubscribed => subscription
-                .confirm_left()
-                .map_err(|Unasked| Close::UnaskedLeave),
-            Frame::Status(_) => {
-                state.awaits_auth = false;
+        match (frame, state.unanswered.take()) {
+            (Frame::Status(_), Some(Command::Setup)) => Ok(()),
+            (Frame::Subscribed { channel }, Some(Command::Subscribe)) => {
+                if let Some((number, name)) = state.subscription.answered(channels) {
+                    if !name.into_iter().flatten().eq(*channel) {
+                        return Err(Close::other_channel(channel));
+                    }
+                    state.subscription.confirm();
+                    state.refusals.channel_is_permitted(number);
+                }
                 Ok(())
             }
-            Frame::Pong | Frame::Message { .. } => Ok(()),
+            (Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel)),
+            (Frame::Unsubscribed, Some(Command::Unsubscribe)) => Ok(()),
+            (Frame::Pong, Some(Command::Ping)) => {
+                state.refusals.ping_is_answered();
+                Ok(())
+            }
+            (Frame::Error(words), Some(Command::Ping)) => {
+                state.refusals.ping_is_refused(words);
+                Ok(())
+            }
+            (Frame::Error(words), Some(Command::Unsubscribe)) => {
+                state.refusals.unsubscribe_is_refused(words);
+                Ok(())
+            }
+            (Frame::Error(words), Some(Command::Subscribe)) if words.starts_with(b"NOPERM") => {
+                if let Some((number, name)) = state.subscription.answered(channels) {
+                    state.refusals.channel_is_refused(number, name, words);
+                    if state.subscription.is_refused(channels) {
+                        return Err(Close::all_refused(words));
+                    }
+                }
+                Ok(())
+            }
+            (Frame::Error(words), _) => Err(Close::error_reply(words)),
+            (Frame::Status(_) | Frame::Unsubscribed | Frame::Pong | Frame::Message { .. }, _) => {
+                Err(Close::Unasked)
+            }
         }
     }
 }

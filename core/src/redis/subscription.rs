@@ -1,10 +1,8 @@
 //! Which channels has the server been asked for, and which of them has it confirmed?
 //!
-//! The server answers a SUBSCRIBE or an UNSUBSCRIBE with one reply for each channel, in the order in which they were named. So
-//! a confirmation is right only if it names the next channel that was asked for: any other one, counted as ours, would hide
-//! that a signal is not heard.
-
-use super::command::{Commands, NoRoom};
+//! Each SUBSCRIBE and each UNSUBSCRIBE names one channel. So each reply is about one channel, and the server, which refuses a command
+//! as a whole, refuses no other one with it. Replies come in the order of the commands: a confirmation is right only if it names the
+//! next channel that was asked for. Any other one, counted as ours, would hide that a signal is not heard.
 
 /// The channels to subscribe to, by number.
 pub trait Channels {
@@ -20,21 +18,17 @@ pub trait Channels {
 pub(super) struct Subscription {
     /// Number of the next channel to ask for.
     next_asked: usize,
-    /// Number of the next channel to be confirmed.
-    next_confirmed: usize,
-    asked: usize,
+    /// Number of the next channel to be answered.
+    next_answered: usize,
     confirmed: usize,
-    /// Confirmations still to come for an earlier set of channels: their names are gone.
+    /// Answers still to come for an earlier set of channels: their names are gone.
     earlier: usize,
     /// How many of the channels to be left were named to the server.
     left: usize,
-    /// Channels that UNSUBSCRIBE named and the server has not confirmed.
-    leaving: usize,
 }
 
-/// The reply is not to what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unasked;
+/// A channel by its number and the pieces of its name.
+pub(super) type Numbered<'c> = (usize, [&'c [u8]; 5]);
 
 impl Subscription {
     /// The one of a new connection: nothing is subscribed to, and so none of the `left` channels is to be left.
@@ -45,11 +39,10 @@ impl Subscription {
         }
     }
 
-    /// The same connection with another set of channels, and others to be left.
-    pub fn change(&self) -> Self {
+    /// The same connection with another set of channels, and others to be left, while so many SUBSCRIBE wait for their replies.
+    pub fn change(unanswered: usize) -> Self {
         Subscription {
-            earlier: self.earlier + self.asked - self.confirmed,
-            leaving: self.leaving,
+            earlier: unanswered,
             ..Subscription::default()
         }
     }
@@ -64,78 +57,47 @@ impl Subscription {
         self.left
     }
 
-    /// Writes one UNSUBSCRIBE, or one SUBSCRIBE, of as many of the next channels as fit; whether there was one to be written.
-    ///
-    /// # Errors
-    /// [`NoRoom`], not even for one channel.
-    pub fn ask(
-        &mut self,
-        commands: &mut Commands<'_>,
-        channels: &impl Channels,
-        left: &[&str],
-    ) -> Result<bool, NoRoom> {
-        let rest = left.get(self.left..).unwrap_or_default();
-        if !rest.is_empty() {
-            let names = rest.iter().map(|name| [name.as_bytes()]);
-            let named = commands.push_channels(b"UNSUBSCRIBE", names)?;
-            self.left += named;
-            self.leaving += named;
-            return Ok(true);
-        }
-        let numbers = (self.next_asked..channels.count())
-            .filter_map(|number| Some((number, channels.channel(number)?)));
-        if numbers.clone().next().is_none() {
-            return Ok(false);
-        }
-        let names = numbers.clone().map(|(_, name)| name);
-        let named = commands.push_channels(b"SUBSCRIBE", names)?;
-        if let Some((last, _)) = numbers.take(named).last() {
-            self.next_asked = last + 1;
-        }
-        self.asked += named;
-        Ok(true)
+    /// One more of the channels to be left was named to the server.
+    pub fn leave(&mut self) {
+        self.left += 1;
     }
 
-    /// Writes UNSUBSCRIBE of one more channel.
-    ///
-    /// # Errors
-    /// [`NoRoom`].
-    pub fn leave(&mut self, commands: &mut Commands<'_>, channel: &[u8]) -> Result<(), NoRoom> {
-        self.leaving += commands.push_channels(b"UNSUBSCRIBE", [[channel]].iter())?;
-        Ok(())
+    /// The next channel to ask for; `None` if there is none.
+    pub fn next<'c>(&self, channels: &'c impl Channels) -> Option<Numbered<'c>> {
+        first_of(self.next_asked..channels.count(), channels)
     }
 
-    /// The server confirms a SUBSCRIBE of `channel`.
-    ///
-    /// # Errors
-    /// [`Unasked`]: it is not the next one that was asked for.
-    pub fn confirm(&mut self, channel: &[u8], channels: &impl Channels) -> Result<(), Unasked> {
+    /// The server was asked for this channel.
+    pub fn asked(&mut self, number: usize) {
+        self.next_asked = number + 1;
+    }
+
+    /// The server has answered a SUBSCRIBE: of which channel, if that is none of an earlier set.
+    pub fn answered<'c>(&mut self, channels: &'c impl Channels) -> Option<Numbered<'c>> {
         if let Some(earlier) = self.earlier.checked_sub(1) {
             self.earlier = earlier;
-            return Ok(());
+            return None;
         }
-        let (number, name) = (self.next_confirmed..self.next_asked)
-            .find_map(|number| Some((number, channels.channel(number)?)))
-            .ok_or(Unasked)?;
-        if !name.into_iter().flatten().eq(channel) {
-            return Err(Unasked);
-        }
-        self.next_confirmed = number + 1;
+        let channel = first_of(self.next_answered..self.next_asked, channels)?;
+        self.next_answered = channel.0 + 1;
+        Some(channel)
+    }
+
+    /// The channel that was answered last is subscribed to.
+    pub fn confirm(&mut self) {
         self.confirmed += 1;
-        Ok(())
     }
 
-    /// The server confirms an UNSUBSCRIBE.
-    ///
-    /// # Errors
-    /// [`Unasked`].
-    pub fn confirm_left(&mut self) -> Result<(), Unasked> {
-        self.leaving = self.leaving.checked_sub(1).ok_or(Unasked)?;
-        Ok(())
+    /// Whether every channel is answered, and none confirmed.
+    pub fn is_refused(&self, channels: &impl Channels) -> bool {
+        self.confirmed == 0 && first_of(self.next_answered..channels.count(), channels).is_none()
     }
+}
 
-    /// Whether everything that was asked for is confirmed.
-    pub fn is_confirmed(&self) -> bool {
-        self.earlier == 0 && self.confirmed == self.asked
-    }
+/// The first channel of these whose number is in use.
+fn first_of(
+    mut numbers: core::ops::Range<usize>,
+    channels: &impl Channels,
+) -> Option<Numbered<'_>> {
+    numbers.find_map(|number| Some((number, channels.channel(number)?)))
 }

@@ -154,7 +154,55 @@ fn a_redis_that_falls_silent_is_left_after_30_seconds_and_subscribed_to_again() 
             .heard
             .iter()
             .filter(|command| command.starts_with("SUBSCRIBE"));
-        assert_eq!(subscriptions.count(), 2);
+        assert_eq!(subscriptions.count(), 2 * 2, "of two channels");
+        rig.publish("tag/cloud/p/in", "1,2");
+        assert_eq!(rig.delivered(0), ["1,2,1"]);
+    });
+}
+
+#[test]
+fn a_redis_that_answers_ping_with_an_error_is_listened_to_all_day() {
+    with_bridge(&one_device(""), |rig| {
+        rig.settle();
+        rig.redis.server.ping_error = Some("MISCONF Redis is unable to persist to disk");
+        rig.run_until(86_400_000);
+        rig.publish("tag/cloud/p/in", "1,2");
+        assert_eq!(rig.delivered(0), ["1,2,1"]);
+        assert_eq!(rig.redis.line.attempts(), [0]);
+    });
+}
+
+#[test]
+fn a_channel_that_redis_refuses_keeps_no_other_waiting_and_is_asked_for_again_on_the_next_connection()
+ {
+    with_bridge(&one_device(""), |rig| {
+        rig.redis.server.refused = ["tag/cloud/p/in".into()].into();
+        rig.run_until(3_600_000);
+        assert_eq!(rig.redis.line.attempts(), [0]);
+        for (payload, delivered) in [
+            ("1,2", &["1,2,1"][..]),
+            ("2,3", &["1,2,1", "2,3,1", "2,3,1"]),
+        ] {
+            for channel in ["tag/cloud/p/in", "tag/cloud/q/in"] {
+                rig.publish(channel, payload);
+            }
+            assert_eq!(rig.delivered(0), delivered);
+            rig.redis.server.refused.clear();
+            rig.redis.line.cut();
+            rig.run_until(3_700_000);
+        }
+    });
+}
+
+#[test]
+fn a_redis_that_refuses_every_channel_is_asked_again_every_32_seconds() {
+    with_bridge(&one_device(""), |rig| {
+        let channels = ["tag/cloud/p/in", "tag/cloud/q/in"];
+        rig.redis.server.refused = channels.map(String::from).into();
+        rig.run_until(70_000);
+        assert_eq!(rig.redis.line.attempts(), [0, 32_000, 64_000]);
+        rig.redis.server.refused.clear();
+        rig.run_until(96_000);
         rig.publish("tag/cloud/p/in", "1,2");
         assert_eq!(rig.delivered(0), ["1,2,1"]);
     });

@@ -5,43 +5,60 @@ use std::collections::BTreeSet;
 pub struct Redis {
     /// AUTH must say this before anything else.
     pub password: Option<String>,
-    /// Whether it says anything at all.
+    /// Whether it says anything; if not, its replies wait.
     pub answers: bool,
+    /// What it says to PING, if that is an error.
+    pub ping_error: Option<&'static str>,
+    /// Channels that its ACL withholds.
+    pub refused: BTreeSet<String>,
+    /// Whether it has said so to this client.
+    pub has_refused: bool,
     /// All commands, of all connections.
     pub heard: Vec<String>,
     pub channels: BTreeSet<String>,
     let_in: bool,
     input: Vec<u8>,
+    unsaid: String,
 }
+
+/// What it says to a SUBSCRIBE that names a channel of [`Redis::refused`].
+pub const NOPERM: &str =
+    "NOPERM this user has no permissions to access one of the channels used as arguments";
 
 impl Redis {
     pub fn new() -> Self {
         Redis {
             password: None,
             answers: true,
+            ping_error: None,
+            refused: BTreeSet::new(),
+            has_refused: false,
             heard: Vec::new(),
             channels: BTreeSet::new(),
             let_in: false,
             input: Vec::new(),
+            unsaid: String::new(),
         }
     }
 
     pub fn connection_ended(&mut self) {
         self.channels.clear();
         self.input.clear();
+        self.unsaid.clear();
+        self.has_refused = false;
         self.let_in = false;
     }
 
     /// Takes bytes from the client; the answer.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.input.extend_from_slice(bytes);
-        let mut answer = String::new();
         while let Some(words) = take_command(&mut self.input) {
             self.heard.push(words.join(" "));
-            answer += &self.answer(&words);
+            let answer = self.answer(&words);
+            self.unsaid += &answer;
         }
         if self.answers {
-            answer.into_bytes()
+            std::mem::take(&mut self.unsaid).into_bytes()
         } else {
             Vec::new()
         }
@@ -59,6 +76,13 @@ impl Redis {
                 if self.let_in { "+OK\r\n" } else { wrong }.to_string()
             }
             _ if !self.let_in => "-NOAUTH Authentication required.\r\n".to_string(),
+            // The whole command, whatever else it names.
+            Some(("SUBSCRIBE", channels))
+                if channels.iter().any(|name| self.refused.contains(name)) =>
+            {
+                self.has_refused = true;
+                format!("-{NOPERM}\r\n")
+            }
             Some(("SUBSCRIBE", channels)) => {
                 self.channels.extend(channels.iter().cloned());
                 self.confirmations("subscribe", channels)
@@ -68,8 +92,11 @@ impl Redis {
                 self.confirmations("unsubscribe", channels)
             }
             Some(("SELECT", _)) => "+OK\r\n".to_string(),
-            Some(("PING", _)) if self.channels.is_empty() => "+PONG\r\n".to_string(),
-            Some(("PING", _)) => "*2\r\n$4\r\npong\r\n$0\r\n\r\n".to_string(),
+            Some(("PING", _)) => match self.ping_error {
+                Some(error) => format!("-{error}\r\n"),
+                None if self.channels.is_empty() => "+PONG\r\n".to_string(),
+                None => "*2\r\n$4\r\npong\r\n$0\r\n\r\n".to_string(),
+            },
             _ => panic!("a publishing bridge says {words:?}"),
         }
     }

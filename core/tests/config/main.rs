@@ -1,5 +1,7 @@
 //! Does the mapping table's reader keep the rules of the manual's tables, and say what breaks them?
 
+mod auth;
+mod built_in;
 mod file;
 mod robust;
 mod rows;

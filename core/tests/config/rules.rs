@@ -1,16 +1,14 @@
 //! What are the rules of each key? A file that breaks one, and the findings it brings.
 
-use mqtt_client_core::config::{
-    Abilities, Auth, Credentials, Endpoint, Secret, Tls, Version, Will,
-};
+use mqtt_client_core::config::{Auth, Credentials, Endpoint, Secret, Tls, Version, Will};
 use mqtt_client_core::mqtt::QoS;
 
-use crate::{EXAMPLE, check, check_for, check_with, device, file, signal, valid};
+use crate::{EXAMPLE, check, check_with, device, file, signal, valid};
 
-type Cells<'t> = &'t [(&'t str, &'t str)];
+pub type Cells<'t> = &'t [(&'t str, &'t str)];
 
 /// Checks a file of one device row per case, which is valid but for the changes.
-fn device_cases(cases: &[(Cells<'_>, &[&str])]) {
+pub fn device_cases(cases: &[(Cells<'_>, &[&str])]) {
     for (changes, expected) in cases {
         let text = file(&[device(changes)], &[]);
         assert_eq!(check(&text), *expected, "{text}");
@@ -183,81 +181,6 @@ fn device_rules() {
         (
             &[("client_id", "\"a\\u0000b\"")],
             &["devices[0].client_id: holds a NUL character"],
-        ),
-    ]);
-}
-
-#[test]
-fn auth_asks_for_its_settings_and_warns_of_others() {
-    let tls: Cells<'_> = &[
-        ("auth", "\"tls\""),
-        ("ca_certificate", "\"/ca\""),
-        ("client_certificate", "\"/cert\""),
-        ("client_key", "\"/key\""),
-    ];
-    let with = |more: Cells<'static>| [tls, more].concat();
-    device_cases(&[
-        (
-            &[("auth", "\"password\"")],
-            &[
-                "devices[0].username: is missing, auth=password requires it",
-                "devices[0].password: is missing, auth=password requires it",
-            ],
-        ),
-        (
-            &[
-                ("auth", "\"password\""),
-                ("username", "\"u\""),
-                ("password", "\"p\""),
-            ],
-            &[],
-        ),
-        (
-            &[
-                ("auth", "\"password\""),
-                ("username", "\"u\""),
-                ("password", "\"p\""),
-                ("client_key", "\"/k\""),
-            ],
-            &["warning: devices[0].client_key: is ignored with auth=password"],
-        ),
-        (
-            &[("auth", "\"tls\"")],
-            &[
-                "devices[0].ca_certificate: is missing, auth=tls requires it",
-                "devices[0].client_certificate: is missing, auth=tls requires it",
-                "devices[0].client_key: is missing, auth=tls requires it",
-            ],
-        ),
-        (tls, &[]),
-        (&with(&[("username", "\"u\"")]), &[]),
-        (&with(&[("username", "\"u\""), ("password", "\"p\"")]), &[]),
-        (
-            &with(&[("password", "\"p\"")]),
-            &["devices[0].username: is missing, password requires it"],
-        ),
-        (
-            &with(&[("tls_verify_hostname", "0")]),
-            &[
-                "warning: devices[0].tls_verify_hostname: the broker's name is not checked: any server with a certificate \
-             of this CA is trusted",
-            ],
-        ),
-        (
-            &with(&[("client_key", "\"-----BEGIN\\nMII\"")]),
-            &["devices[0].client_key: holds a control character"],
-        ),
-        (
-            &[
-                ("username", "\"u\""),
-                ("password", "\"p\""),
-                ("ca_certificate", "\"/ca\""),
-            ],
-            &[
-                "warning: devices[0].username: is ignored with auth=none",
-                "warning: devices[0].password: is ignored with auth=none",
-                "warning: devices[0].ca_certificate: is ignored with auth=none",
-            ],
         ),
     ]);
 }
@@ -480,103 +403,33 @@ fn redis_rules() {
 }
 
 #[test]
-fn an_enabled_device_may_not_ask_for_what_is_not_built_in() {
-    let lacking = Abilities {
-        tls: false,
-        mqtt5: false,
-        ..Abilities::ALL
+fn the_window_at_qos_2_is_what_mosquitto_takes_unless_asked_for_more() {
+    let warning = |value: &str| {
+        format!(
+            "warning: devices[0].max_inflight: {value} is more than 20: Mosquitto as it is shipped throws away what exceeds 20 messages of QoS 2 under \
+             way, and acknowledges it all the same"
+        )
     };
-    for (enable, expected) in [
-        ("0", &[][..]),
-        (
-            "1",
-            &[
-                "devices[0].auth: built without TLS",
-                "devices[1].mqtt_version: built without MQTT 5",
-            ],
-        ),
+    for (qos, given, expected, warned) in [
+        ("0", "", 100, false),
+        ("1", "", 100, false),
+        ("2", "", 20, false),
+        ("2", "null", 20, false),
+        ("2", "20", 20, false),
+        ("2", "1", 1, false),
+        ("2", "21", 21, true),
+        ("2", "65535", 65535, true),
+        ("1", "65535", 65535, false),
     ] {
-        let tls = device(&[
-            ("enable", enable),
-            ("auth", "\"tls\""),
-            ("ca_certificate", "\"/a\""),
-            ("client_certificate", "\"/b\""),
-            ("client_key", "\"/c\""),
-        ]);
-        let version = device(&[
-            ("enable", enable),
-            ("device_alias", "\"other\""),
-            ("mqtt_version", "\"5\""),
-        ]);
-        let outcome = check_for(lacking, file(&[tls, version], &[]).as_bytes(), |_| ());
-        assert_eq!(outcome.findings, expected);
-    }
-}
-
-#[test]
-fn a_machine_without_servers_of_its_own_is_sent_to_others() {
-    let lacking = Abilities {
-        local_servers: false,
-        ..Abilities::ALL
-    };
-    let missing = "redis.host: is missing, a machine without a Redis of its own requires it";
-    for (block, ip, expected) in [
-        (r#"{"host": "10.0.0.1"}"#, "broker", &[][..]),
-        (r#"{"host": "127.example"}"#, "broker", &[]),
-        ("null", "broker", &[missing]),
-        ("{}", "broker", &[missing]),
-        (r#"{"port": 6380}"#, "broker", &[missing]),
-        (
-            r#"{"host": "127.0.0.1"}"#,
-            "broker",
-            &[r#"redis.host: "127.0.0.1" is this machine itself, which has no servers"#],
-        ),
-        (
-            r#"{"socket": "/run/redis.sock"}"#,
-            "broker",
-            &["redis.socket: built without Unix sockets"],
-        ),
-        (
-            r#"{"host": "10.0.0.1"}"#,
-            "LocalHost",
-            &[r#"devices[0].ip: "LocalHost" is this machine itself, which has no servers"#],
-        ),
-        (
-            r#"{"host": "10.0.0.1"}"#,
-            "0.0.0.0",
-            &[r#"devices[0].ip: "0.0.0.0" is this machine itself, which has no servers"#],
-        ),
-    ] {
-        let ip = format!("\"{ip}\"");
-        let device = device(&[("enable", "1"), ("ip", &ip)]);
-        let text = format!(r#"{{"redis": {block}, "devices": [{device}], "signals": []}}"#);
-        let outcome = check_for(lacking, text.as_bytes(), |_| ());
-        assert_eq!(outcome.findings, expected, "{block} {ip}");
-    }
-    let outcome = check_for(lacking, br#"{"devices": [], "signals": []}"#, |_| ());
-    assert_eq!(outcome.findings, [missing], "no redis block");
-}
-
-#[test]
-fn a_machine_without_ipv6_takes_no_such_address_where_it_would_be_used() {
-    let lacking = Abilities {
-        ipv6: false,
-        ..Abilities::ALL
-    };
-    for (enable, expected) in [
-        ("0", &["redis.host: built without IPv6"][..]),
-        (
-            "1",
-            &[
-                "redis.host: built without IPv6",
-                "devices[0].ip: built without IPv6",
-            ],
-        ),
-    ] {
-        let device = device(&[("enable", enable), ("ip", "\"2001:db8::1\"")]);
-        let text =
-            format!(r#"{{"redis": {{"host": "::1"}}, "devices": [{device}], "signals": []}}"#);
-        let outcome = check_for(lacking, text.as_bytes(), |_| ());
-        assert_eq!(outcome.findings, expected);
+        let text = file(
+            &[device(&[("mqtt_qos", qos), ("max_inflight", given)])],
+            &[],
+        );
+        let outcome = check_with(text.as_bytes(), |config| {
+            assert_eq!(config.devices[0].max_inflight, expected, "{text}");
+        });
+        assert!(outcome.valid);
+        let expected: Vec<_> = warned.then(|| warning(given)).into_iter().collect();
+        assert_eq!(outcome.findings, expected, "{text}");
     }
 }

@@ -188,6 +188,8 @@ fn each_messages_own_age_decides_when_its_acknowledgement_is_overdue() {
         client.online(at, WELCOME_BACK);
         let again = format!("PUBLISH {lost}+ a");
         assert!(client.says(at).contains(&again), "{qos:?}");
+        // An older value is the last one at the broker now: the next sample of each signal is to be sent.
+        assert_eq!(client.session.poll_event(), Some(Event::ValuesLost));
     }
 }
 

@@ -4,9 +4,14 @@
 //! |---|---|
 //! | `talking` | what is said to a server, and what do its answers mean? |
 //! | `streams` | what is made of bytes that come in any pieces, are too many, or are none of a server? |
+//! | `refusals` | what if the server answers with an error, and to what? |
 //! | `changing` | what if the channels change? |
 
 mod changing;
+#[cfg(feature = "log")]
+#[path = "../common/logbook.rs"]
+mod logbook;
+mod refusals;
 mod streams;
 mod talking;
 
@@ -88,16 +93,27 @@ impl<'a> Client<'a> {
     fn subscribed(redis: &'a Redis<'a>, memory: &'a mut Memory, channels: &[&str]) -> Self {
         let mut client = Self::new(redis, memory, channels);
         assert_eq!(client.session.opened(at(0)), Ok(()));
-        client.says();
-        for channel in channels {
-            assert_eq!(client.hears(0, &confirmation(channel)), Ok(vec![]));
-        }
-        assert_eq!(client.says(), "");
+        client.talks(0, &[]).expect("the connection goes on");
         assert!(client.session.is_subscribed());
         client
     }
 
-    /// Lets the network take all there is; the commands, one in a line.
+    /// Talks with a server that refuses these channels, until neither says anything; the commands.
+    fn talks(&mut self, millis: u64, refused: &[&str]) -> Result<Vec<String>, Close> {
+        let mut all = Vec::new();
+        loop {
+            let said = self.drain()?;
+            if said.is_empty() {
+                return Ok(all);
+            }
+            for command in said.split("; ") {
+                all.push(command.to_string());
+                assert_eq!(self.hears(millis, &reply(command, refused))?, [""; 0]);
+            }
+        }
+    }
+
+    /// Lets the network take all there is; the commands, with a semicolon in between.
     fn says(&mut self) -> String {
         self.drain().expect("the connection goes on")
     }
@@ -170,6 +186,27 @@ fn left(channel: &str) -> Vec<u8> {
     format!("*3\r\n{}{}:1\r\n", bulk("unsubscribe"), bulk(channel)).into_bytes()
 }
 
+/// What a server says of a channel that its ACL withholds.
+const NOPERM: &str =
+    "NOPERM this user has no permissions to access one of the channels used as arguments";
+
+fn error(words: &str) -> Vec<u8> {
+    format!("-{words}\r\n").into_bytes()
+}
+
+const PONG: &[u8] = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n";
+
+/// The reply of a server that refuses these channels.
+fn reply(command: &str, refused: &[&str]) -> Vec<u8> {
+    match command.split_once(' ') {
+        Some(("SUBSCRIBE", channel)) if refused.contains(&channel) => error(NOPERM),
+        Some(("SUBSCRIBE", channel)) => confirmation(channel),
+        Some(("UNSUBSCRIBE", channel)) => left(channel),
+        None if command == "PING" => PONG.to_vec(),
+        _ => b"+OK\r\n".to_vec(),
+    }
+}
+
 /// Reads RESP2 arrays of bulk strings, strictly; each as a line of words.
 fn commands(bytes: &[u8]) -> String {
     let mut lines = std::str::from_utf8(bytes).expect("text").split("\r\n");
@@ -191,16 +228,18 @@ fn commands(bytes: &[u8]) -> String {
     told.join("; ")
 }
 
-/// What pieces of a stream mean to a session with three channels.
+/// What pieces of a stream mean to a session that has asked for three channels, and then for a sign of life.
 fn meaning_of(pieces: &[&[u8]]) -> Result<Vec<String>, Close> {
     let redis = Redis::default();
     let mut memory = Memory::new();
     let mut client = Client::new(&redis, &mut memory, &["a", "b", "c"]);
     assert_eq!(client.session.opened(at(0)), Ok(()));
     client.says();
+    assert_eq!(client.session.expire(at(15_000)), Ok(()));
+    assert_eq!(client.says(), "PING");
     let mut heard = Vec::new();
     for piece in pieces {
-        heard.extend(client.hears(1, piece)?);
+        heard.extend(client.hears(15_001, piece)?);
     }
     Ok(heard)
 }

@@ -19,6 +19,8 @@ pub enum Fault {
     Silent,
     /// It answered our greeting with something else than TLS.
     NoTls,
+    /// It broke off a connection that had offered the session of an earlier one.
+    NotResumed(AlertDescription),
     /// rustls's word, or the broker's alert.
     Tls(Error),
 }
@@ -27,7 +29,7 @@ impl Fault {
     /// Whether only a change of files, settings or the clock can help.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Fault::Cut => false,
+            Fault::Cut | Fault::NotResumed(_) => false,
             Fault::Silent | Fault::NoTls => true,
             Fault::Tls(error) => match error {
                 Error::InvalidCertificate(_)
@@ -54,6 +56,11 @@ impl fmt::Display for Fault {
                 "the broker closes the connection at the TLS greeting without an answer: does it speak TLS on this port?",
             ),
             Fault::NoTls => f.write_str("the broker does not speak TLS on this port"),
+            Fault::NotResumed(alert) => write!(
+                f,
+                "the broker broke off TLS (alert {}) where an earlier session was offered; a full handshake comes next",
+                Snake(*alert)
+            ),
             Fault::Tls(error) => write_error(error, f),
         }
     }

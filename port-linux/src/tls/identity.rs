@@ -15,13 +15,11 @@ use rustls::{CipherSuite, ClientConfig, RootCertStore};
 use super::certificate::Certificate;
 use super::chain_only::ChainOnly;
 use super::pem::{self, Contents};
+use super::resumption::Sessions;
 use crate::date::{Day, SECONDS_PER_DAY};
 
 /// A certificate is warned about when it ends within so many days.
 const WARN_DAYS: u64 = 30;
-
-/// TLS 1.3 tickets that are kept for resuming sessions; a broker sends two per connection, usually. rustls counts in eights.
-const TICKETS: usize = 8;
 
 /// Takes what is wrong with a device's settings: which one, and why.
 pub type Report<'r> = dyn FnMut(Severity, Key, fmt::Arguments<'_>) + 'r;
@@ -34,6 +32,7 @@ pub type Report<'r> = dyn FnMut(Severity, Key, fmt::Arguments<'_>) + 'r;
 pub struct Identity {
     pub(super) config: Arc<ClientConfig>,
     pub(super) server_name: ServerName<'static>,
+    pub(super) sessions: Arc<Sessions>,
     device: Arc<str>,
     roots: Arc<RootCertStore>,
     chain: Arc<[CertificateDer<'static>]>,
@@ -68,11 +67,14 @@ impl Identity {
 
         let roots = Arc::new(roots?);
         let chain = certified.cert.as_slice().into();
-        let config = client_config(roots.clone(), certified, tls.verify_hostname)
+        let sessions = Arc::new(Sessions::default());
+        let resumption = Resumption::store(sessions.clone());
+        let config = client_config(roots.clone(), certified, tls.verify_hostname, resumption)
             .map_err(|error| report(Severity::Error, Key::CaCertificate, format_args!("{error}")));
         Some(Identity {
             config: Arc::new(config.ok()?),
             server_name: server_name.ok()?,
+            sessions,
             device: device.alias.into(),
             roots,
             chain,
@@ -298,6 +300,7 @@ fn client_config(
     roots: Arc<RootCertStore>,
     certified: CertifiedKey,
     verify_hostname: bool,
+    resumption: Resumption,
 ) -> Result<ClientConfig, Box<dyn std::error::Error>> {
     let provider = Arc::new(provider());
     let algorithms: WebPkiSupportedAlgorithms = provider.signature_verification_algorithms;
@@ -313,7 +316,7 @@ fn client_config(
             .with_custom_certificate_verifier(Arc::new(verifier))
     };
     let mut config = builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.resumption = Resumption::in_memory_sessions(TICKETS);
+    config.resumption = resumption;
     Ok(config)
 }
 

@@ -4,6 +4,7 @@
 //! - [`certificate`]: what a certificate says about itself;
 //! - [`identity`]: a device's three files, checked, as what its connections are made with;
 //! - [`chain_only`]: how is a broker checked with `tls_verify_hostname`=0;
+//! - [`resumption`]: which earlier session is offered to the broker, and until when;
 //! - [`session`]: one connection, over one stream;
 //! - [`fault`]: why a connection fails, in words that an integrator can act on.
 //!
@@ -14,6 +15,7 @@ mod chain_only;
 mod fault;
 mod identity;
 mod pem;
+mod resumption;
 mod session;
 #[cfg(test)]
 pub mod testing;

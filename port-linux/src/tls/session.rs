@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use embedded_nal::nb;
 use rustls::{ClientConnection, HandshakeKind, InvalidMessage, ProtocolVersion};
 
+use super::resumption::Offer;
 use super::{Fault, Identity};
 use crate::net::{Error, Stream};
 
@@ -24,6 +25,9 @@ pub struct Session {
     stream: Stream,
     /// The peer has sent something.
     heard: bool,
+    /// The earlier session that this connection has offered, until data from the peer shows that it does no harm: the peer may break off for its
+    /// sake even after our side of the handshake has ended.
+    offer: Option<Offer>,
 }
 
 /// The handshakes of one device so far.
@@ -45,6 +49,7 @@ impl Session {
             connection,
             stream,
             heard: false,
+            offer: Offer::of(&identity.sessions),
         })
     }
 
@@ -79,7 +84,12 @@ impl Session {
         loop {
             match self.connection.reader().read(buffer) {
                 Ok(0) => return Err(Error::Closed.into()),
-                Ok(length) => return Ok(length),
+                Ok(length) => {
+                    if let Some(offer) = self.offer.take() {
+                        offer.was_taken_well();
+                    }
+                    return Ok(length);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return Err(Error::Closed.into()),
             }
@@ -183,8 +193,16 @@ impl Session {
         Err(Error::Tls(if greeting && error == no_tls {
             Fault::NoTls
         } else {
-            Fault::Tls(error)
+            self.fault(error)
         }))
+    }
+
+    /// An alert may be about the earlier session alone. If not, the full handshake that comes next will tell.
+    fn fault(&self, error: rustls::Error) -> Fault {
+        match error {
+            rustls::Error::AlertReceived(alert) if self.offer.is_some() => Fault::NotResumed(alert),
+            error => Fault::Tls(error),
+        }
     }
 
     /// Why the peer has closed the connection that cannot be written to any more: its alert may have come before.
@@ -192,7 +210,7 @@ impl Session {
         self.stream.look_for_input();
         while let Ok(1..) = self.connection.read_tls(&mut self.stream) {
             if let Err(error) = self.connection.process_new_packets() {
-                return Some(Error::Tls(Fault::Tls(error)));
+                return Some(Error::Tls(self.fault(error)));
             }
             // Plaintext would stand in the way of what comes behind it; nobody answers it any more.
             let _ = io::copy(&mut self.connection.reader(), &mut io::sink());

@@ -109,6 +109,29 @@ fn texts_that_look_like_something_else_survive() {
 }
 
 #[test]
+fn an_empty_password_is_told_from_none() {
+    let device = json!({"name": "Cloud", "device_alias": "cloud", "enable": 1, "protocol": "MQTT", "ip": "broker", "auth": "password",
+                        "username": "token", "password": ""});
+    let folder = TempDir::new().unwrap();
+    let table = json!({"devices": [device], "signals": []});
+    fs::write(folder.path().join("first.json"), table.to_string()).unwrap();
+    let [_, second] = there_and_back(folder.path(), "first.json");
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&second).unwrap(),
+        table
+    );
+
+    let mut devices = Book::plant();
+    for (place, text) in [("Devices!I2", "password"), ("Devices!J2", "token")] {
+        devices = devices.put(place, text);
+    }
+    assert_eq!(
+        devices.build().errors(),
+        ["Devices!K2 password: is missing, auth=password requires it"]
+    );
+}
+
+#[test]
 fn rows_of_other_protocols_and_unknown_keys_get_into_the_workbook() {
     let table = json!({
         "devices": [
@@ -182,6 +205,7 @@ fn what_a_workbook_cannot_hold_is_named_by_its_place_and_not_exported() {
             {"signal_name": "x".repeat(32_768), "device_alias": "cloud", "signal_alias": "x", "source_device_alias": "INV1",
              "source_signal_alias": "P"},
         ],
+        "redis": {"password": "\"\""},
     });
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("first.json"), table.to_string()).unwrap();
@@ -197,7 +221,8 @@ fn what_a_workbook_cannot_hold_is_named_by_its_place_and_not_exported() {
                 "first.json: signals[0].source_device_alias: holds a line break, which a workbook may not have there".into(),
                 format!("first.json: signals[0].topic: {lost}"),
                 "first.json: signals[2].signal_name: has 32768 characters, and a cell holds 32767".into(),
-                "first.json: 4 values that a workbook cannot hold, nothing written".into(),
+                "first.json: redis.password: is two quotation marks, which stand for an empty password in a workbook".into(),
+                "first.json: 5 values that a workbook cannot hold, nothing written".into(),
             ]
         )
     );

@@ -20,11 +20,13 @@ const CONNECTION: &str = "core/src/mqtt/session/connection.rs";
 const INCOMING: &str = "core/src/mqtt/session/incoming.rs";
 const CLOSING: &str = "core/src/mqtt/session/closing.rs";
 const SUSPICION: &str = "core/src/mqtt/suspicion.rs";
+const DEVICE: &str = "core/src/config/device.rs";
 const QOS: &str = "core/src/mqtt/qos.rs";
 const ASIDE: &str = "core/src/outbox/aside.rs";
 const BACKOFF: &str = "core/src/net/backoff.rs";
 const SESSION: &str = "core/src/mqtt/session/mod.rs";
 const REDIS: &str = "core/src/redis/session.rs";
+const UNANSWERED: &str = "core/src/redis/unanswered.rs";
 const BRIDGE: &str = "core/src/bridge/mod.rs";
 const FEED: &str = "core/src/bridge/feed.rs";
 const LINK: &str = "core/src/net/link.rs";
@@ -148,8 +150,12 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "if self.is_empty() || !record.is_aside {" => "if self.is_empty() || !record.is_aside || self.at.in_flight == 0 {";
     "new messages of a topic that is set aside pass the old ones" in FEED:
         "is_aside: self.routes.is_aside(number)," => "is_aside: false,";
+    "a value that is overtaken by an older one stays suppressed" in FLIGHT:
+        "later.any(|stage| stage > Stage::Published)" => "later.any(|stage| stage > Stage::Complete)";
     "what is set aside keeps DUP" in ASIDE:
         "self.ring.set(self.at.start, first & !DUP);" => "let _ = (first, DUP);";
+    "the window at QoS 2 is wider than Mosquitto bears" in DEVICE:
+        "const MOSQUITTO_WINDOW: u16 = 20;" => "const MOSQUITTO_WINDOW: u16 = 100;";
     "a suspended session forgets what waits to be written" in SESSION:
         "pending: self.control.pending," => "pending: Pending::default(),";
     "stopping takes twice as long" in BRIDGE:
@@ -157,17 +163,27 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a broker that is away keeps the next ones waiting" in BRIDGE:
         "wake_up = wake_up.min(broker.poll(now, observer));" => "wake_up = wake_up.min(broker.poll(now, observer));\n            if !broker.session().is_connected() {\n                break;\n            }";
     "channels are not subscribed to again" in REDIS:
-        "            phase: Phase::Subscribing,\n            last_received: now," => "            phase: if now.as_millis() % 2 == 0 { Phase::Subscribing } else { Phase::Subscribed },\n            last_received: now,";
+        "self.state.phase = Phase::Subscribing;\n        self.state.last_received = now;" => "self.state.phase = if now.as_millis() % 2 == 0 { Phase::Subscribing } else { Phase::Subscribed };\n        self.state.last_received = now;";
     "a silent Redis is not asked" in REDIS:
         "(_, None) => self.state.last_received + PING_AFTER," => "(_, None) => Instant::NEVER,";
     "an error of Redis is borne" in REDIS:
-        "Frame::Error(words) => Err(Close::error_reply(words))," => "Frame::Error(_) => Ok(()),";
+        "(Frame::Error(words), _) => Err(Close::error_reply(words))," => "(Frame::Error(_), _) => Ok(()),";
+    "an error in answer to PING ends the subscription" in REDIS:
+        "state.refusals.ping_is_refused(words);\n                Ok(())" => "Err(Close::error_reply(words))";
+    "one refused channel stops all" in REDIS:
+        " if words.starts_with(b\"NOPERM\") => {" => " if words.is_empty() => {";
+    "a refused channel is not named" in REDIS:
+        "state.refusals.channel_is_refused(number, name, words);" => "let _ = (number, name);";
+    "where all channels are refused none is asked for again" in REDIS:
+        "if state.subscription.is_refused(channels) {" => "if state.subscription.is_refused(channels) && words.is_empty() {";
+    "a reply is taken for that of the newest command" in UNANSWERED:
+        "self.iter().next()" => "self.iter().last()";
     "an oversized message is not passed over" in REDIS:
         "self.state.unread.start += passed;" => "self.state.unread.start += passed.min(100);";
     "a confirmation that nobody asked for is borne" in REDIS:
-        ".map_err(|Unasked| Close::other_channel(channel))," => ".or(Ok(())),";
+        "(Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel))," => "(Frame::Subscribed { .. }, _) => Ok(()),";
     "a reload subscribes to nothing new" in REDIS:
-        "session.state.subscription = session.state.subscription.change();" => "";
+        "session.state.subscription = Subscription::change(subscribe.count());" => "let _ = subscribe.count();";
     "commands to Redis are shown" in REDIS:
         "trace!(\"redis: {} bytes sent\", count);" => "trace!(\"redis: {} bytes sent: {}\", count, Text(self.commands.pending()));";
 };

@@ -140,6 +140,10 @@ pub enum RedisFault {
     Crash,
     /// It answers commands with this error.
     Error(&'static str),
+    /// It answers PING with this error.
+    PingError(&'static str),
+    /// Its ACL withholds the channels whose bits are set, in their order.
+    Refuse(u16),
     Silent,
     /// Bytes that are no RESP2.
     Garbage,
@@ -327,7 +331,7 @@ fn broker_fault(world: &World, device: usize, rng: &mut Rng) -> BrokerFault {
 }
 
 fn redis_fault(rng: &mut Rng) -> RedisFault {
-    match rng.u8(..8) {
+    match rng.u8(..14) {
         0 => RedisFault::Crash,
         1 => RedisFault::Error("LOADING Redis is loading the dataset in memory"),
         2 => RedisFault::Error("NOAUTH Authentication required."),
@@ -335,7 +339,16 @@ fn redis_fault(rng: &mut Rng) -> RedisFault {
         4 => RedisFault::Silent,
         5 => RedisFault::Garbage,
         6 => RedisFault::Unasked,
-        _ => RedisFault::Stranger,
+        7 => RedisFault::Stranger,
+        8..11 => RedisFault::PingError(
+            [
+                "MISCONF Redis is unable to persist to disk",
+                "NOPERM this user has no permissions to run the 'ping' command",
+                "BUSY Redis is busy running a script",
+            ][rng.usize(..3)],
+        ),
+        11 => RedisFault::Refuse(u16::MAX),
+        _ => RedisFault::Refuse(rng.u16(..)),
     }
 }
 

@@ -40,6 +40,9 @@ pub const OUTBOX: &str = "the outbox accounts for each byte";
 pub const COUNTERS: &str = "the counters add up";
 /// Redis' stream is read to its end and in its order (`Seen::redis_message`).
 pub const STREAM: &str = "no message of a subscribed channel is skipped";
+/// Redis may refuse PING and some channels: the connection stays, the other channels are subscribed to, and the log names those that are refused
+/// (`Life::check_refusals`).
+pub const REFUSED: &str = "what Redis refuses is named and stops nothing else";
 /// A deadline is not in the past twice in a row, and polls are as few as events (`Life::poll`).
 pub const NO_BUSY_LOOP: &str = "no busy loop";
 /// Attempts to connect back off (`Life::check_attempts`).

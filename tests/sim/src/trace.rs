@@ -21,7 +21,8 @@ struct Book {
     /// Warnings and errors.
     loud: u64,
     loudest: Vec<String>,
-    errors: Vec<String>,
+    /// Errors, and warnings about a channel.
+    told: Vec<String>,
     /// With the device that it is about.
     news: Vec<(String, News)>,
 }
@@ -123,10 +124,10 @@ pub fn loud() -> (u64, Vec<String>) {
     BOOK.with_borrow(|book| (book.loud, book.loudest.clone()))
 }
 
-/// Whether an error named this.
+/// Whether an error, or a warning about a channel, holds these words.
 #[must_use]
-pub fn has_named(word: &str) -> bool {
-    BOOK.with_borrow(|book| book.errors.iter().any(|line| line.contains(word)))
+pub fn was_told(words: &str) -> bool {
+    BOOK.with_borrow(|book| book.told.iter().any(|text| text.contains(words)))
 }
 
 /// Whether everything that is shown should be looked at.
@@ -169,11 +170,11 @@ impl Log for Logger {
             }
             let text = record.args().to_string();
             book.look_through(&text);
-            if record.level() == Level::Error {
-                book.errors.push(text.clone());
-            }
             if loud {
                 book.loud += 1;
+                if record.level() == Level::Error || text.contains("no subscription to") {
+                    book.told.push(text.clone());
+                }
                 if book.loudest.len() < 20 {
                     book.loudest.push(text.clone());
                 }

@@ -206,16 +206,19 @@ impl Device {
     fn row(&self, number: usize, edition: Edition) -> String {
         let mut keys = format!(
             r#""name": "{alias}", "device_alias": "{alias}", "enable": 1, "protocol": "MQTT", "ip": "broker", "mqtt_qos": {},
-               "mqtt_retain": {}, "enable_threshold": {}, "mqtt_version": "{}", "max_inflight": {}, "buffer_size": {}, "keep_alive": {}"#,
+               "mqtt_retain": {}, "enable_threshold": {}, "mqtt_version": "{}", "buffer_size": {}, "keep_alive": {}"#,
             self.qos,
             u8::from(self.retain),
             u8::from(self.threshold),
             self.version,
-            self.max_inflight,
             self.buffer_size,
             self.keep_alive + edition.keep_alive,
             alias = Self::alias(number),
         );
+        // What is the default is left out.
+        if self.max_inflight != if self.qos == 2 { 20 } else { 100 } {
+            keys += &format!(r#", "max_inflight": {}"#, self.max_inflight);
+        }
         if self.will {
             keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;
         }

@@ -169,6 +169,8 @@ fn troubles() -> Vec<(String, Vec<(u64, What)>)> {
         RedisFault::Unasked,
         RedisFault::Stranger,
         RedisFault::Error("ERR no"),
+        RedisFault::PingError("BUSY"),
+        RedisFault::Refuse(u16::MAX),
     ] {
         troubles.push((
             format!("Redis: {fault:?}"),

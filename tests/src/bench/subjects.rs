@@ -3,13 +3,14 @@
 //! A peer is a program that is started with `REDIS_PORT BROKER_PORT QOS WINDOW CHANNEL...`.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::workload::{SIGNALS, alias, channel};
-use crate::install::{self, Tool};
+use crate::install::{self, Tool, packages};
 use crate::process::Process;
+use crate::program::output;
 use crate::{config, program};
 
 /// A bridge to be measured.
@@ -41,7 +42,7 @@ pub struct Running {
     _folder: Option<TempDir>,
 }
 
-/// The default of `max_inflight`, and that of the peers' libraries.
+/// The default of `max_inflight` at QoS 0 and 1, and that of the peers' libraries, which is ours at QoS 2.
 const WINDOWS: [u16; 2] = [100, 20];
 
 /// All of them, in the order of the table.
@@ -178,34 +179,15 @@ fn c() -> Result<Program, String> {
 
 fn rust() -> Result<Program, String> {
     let target = target().join("rust");
-    output(
-        Command::new("cargo")
-            .args(["build", "--release", "--locked", "--manifest-path"])
-            .arg(peers().join("rust/Cargo.toml"))
-            .arg("--target-dir")
-            .arg(&target),
-    )?;
+    packages::cargo(&peers().join("rust"), &target, &["--release"])?;
     Ok(Program::Peer(target.join("release/peer-rust"), Vec::new()))
 }
 
 fn python() -> Result<Program, String> {
-    let venv = target().join("python");
-    let interpreter = venv.join("bin/python");
-    if !interpreter.is_file() {
-        install::ensure(&[Tool {
-            program: "python3",
-            package: "python3-venv",
-        }])?;
-        output(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    }
     let requirements = peers().join("python/requirements.txt");
-    output(
-        Command::new(&interpreter)
-            .args(["-m", "pip", "install", "--quiet", "-r"])
-            .arg(requirements),
-    )?;
+    let programs = packages::python(&requirements, &target().join("python"))?;
     let script = peers().join("python/bridge.py").display().to_string();
-    Ok(Program::Peer(interpreter, vec![script]))
+    Ok(Program::Peer(programs.join("python"), vec![script]))
 }
 
 fn relay() -> Result<Program, String> {
@@ -221,25 +203,4 @@ fn peers() -> PathBuf {
 /// Where what is built here goes.
 fn target() -> PathBuf {
     program::workspace().join("target/compare")
-}
-
-/// Runs a command to its end; what it wrote.
-fn output(command: &mut Command) -> Result<String, String> {
-    let name = command.get_program().display().to_string();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let reason = errors
-        .lines()
-        .find(|line| line.contains("rror"))
-        .or(errors.lines().last());
-    Err(format!(
-        "{name}: {}",
-        reason.unwrap_or("it fails without a word")
-    ))
 }

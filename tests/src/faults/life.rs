@@ -16,7 +16,7 @@ use crate::pki::{Authority, request};
 use crate::port::Reserved;
 use crate::process::Signal;
 use crate::proxy::{BOTH, Fault, Treatment, Way};
-use crate::servers::{Mosquitto, Redis};
+use crate::servers::{Mosquitto, Redis, SUBSCRIBER_MAY_LAG};
 use crate::{Config, Counters, Daemon, Proxy, Subscriber, subscriber, wait};
 
 /// How long a recovery may take before it is given up: the delays before reconnects are part of it, and a busy machine may add to them.
@@ -83,12 +83,17 @@ impl Life {
         let diary = Diary::new(seed, setting);
         let redis = Redis::start();
         let to_redis = Proxy::to(redis.port());
+        // The subscriber is away as well while the broker restarts.
+        let lines = ["persistence true", SUBSCRIBER_MAY_LAG];
         let (broker, secure) = match setting {
-            Setting::Plain | Setting::Old => (Mosquitto::persistent(), None),
+            Setting::Plain | Setting::Old => {
+                let lines = [&["allow_anonymous true"], &lines[..]].concat();
+                (Mosquitto::start_with(&lines), None)
+            }
             Setting::Tls => {
                 let authority = Authority::new("Plant CA");
                 let shown = authority.issue(request("broker").hosts(&["127.0.0.1"]));
-                let (broker, port) = authority.broker(&shown, &["persistence true"]);
+                let (broker, port) = authority.broker(&shown, &lines);
                 (broker, Some((authority, port)))
             }
         };

@@ -1,16 +1,20 @@
-//! A real Mosquitto broker, with users, persistence and any other line of its configuration.
+//! A real Mosquitto broker, with the limits that it is shipped with, and with users, persistence and any other line of its configuration.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::write_configuration;
+use super::{wait_for_an_answer, write_configuration};
 use crate::port::Reserved;
 use crate::process::{Lines, Process, Signal};
 use crate::subscriber::{self, Subscriber};
 use crate::{install, wait};
+
+/// Lifts Mosquitto's limit of 1,000 messages that wait for a subscriber.
+///
+/// What is over that limit is thrown away, whoever sent it. A test that sends more at once than its own subscriber may have taken needs this: that
+/// loss is not the bridge's.
+pub const SUBSCRIBER_MAY_LAG: &str = "max_queued_messages 0";
 
 /// A broker on a loopback port. Its log names every packet, which is an independent view of what the bridge sends.
 pub struct Mosquitto {
@@ -22,7 +26,7 @@ pub struct Mosquitto {
 }
 
 impl Mosquitto {
-    /// Starts a broker that lets everybody in.
+    /// Starts a broker that lets everybody in, and is else as it is shipped.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(&["allow_anonymous true"])
@@ -68,15 +72,13 @@ impl Mosquitto {
 
     fn start_in(folder: TempDir, words: &[String], lines: &[&str]) -> Self {
         let port = Reserved::new();
+        // Its limits stay as they are shipped: users have them too, and a bridge that goes over them loses messages.
         let mut fixed = vec![
             format!("listener {} 127.0.0.1", port.number()),
             format!("persistence_location {}/", folder.path().display()),
             String::from("log_dest stderr"),
             String::from("log_type all"),
             String::from("log_timestamp false"),
-            // No limits: what is lost must have been lost by the bridge.
-            String::from("max_queued_messages 0"),
-            String::from("max_inflight_messages 0"),
         ];
         if rustix::process::geteuid().is_root() {
             // As root it would change to a user that may not write to the folder.
@@ -90,7 +92,7 @@ impl Mosquitto {
             port,
             folder,
         };
-        broker.wait_until_ready();
+        wait_for_an_answer(broker.port());
         broker
     }
 
@@ -142,7 +144,7 @@ impl Mosquitto {
     /// Starts a broker that was stopped or killed again, on the same port.
     pub fn start_again(&mut self) {
         self.process = spawn(&self.words, &self.folder);
-        self.wait_until_ready();
+        wait_for_an_answer(self.port());
     }
 
     /// Stops it where it is (SIGSTOP): connections stay, and nothing answers.
@@ -163,23 +165,7 @@ impl Mosquitto {
         self.log()
             .wait_for_after(mark, &["saving in-memory database"]);
         // It has one thread: when it answers, it has saved.
-        self.wait_until_ready();
-    }
-
-    /// Waits for the answer to a CONNECT, whatever it is. A broker that merely listens may not have entered its main loop yet, and
-    /// forgets a SIGTERM that comes before.
-    fn wait_until_ready(&self) {
-        let id = format!("{}-probe", subscriber::CLIENT_ID);
-        let length = u8::try_from(id.len()).expect("a short identifier");
-        let mut connect = vec![0x10, 12 + length];
-        connect.extend(b"\x00\x04MQTT\x04\x02\x00\x3c\x00");
-        connect.push(length);
-        connect.extend(id.bytes());
-        wait::until("an answer of the broker", || {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port())).ok()?;
-            stream.write_all(&connect).ok()?;
-            stream.read_exact(&mut [0]).ok()
-        });
+        wait_for_an_answer(self.port());
     }
 }
 

@@ -153,6 +153,49 @@ impl Redis {
         let _: () = self.query(redis::cmd("ACL").arg("SETUSER").arg(user).arg(rights));
     }
 
+    /// What a user's ACL says to a command that nobody carries out: `OK`, or why not.
+    #[must_use]
+    pub fn dry_run(&self, user: &str, command: &[&str]) -> String {
+        self.query(redis::cmd("ACL").arg("DRYRUN").arg(user).arg(command))
+    }
+
+    /// Makes a replica of it whose master is out of reach: with `replica-serve-stale-data no` it answers PING with MASTERDOWN.
+    pub fn lose_master(&self) {
+        let _: () = self.query(redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1));
+    }
+
+    /// Lets a background save fail, which needs a `dir` that is gone: with a `save` rule it answers PING with MISCONF from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the save does not fail.
+    pub fn fail_to_save(&self) {
+        let _: () = self.query(redis::cmd("SET").arg("x").arg(1));
+        let _: () = self.query(&redis::cmd("BGSAVE"));
+        wait::until("a save that failed", || {
+            wait::holds(self.info("persistence", "rdb_last_bgsave_status") == "err")
+        });
+    }
+
+    /// To how many PING it has answered with an error.
+    #[must_use]
+    pub fn rejected_pings(&self) -> u64 {
+        let pings = self.info("commandstats", "cmdstat_ping");
+        let count = pings
+            .split(',')
+            .find_map(|field| field.strip_prefix("rejected_calls="));
+        count.map_or(0, |count| count.parse().expect("a number"))
+    }
+
+    /// A field of a section of `INFO`; empty if there is none.
+    fn info(&self, section: &str, field: &str) -> String {
+        let section: String = self.query(redis::cmd("INFO").arg(section));
+        let value = section
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.unwrap_or_default().into()
+    }
+
     /// Closes the connection of every subscriber.
     pub fn drop_subscribers(&self) {
         let _: usize = self.query(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub"));

@@ -5,7 +5,7 @@ use serde_json::json;
 use mqtt_client_tests::config::cloud;
 use mqtt_client_tests::daemon::run_with;
 use mqtt_client_tests::servers::Redis;
-use mqtt_client_tests::{Daemon, Site};
+use mqtt_client_tests::{Daemon, FakeBroker, Site};
 
 #[test]
 fn an_unknown_key_is_warned_about_by_name_and_stops_nothing() {
@@ -81,6 +81,35 @@ fn what_is_odd_but_works_is_warned_about() {
         assert!(
             !finished.errors_with(&words).is_empty(),
             "{words:?}: {:?}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
+fn at_debug_level_0_a_warning_is_shown_by_a_check_alone_which_is_asked_for_it() {
+    let broker = FakeBroker::start();
+    let odd = |column| {
+        let config = cloud().with(column, "?").with("username", "me");
+        let config = config.with("client_id", column).signal("p");
+        config.with_ports(1, broker.port())
+    };
+    let mut daemon = Daemon::start_with(&odd("colour"), &["-d", "0"]);
+    let (_link, _) = broker.accept();
+    daemon.reload(&odd("shape"));
+    let (_other_link, connect) = broker.accept();
+    assert_eq!(connect.client_id, "shape");
+    let finished = daemon.stop();
+    let others = finished.stderr.iter();
+    let others: Vec<_> = others.filter(|line| !line.contains("received")).collect();
+    assert_eq!(others, [""; 0]);
+
+    for level in [&["--check"][..], &["--check", "-d0"], &["-d4", "--check"]] {
+        let finished = run_with(&odd("colour"), level);
+        assert_eq!(
+            finished.errors_with(&["devices[0]."]).len(),
+            2,
+            "{:?}",
             finished.stderr
         );
     }

@@ -95,13 +95,14 @@ fn user_name_and_password_are_sent_as_configured_and_only_if_they_are_to_be_used
     let given = |text: &str| Some(String::from(text));
     for (auth, username, password) in [
         ("password", given("gateway"), given(PASSWORD)),
+        ("password", given("token"), given("")),
         ("none", None, None),
     ] {
         let broker = FakeBroker::start();
         let config = cloud()
             .with("auth", auth)
-            .with("username", "gateway")
-            .with("password", PASSWORD);
+            .with("username", username.as_deref().unwrap_or("gateway"))
+            .with("password", password.as_deref().unwrap_or(PASSWORD));
         let daemon = Daemon::start(&config.signal("p").with_ports(1, broker.port()));
         let (_link, connect) = broker.accept();
         assert_eq!((connect.username, connect.password), (username, password));

@@ -171,7 +171,7 @@ fn a_message_that_cannot_be_read_is_counted_and_skipped_and_the_next_one_goes_ou
     let mut site = Site::start(cloud().signal("p"));
     let too_long = format!("{},{TIME},", "1".repeat(129 - TIME.len() - 2));
     assert_eq!(too_long.len(), 129);
-    let messages: [&[u8]; 28] = [
+    let messages: [&[u8]; 29] = [
         b"",
         b",",
         b",1708000203824,",
@@ -196,6 +196,7 @@ fn a_message_that_cannot_be_read_is_counted_and_skipped_and_the_next_one_goes_ou
         b"12.5,-1,",
         b"12.5,1.5,",
         b"12.5,yesterday,",
+        b"12,5,1708000203824,",
         b"12.5,1708000203824,I\x01V",
         b"12.5\n,1708000203824,",
         b"\xff\xfe,1708000203824,",

@@ -1,11 +1,11 @@
 //! The three qualities of service, and the retain flag: to a real broker, and packet by packet.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mqtt_client_tests::config::{channel, cloud};
 use mqtt_client_tests::fake_broker::{ACCEPTED, Packet, Publish};
 use mqtt_client_tests::servers::Redis;
-use mqtt_client_tests::{Config, Daemon, FakeBroker, Site};
+use mqtt_client_tests::{Config, Daemon, FakeBroker, Site, wait};
 
 /// How long a packet that must not come is waited for.
 const SILENCE: Duration = Duration::from_millis(300);
@@ -204,4 +204,58 @@ fn acknowledgements_of_nothing_do_no_harm() {
         }
     }
     assert!(trace.daemon.is_running());
+}
+
+/// RabbitMQ has no QoS 2, and says so only in this way.
+#[test]
+fn a_puback_ends_a_qos_2_message_with_one_warning() {
+    let mut trace = Trace::start(cloud().with("mqtt_qos", 2).signal("p"));
+    let (mut link, _) = trace.broker.accept();
+    trace.publish(0..3);
+    for acknowledged in 1..=3 {
+        let id = link.publish().id.unwrap();
+        link.puback(id);
+        trace
+            .daemon
+            .wait_for_counters("cloud", |now| now.acknowledged == acknowledged);
+    }
+    link.expect_silence(SILENCE);
+    let said = trace.daemon.stderr().with(&["W cloud", "PUBACK"]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(trace.daemon.counters("cloud").reconnects, 0);
+}
+
+/// Its own age decides, whatever is acknowledged of the others meanwhile.
+#[test]
+fn a_message_whose_acknowledgement_was_lost_is_sent_again_after_one_and_a_half_keep_alives() {
+    const KEEP_ALIVE: Duration = Duration::from_secs(5);
+    let config = cloud()
+        .with("mqtt_qos", 1)
+        .with("keep_alive", KEEP_ALIVE.as_secs())
+        .signal("p");
+    let trace = Trace::start(config);
+    let (mut link, _) = trace.broker.accept();
+    trace.publish(0..1);
+    let lost = link.publish();
+    let start = Instant::now();
+    // The others are acknowledged one after the other, with pauses that are short beside the keep-alive.
+    let mut next = 1;
+    trace.publish(next..next + 1);
+    let mut link = loop {
+        match link.packet() {
+            Some(Packet::Publish(publish)) => {
+                link.puback(publish.id.unwrap());
+                next += 1;
+                std::thread::sleep(Duration::from_millis(500));
+                trace.publish(next..next + 1);
+            }
+            Some(Packet::Pingreq) => link.pingresp(),
+            Some(other) => panic!("wanted PUBLISH, not {other:?}"),
+            None => break trace.broker.link(),
+        }
+        assert!(start.elapsed() < wait::LIMIT, "nothing is noticed");
+    };
+    link.connect();
+    link.connack_session_present();
+    link.expect(&again(&lost));
 }

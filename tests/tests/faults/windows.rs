@@ -1,7 +1,7 @@
 //! A broker that stands still for so long that its window closes: in the middle of a packet, since no window ends where a packet does.
 
 use mqtt_client_tests::config::{channel, cloud};
-use mqtt_client_tests::servers::{Mosquitto, Redis};
+use mqtt_client_tests::servers::{Mosquitto, Redis, SUBSCRIBER_MAY_LAG};
 use mqtt_client_tests::{Site, wait};
 
 /// Messages at a time.
@@ -20,7 +20,13 @@ fn a_window_that_closes_in_the_middle_of_a_packet_costs_nothing() {
             .with("buffer_size", 64 * 1024 * 1024)
             .signal("p")
             .with("topic", topic.as_str());
-        let mut site = Site::between(Redis::start(), Mosquitto::start(), config);
+        let broker = Mosquitto::start_with(&[
+            "allow_anonymous true",
+            // With the 20 messages that it takes at QoS 2, no window is ever full.
+            "max_inflight_messages 0",
+            SUBSCRIBER_MAY_LAG,
+        ]);
+        let mut site = Site::between(Redis::start(), broker, config);
         site.broker.pause();
         let mut published = 0;
         for batch in 0..BATCHES {

@@ -1,9 +1,10 @@
 //! Versions, ciphers, names, keys, and sessions that are resumed.
 
 use mqtt_client_tests::config::cloud;
-use mqtt_client_tests::pki::{Authority, openssl, request, s_server};
+use mqtt_client_tests::pki::{Authority, openssl, request, s_server, s_server_under};
+use mqtt_client_tests::preload::Preload;
 use mqtt_client_tests::servers::Redis;
-use mqtt_client_tests::{Daemon, Proxy, Site};
+use mqtt_client_tests::{Config, Daemon, Proxy, Site};
 use std::path::Path;
 
 use crate::Secure;
@@ -64,16 +65,20 @@ fn both_versions_are_spoken_with_the_ciphers_that_the_broker_allows() {
     }
 }
 
+/// With `-rev` a server sends back what it gets, line by line, and this client identifier ends a line: so each connection brings data, if
+/// none that MQTT allows, and begins again.
+fn answered() -> Config {
+    cloud().with("client_id", "two\nlines")
+}
+
 #[test]
 fn a_reconnect_resumes_the_session() {
     let authority = Authority::new("Plant CA");
     let gateway = authority.issue(request("gateway"));
     let shown = authority.issue(request("broker").hosts(&["127.0.0.1"]));
     for (version, name) in [("-tls1_2", "TLS 1.2"), ("-tls1_3", "TLS 1.3")] {
-        let (_server, port) = s_server(&shown, &[version]);
-        // No broker: each connection ends after a keep-alive without CONNACK.
-        let config = cloud().with("keep_alive", 5);
-        let config = authority.secure(config, &gateway).at(port.number());
+        let (_server, port) = s_server(&shown, &[version, "-rev"]);
+        let config = authority.secure(answered(), &gateway).at(port.number());
         let daemon = Daemon::start(&config.with_ports(1, 0));
         for resumed in 0..3 {
             let kind = if resumed == 0 {
@@ -83,6 +88,29 @@ fn a_reconnect_resumes_the_session() {
             };
             let count = format!("so far 1 full and {resumed} resumed");
             daemon.stderr().wait_for(&[name, kind, &count]);
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_breaks_off_where_a_session_is_offered_is_reached_by_a_full_handshake() {
+    // OpenSSL refuses a session of a server that asks for certificates and has not set a session id context. `s_server` has set one.
+    let without_context = Preload::new("int SSL_CTX_set_session_id_context() { return 1; }");
+    let authority = Authority::new("Plant CA");
+    let gateway = authority.issue(request("gateway"));
+    let shown = authority.issue(request("broker").hosts(&["127.0.0.1"]));
+    let ca = authority.file().display().to_string();
+    for (version, name) in [("-tls1_2", "TLS 1.2"), ("-tls1_3", "TLS 1.3")] {
+        let verify = ["-Verify", "1", "-verify_return_error", "-CAfile", &ca];
+        let arguments = [&[version, "-rev"][..], &verify].concat();
+        let (_server, port) = s_server_under(&without_context.words(), &shown, &arguments);
+        let config = authority.secure(answered(), &gateway).at(port.number());
+        let daemon = Daemon::start(&config.with_ports(1, 0));
+        for full in 1..3 {
+            let count = format!("so far {full} full and 0 resumed");
+            daemon.stderr().wait_for(&[name, "full handshake", &count]);
+            let words = "(alert internal_error) where an earlier session was offered";
+            daemon.stderr().wait_for(&["cloud: ", words]);
         }
     }
 }

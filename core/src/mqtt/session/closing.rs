@@ -2,10 +2,11 @@
 
 use super::{Phase, Session};
 use crate::config::Auth;
-use crate::log::{Printed, Text, error, info, warning};
+use crate::log::{Printed, error, info, warning};
 use crate::mqtt::QoS;
 use crate::mqtt::attempt::Reached;
 use crate::mqtt::close::Close;
+use crate::mqtt::packet::Topic;
 use crate::mqtt::qos::Stage;
 use crate::mqtt::suspicion::TRY_AGAIN_AFTER;
 use crate::net::backoff::HELD;
@@ -95,7 +96,7 @@ impl Session<'_> {
             warning!(
                 "{}: the broker does not answer PUBREL, of a message on {}: a new session begins",
                 self.device.alias,
-                Text(self.oldest_topic(&mut packet))
+                Printed(Topic(self.oldest_topic(&mut packet)))
             );
             return Some(Retry::AtOnce);
         }
@@ -127,7 +128,7 @@ impl Session<'_> {
         error!(
             "{}: the broker closes the connection after each message on {}: this topic is set aside, and tried again in {} minutes; may this user publish on it?",
             self.device.alias,
-            Text(self.oldest_topic(&mut packet)),
+            Printed(Topic(self.oldest_topic(&mut packet))),
             TRY_AGAIN_AFTER / SECOND / 60
         );
         let (_, signal) = self.outbox.oldest();

@@ -159,9 +159,11 @@ impl Session<'_> {
             // PUBREC made them the broker's: a PUBREL would mean nothing to its new session.
             self.state.counters.acknowledged += self.outbox.complete_released() as u64;
         }
-        // Who has lost the session has lost its retained messages too; at QoS 0 nobody knows what got through before the end.
-        let is_forgetful =
-            self.device.qos == QoS::AtMostOnce || matches!(known, Known::Nothing | Known::Unsaid);
+        // Who has lost the session has lost its retained messages too; at QoS 0 nobody knows what got through before the end; and what is
+        // repeated after a later message was acknowledged makes an older value the last one.
+        let is_forgetful = self.device.qos == QoS::AtMostOnce
+            || matches!(known, Known::Nothing | Known::Unsaid)
+            || self.outbox.repeats_out_of_order();
         self.state.events.values_lost |= self.state.was_online && is_forgetful;
         if self.state.attempts.take_guess() {
             warning!(

@@ -12,6 +12,7 @@ use crate::header::parameter;
 use crate::losses::{as_text, losses};
 use crate::parameters;
 use crate::tab::Tab;
+use crate::value::EMPTY_PASSWORD;
 use crate::{Failure, complain, output, unreadable};
 
 /// Writes the workbook of the mapping table in `table`, but never over a file that is there.
@@ -104,14 +105,20 @@ fn add_tab(
     for (row, values) in (1..).zip(rows) {
         for (column, name) in (0..).zip(&names) {
             if let Some(value) = values.get(*name) {
-                put(&mut tab, row, column, value)?;
+                put(&mut tab, row, column, name, value)?;
             }
         }
     }
     Ok(())
 }
 
-fn put(tab: &mut Tab<'_>, row: u32, column: u16, value: &Value) -> Result<(), XlsxError> {
+fn put(
+    tab: &mut Tab<'_>,
+    row: u32,
+    column: u16,
+    name: &str,
+    value: &Value,
+) -> Result<(), XlsxError> {
     match value {
         Value::Null => Ok(()),
         Value::Bool(value) => tab.number(row, column, f64::from(u8::from(*value))),
@@ -121,6 +128,7 @@ fn put(tab: &mut Tab<'_>, row: u32, column: u16, value: &Value) -> Result<(), Xl
         },
         Value::String(_) | Value::Array(_) | Value::Object(_) => match as_text(value) {
             Some(text) if !text.is_empty() => tab.text(row, column, &text),
+            _ if name == Key::Password.name() => tab.text(row, column, EMPTY_PASSWORD),
             _ => Ok(()),
         },
     }

@@ -164,7 +164,7 @@ const DEVICES: &[Parameter] = &[
     text(
         Key::Password,
         If("auth=password"),
-        "MQTT user password. With auth=tls it is sent if given.",
+        "MQTT user password. With auth=tls it is sent if given. \"\" (two quotation marks) is a password without characters; an empty cell is none.",
     ),
     text(
         Key::CaCertificate,
@@ -236,9 +236,9 @@ const DEVICES: &[Parameter] = &[
     ),
     integer(
         Key::MaxInflight,
-        "100",
+        "100; 20 with mqtt_qos=2",
         Range::Between(1, 65_535),
-        "Messages with QoS 1 and 2 that are sent and not yet acknowledged, at most.",
+        "Messages with QoS 1 and 2 that are sent and not yet acknowledged, at most. With QoS 2, Mosquitto as it is shipped throws away what exceeds 20.",
     ),
     boolean(
         Key::TlsVerifyHostname,
@@ -446,6 +446,25 @@ mod tests {
     }
 
     #[test]
+    fn the_default_of_max_inflight_depends_on_the_quality_of_service() {
+        let column = DEVICES.iter().find(|column| column.key == Key::MaxInflight);
+        assert_eq!(
+            column.map(|column| column.default),
+            Some("100; 20 with mqtt_qos=2")
+        );
+        assert_eq!(config::Device::EMPTY.max_inflight, 100);
+        // Above its default, the core warns.
+        for (window, warnings) in [(20, 0), (21, 1)] {
+            let row = format!(r#"{{"mqtt_qos": 2, "max_inflight": {window}}}"#);
+            let seen = findings(Table::Devices, &row, |finding| match finding.problem {
+                Problem::WideWindow { limit, .. } => Some(limit),
+                _ => None,
+            });
+            assert_eq!(seen, [20][..warnings]);
+        }
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_core() {
         let device = config::Device::EMPTY;
         let signal = config::Signal::EMPTY;
@@ -460,7 +479,6 @@ mod tests {
             (Table::Devices, Key::MqttQos, u8::from(device.qos).into()),
             (Table::Devices, Key::MqttRetain, device.retain.into()),
             (Table::Devices, Key::KeepAlive, device.keep_alive.into()),
-            (Table::Devices, Key::MaxInflight, device.max_inflight.into()),
             (Table::Signals, Key::Enable, signal.enable.into()),
             (Table::Signals, Key::Log, signal.log as u32),
             (

@@ -55,6 +55,9 @@ pub enum Oddity {
 /// Excel keeps 15 significant digits of a number.
 const MAX_DIGITS: usize = 15;
 
+/// How a cell says that its password is given and has no characters; an empty one says that there is none.
+pub const EMPTY_PASSWORD: &str = "\"\"";
+
 /// The value of a cell that is not blank.
 pub fn value(key: Key, kind: Kind, cell: &Cell) -> Result<(Value, Option<Oddity>), Refusal> {
     match cell {
@@ -94,6 +97,9 @@ fn from_text(key: Key, kind: Kind, text: &str) -> Result<(Value, Option<Oddity>)
         };
         return Ok((value, None));
     }
+    if key == Key::Password && is_empty_password(trimmed) {
+        return Ok((Value::Text(String::new()), None));
+    }
     if counts_spaces(key) {
         let oddity = (text.trim().len() < text.len()).then_some(Oddity::OuterSpaces);
         return Ok((Value::Text(text.into()), oddity.or(deceptive(key, text))));
@@ -111,11 +117,22 @@ fn deceptive(key: Key, text: &str) -> Option<Oddity> {
     found.filter(|_| !is_for_people(key)).map(Oddity::Deceptive)
 }
 
+/// Two quotation marks, or what a spreadsheet program makes of them while they are typed.
+fn is_empty_password(text: &str) -> bool {
+    text.chars().count() == 2
+        && text
+            .chars()
+            .all(|mark| "\"\u{201c}\u{201d}\u{201e}".contains(mark))
+}
+
 /// Why this text, put into a cell, would come back as another one; `None`: it would not.
 pub fn change(key: Key, text: &str) -> Option<String> {
     let blank = trim(text).is_empty();
     match from_text(key, Kind::Text, text) {
         Ok((Value::Text(back), _)) if back == text && !blank => None,
+        Ok((Value::Text(back), _)) if back.is_empty() && !blank => {
+            Some("is two quotation marks, which stand for an empty password in a workbook".into())
+        }
         Err(refusal) => Some(format!("{refusal}, which a workbook may not have there")),
         Ok(_) => Some("begins or ends with a space or an invisible character, which would get lost in a workbook".into()),
     }
@@ -258,6 +275,10 @@ mod tests {
                 general(123_456_789_012_345.0),
                 "123456789012345",
             ),
+            (Key::Password, text("\"\""), ""),
+            (Key::Password, text("\u{201e}\u{201c} "), ""),
+            (Key::Password, text("\"\"\""), "\"\"\""),
+            (Key::Username, text("\"\""), "\"\""),
             (Key::MqttVersion, general(3.1), "3.1"),
             (Key::MqttVersion, general(5.0), "5"),
             (Key::SignalAlias, general(-7.0), "-7"),

@@ -92,12 +92,6 @@ fn missing_tabs(sheets: &[Sheet]) -> Vec<Remark> {
     missing
 }
 
-/// What the daemon on a gateway can do.
-const DAEMON: Abilities = Abilities {
-    mqtt5: false,
-    ..Abilities::ALL
-};
-
 /// Lets the core check the table, and adds advice if it has no errors.
 fn check(text: &str, places: &Places<'_>, remarks: &mut Vec<Remark>) {
     let sizes = match config::measure(text.as_bytes()) {
@@ -122,7 +116,7 @@ fn check(text: &str, places: &Places<'_>, remarks: &mut Vec<Remark>) {
     let mut devices_missed = false;
     let mut missing_columns = Vec::new();
     let mut shared_topics = Vec::new();
-    let parsed = config::parse(text.as_bytes(), storage, DAEMON, &mut |finding| {
+    let parsed = config::parse(text.as_bytes(), storage, Abilities::ALL, &mut |finding| {
         match (finding.problem, finding.place) {
             (Problem::TopicShared { row: first }, Place::Cell { row, .. }) => {
                 shared_topics.push(SharedTopic { row, first });

@@ -30,7 +30,7 @@ pub struct BrokerEnd {
     has_shuffled: bool,
     has_swallowed: bool,
     /// It claimed a session that was not there.
-    pub has_lied: bool,
+    has_lied: bool,
     held: Vec<Vec<u8>>,
     /// Acknowledgements, and copies of them, that go out later.
     late: VecDeque<(u64, u32, Vec<u8>)>,
@@ -172,6 +172,12 @@ impl BrokerEnd {
         self.late.iter_mut().for_each(|(at, ..)| *at = now.min(*at));
     }
 
+    /// It answers CONNECT so from now on.
+    pub fn greet(&mut self, greeting: Greeting) {
+        self.has_lied |= greeting == Greeting::ClaimSession;
+        self.server.greeting = greeting;
+    }
+
     /// Sends a message to the client that has not subscribed.
     pub fn publish(&mut self, qos: u8, len: usize, at: u16) {
         let connection = self.line.open_connection();
@@ -205,6 +211,13 @@ impl BrokerEnd {
     pub fn may_end_with_an_old_one(&self) -> bool {
         let has_skipped = self.has_shuffled || self.has_swallowed;
         self.has_chosen_the_order() || (has_skipped && self.ledger.borrow().may_arrive_twice())
+    }
+
+    /// The same of what is retained, once a signal has spoken again after what came again.
+    #[must_use]
+    pub fn may_retain_an_old_one(&self) -> bool {
+        let is_repeated = self.has_shuffled && self.ledger.borrow().may_arrive_twice();
+        self.has_chosen_the_order() || is_repeated || self.has_lied
     }
 
     /// Whether the client owes no acknowledgement of what it was sent.

@@ -82,11 +82,19 @@ impl Ledger {
             }
             self.free_complete();
         }
-        // MQTT 3.1 does not say what the broker has.
-        if self.is_ours && !session_present && !was_wiped {
+        // MQTT 3.1 does not say what the broker has; and what is repeated after a later message was acknowledged is the last to arrive.
+        let may_be_gone = !session_present && !was_wiped;
+        if self.is_ours && (may_be_gone || self.repeats_out_of_order()) {
             self.last.clear();
         }
         self.is_ours = true;
+    }
+
+    /// Whether a message goes again that a later one has overtaken.
+    fn repeats_out_of_order(&self) -> bool {
+        let stages = self.items.iter().map(|item| item.stage);
+        let mut later = stages.skip_while(|stage| *stage != Stage::Published);
+        later.any(|stage| stage > Stage::Published)
     }
 
     /// The bridge's process is gone, and what it knew.

@@ -1,5 +1,7 @@
 //! How a life ends, and what must have come about by certain times.
 
+use std::collections::BTreeSet;
+
 use mqtt_client_core::bridge::{Bridge, STOP_WITHIN};
 
 use super::{Act, LOOK_EVERY, Life};
@@ -8,7 +10,16 @@ use crate::line::Line;
 use crate::plan::{BrokerFault, End, Published, What};
 use crate::property;
 use crate::trace;
-use crate::world::Ending;
+use crate::world::{Device, Ending};
+
+/// On a healthy network a connection to Redis is there, and all is subscribed to, in so many milliseconds.
+const SUBSCRIBES_WITHIN: u64 = 5000;
+
+/// For so long after a fault the link to Redis may still suffer from it.
+const FORGOTTEN: u64 = 120_000;
+
+/// So many refused channels have a line of their own.
+const MOST_NAMED: usize = 10;
 
 /// Two that a broker of MQTT 3.1 closes, one that wipes an old session out, and the one that is left.
 const MOST_CONNECTIONS: u32 = 4;
@@ -91,6 +102,60 @@ impl Life<'_> {
     pub(super) fn is_calm(&self, number: usize) -> bool {
         let befalls = |fault: &BrokerFault| !matches!(fault, BrokerFault::Forbid(_));
         !self.plan.befalls(number, befalls)
+    }
+
+    /// [`property::REFUSED`], at the end of such a fault, if nothing else has befallen Redis for long.
+    pub(super) fn check_refusals(&self, fault: &What, lasts: u64) {
+        let begin = self.now() - lasts;
+        let befalls = |what: &What| match what {
+            What::Line(End::Redis, _, lasts) | What::Redis(_, lasts) | What::Oversleep(lasts) => {
+                Some(*lasts)
+            }
+            What::ClockAhead(_) | What::ClockBack(_) | What::Reload(_) | What::Kill => Some(0),
+            What::Publish { .. } | What::Line(..) | What::Broker(..) => None,
+        };
+        let mut happenings = self.plan.happenings.iter();
+        let is_disturbed = happenings.any(|happening| {
+            let same = happening.at == begin && happening.what == *fault;
+            let at = happening.at;
+            !same
+                && befalls(&happening.what)
+                    .is_some_and(|lasts| at <= self.now() && at + lasts + FORGOTTEN > begin)
+        });
+        if is_disturbed || lasts < SUBSCRIBES_WITHIN {
+            return;
+        }
+        let channels = self.channels(|_| true);
+        let refused = self.redis.refused_of(&channels);
+        let attempts = self.redis.line.attempts_since(begin);
+        self.verdict.require(
+            property::REFUSED,
+            attempts == 0 || !refused.is_empty(),
+            || format!("{attempts} attempts to connect since an error in answer to PING"),
+        );
+        if refused.len() < channels.len() {
+            self.verdict
+                .require(property::REFUSED, self.redis.serves(&channels), || {
+                    format!("without {refused:?} others are not subscribed to")
+                });
+        }
+        let named = |channel: &&String| trace::was_told(&format!("no subscription to {channel}:"));
+        let count = refused.iter().filter(named).count();
+        self.verdict.require(
+            property::REFUSED,
+            count == refused.len().min(MOST_NAMED),
+            || format!("{count} of {refused:?} are named"),
+        );
+    }
+
+    /// The channels of all signals, by their number among them.
+    pub(super) fn channels(&self, is_wanted: impl Fn(usize) -> bool) -> BTreeSet<String> {
+        let devices = self.signals.iter().enumerate();
+        let all = devices.flat_map(|(device, signals)| {
+            (0..*signals).map(move |signal| Device::channel(device, signal))
+        });
+        let wanted = all.enumerate().filter(|(number, _)| is_wanted(*number));
+        wanted.map(|(_, channel)| channel).collect()
     }
 
     /// [`property::CAUSE`]

@@ -1,5 +1,7 @@
 //! What befalls a life: samples and faults begin, and end.
 
+use std::collections::BTreeSet;
+
 use super::{Act, LOOK_EVERY, Life, REDIS_SILENCE};
 use crate::broker::Greeting;
 use crate::ends::BrokerEnd;
@@ -90,10 +92,7 @@ impl Life<'_> {
                 end.crash(keeps_session);
                 end.line.set_door(Door::Refused);
             }
-            BrokerFault::Greeting(greeting) => {
-                end.has_lied |= greeting == Greeting::ClaimSession;
-                end.server.greeting = greeting;
-            }
+            BrokerFault::Greeting(greeting) => end.greet(greeting),
             BrokerFault::NoPings => end.server.answers_pings = false,
             BrokerFault::HoldAcks => end.holds = true,
             BrokerFault::DoubleAcks => end.doubles = true,
@@ -122,6 +121,15 @@ impl Life<'_> {
             }
             RedisFault::Error(error) => {
                 self.redis.error = Some(error);
+                None
+            }
+            RedisFault::PingError(error) => {
+                self.redis.set_ping_error(Some(error));
+                None
+            }
+            RedisFault::Refuse(bits) => {
+                self.redis
+                    .refuse(self.channels(|number| bits >> (number % 16) & 1 == 1));
                 None
             }
             RedisFault::Silent => {
@@ -179,6 +187,14 @@ impl Life<'_> {
             }
             What::Redis(RedisFault::Crash, _) => self.redis.line.set_door(Door::Open),
             What::Redis(RedisFault::Error(_), _) => self.redis.error = None,
+            What::Redis(RedisFault::PingError(_), lasts) => {
+                self.check_refusals(what, *lasts);
+                self.redis.set_ping_error(None);
+            }
+            What::Redis(RedisFault::Refuse(_), lasts) => {
+                self.check_refusals(what, *lasts);
+                self.redis.refuse(BTreeSet::new());
+            }
             What::Redis(RedisFault::Silent, _) => self.redis.speak(),
             _ => {}
         }

@@ -1,9 +1,12 @@
 //! How the boards' images are checked, weighed and tested.
 
+use std::process::Command;
+
 use mqtt_client_tests::board::QEMU;
 use mqtt_client_tests::board::image::{self, EMULATED, REAL};
 use mqtt_client_tests::install::{self, Tool};
 
+use crate::lints;
 use crate::run::{self, Outcome, cargo};
 
 /// Of the version of the compiler that builds the images.
@@ -15,11 +18,12 @@ const CLIPPY: Tool = Tool {
 /// What clippy says of the code that is compiled for boards only.
 pub fn clippy(verbose: bool) -> Outcome {
     install::ensure(&[CLIPPY])?;
+    let denied = lints::are_denied_for_boards(Command::new(CLIPPY.program).arg("--version"));
     let mut commands = Vec::new();
     for firmware in [EMULATED, REAL] {
         let mut clippy = image::cargo(firmware, "clippy")?;
-        clippy.args(["--profile", "board", "--", "-D", "warnings"]);
-        commands.push(clippy);
+        clippy.args(["--profile", "board"]);
+        commands.push(lints::clippy(clippy, denied));
     }
     run::all(commands, verbose)
 }

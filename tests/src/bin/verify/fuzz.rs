@@ -2,13 +2,14 @@
 
 use std::process::Command;
 
+use crate::lints;
 use crate::run::{self, Outcome, cargo};
 
 /// Format, lints, the seeds, and a bounded run of the fuzzer.
 pub fn all(verbose: bool) -> Outcome {
     let commands = [
         own(&["fmt"], &["--check", "--", "--color=never"]),
-        lean("clippy", &["--all-targets", "--", "-D", "warnings"]),
+        lints::clippy(lean("clippy", &["--all-targets"]), lints::are_denied()),
         lean("test", &[]),
         cargo(&["fuzz-all"]),
     ];

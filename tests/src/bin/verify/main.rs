@@ -5,11 +5,13 @@
 //! ```
 //!
 //! Steps run in the order of [`steps::all`]; all of them, or those that are named. A step's output is shown if it fails, or with `-v`
-//! as it comes. The exit code is 0 if every step succeeded, 1 if one did not, 64 for a wrong argument.
+//! as it comes; of one that succeeds, its warnings are, which fail under the CI's own compiler alone ([`lints`]). The exit code is 0 if every
+//! step succeeded, 1 if one did not, 64 for a wrong argument.
 
 mod boards;
 mod cross;
 mod fuzz;
+mod lints;
 mod mips;
 mod no_panic;
 mod run;
@@ -103,6 +105,9 @@ fn verify(arguments: &Arguments) -> ExitCode {
             if !arguments.verbose {
                 println!("{text}");
             }
+        } else if !arguments.verbose {
+            let warnings = lints::warnings(text);
+            warnings.iter().for_each(|warning| println!("{warning}\n"));
         }
     }
     println!("\ntests: {totals}");

@@ -28,7 +28,7 @@ const FUNCTIONS: [&str; 23] = [
     "warn_of_shared_topics",
     "any_frame",
     "begin_element",
-    "push_channels",
+    "channel_is_refused",
     "next_incoming",
     "commands_len",
     "is_joined",

@@ -3,7 +3,7 @@
 use mqtt_client_tests::install;
 
 use crate::run::{self, Outcome, cargo};
-use crate::{boards, cross, fuzz, mips, no_panic};
+use crate::{boards, cross, fuzz, lints, mips, no_panic};
 
 /// One thing to verify.
 pub struct Step {
@@ -133,11 +133,21 @@ pub fn all() -> Vec<Step> {
             },
         },
         Step {
+            name: "brokers",
+            purpose: "brokers other than Mosquitto get all that they should, each in its own way",
+            run: |verbose| {
+                let test = ["test", "-p", "mqtt-client-tests", "--test", "brokers"];
+                run::all([cargo(&[&test[..], &["--no-fail-fast"]].concat())], verbose)
+            },
+        },
+        Step {
             name: "doc",
             purpose: "the documentation builds, and its links lead somewhere",
             run: |verbose| {
                 let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
-                doc.env("RUSTDOCFLAGS", "-D warnings");
+                if lints::are_denied() {
+                    doc.env("RUSTDOCFLAGS", lints::DENY.join(" "));
+                }
                 run::all([doc], verbose)
             },
         },
@@ -190,10 +200,6 @@ pub fn all() -> Vec<Step> {
 }
 
 fn clippy(packages: &[&str]) -> std::process::Command {
-    let words = [
-        &["clippy"],
-        packages,
-        &["--all-targets", "--", "-D", "warnings"],
-    ];
-    cargo(&words.concat())
+    let words = [&["clippy"], packages, &["--all-targets"]];
+    lints::clippy(cargo(&words.concat()), lints::are_denied())
 }

@@ -10,6 +10,8 @@ use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, Supporte
 use super::*;
 use crate::tls::testing::{Authority, FAR_OFF, Files, Issued, LONG_AGO, server, server_of};
 
+mod resumption;
+
 const NAME: &str = "broker.example";
 
 /// A CA that both sides trust, and the gateway's certificate.
@@ -220,29 +222,6 @@ fn a_handshake_that_is_cut_anywhere_fails_like_any_link() {
         let error = failure(&mut link);
         assert!(!error.is_permanent(), "after {left} bytes: {error}");
         server.join().unwrap();
-    }
-}
-
-#[test]
-fn a_second_connection_resumes_the_session_of_the_first() {
-    let site = Site::new();
-    for version in [&TLS12, &TLS13] {
-        let listener = listener();
-        let config = site.server(&[version]);
-        let mut link = site.link(NAME, true, &listener);
-        for number in 0..3 {
-            let server = serve(&listener, config.clone(), echo);
-            link.until_connected().unwrap();
-            // With TLS 1.3 the tickets come after the handshake.
-            assert_eq!(exchange(&mut link, b"hello"), b"hello");
-            link.close();
-            server.join().unwrap().unwrap();
-            let expected = Handshakes {
-                full: 1,
-                resumed: number,
-            };
-            assert_eq!(link.stack.handshakes, expected, "{version:?}");
-        }
     }
 }
 

@@ -1,0 +1,118 @@
+//! What may a file not ask of a program that is built without it?
+
+use mqtt_client_core::config::Abilities;
+
+use crate::{check_for, device, file};
+
+#[test]
+fn an_enabled_device_may_not_ask_for_what_is_not_built_in() {
+    let lacking = Abilities {
+        tls: false,
+        ..Abilities::ALL
+    };
+    for (enable, expected) in [
+        ("0", &[][..]),
+        (
+            "1",
+            &[
+                "devices[0].auth: built without TLS",
+                "devices[1].mqtt_version: built without MQTT 5",
+            ],
+        ),
+    ] {
+        let tls = device(&[
+            ("enable", enable),
+            ("auth", "\"tls\""),
+            ("ca_certificate", "\"/a\""),
+            ("client_certificate", "\"/b\""),
+            ("client_key", "\"/c\""),
+        ]);
+        let version = device(&[
+            ("enable", enable),
+            ("device_alias", "\"other\""),
+            ("mqtt_version", "\"5\""),
+        ]);
+        let outcome = check_for(lacking, file(&[tls, version], &[]).as_bytes(), |_| ());
+        assert_eq!(outcome.findings, expected);
+    }
+}
+
+#[test]
+fn mqtt_5_is_refused_by_every_program_where_it_would_be_used() {
+    for (enable, expected) in [
+        ("0", &[][..]),
+        ("1", &["devices[0].mqtt_version: built without MQTT 5"]),
+    ] {
+        let device = device(&[("enable", enable), ("mqtt_version", "\"5\"")]);
+        let outcome = check_for(Abilities::ALL, file(&[device], &[]).as_bytes(), |_| ());
+        assert_eq!(outcome.findings, expected);
+    }
+}
+
+#[test]
+fn a_machine_without_servers_of_its_own_is_sent_to_others() {
+    let lacking = Abilities {
+        local_servers: false,
+        ..Abilities::ALL
+    };
+    let missing = "redis.host: is missing, a machine without a Redis of its own requires it";
+    for (block, ip, expected) in [
+        (r#"{"host": "10.0.0.1"}"#, "broker", &[][..]),
+        (r#"{"host": "127.example"}"#, "broker", &[]),
+        ("null", "broker", &[missing]),
+        ("{}", "broker", &[missing]),
+        (r#"{"port": 6380}"#, "broker", &[missing]),
+        (
+            r#"{"host": "127.0.0.1"}"#,
+            "broker",
+            &[r#"redis.host: "127.0.0.1" is this machine itself, which has no servers"#],
+        ),
+        (
+            r#"{"socket": "/run/redis.sock"}"#,
+            "broker",
+            &["redis.socket: built without Unix sockets"],
+        ),
+        (
+            r#"{"host": "10.0.0.1"}"#,
+            "LocalHost",
+            &[r#"devices[0].ip: "LocalHost" is this machine itself, which has no servers"#],
+        ),
+        (
+            r#"{"host": "10.0.0.1"}"#,
+            "0.0.0.0",
+            &[r#"devices[0].ip: "0.0.0.0" is this machine itself, which has no servers"#],
+        ),
+    ] {
+        let ip = format!("\"{ip}\"");
+        let device = device(&[("enable", "1"), ("ip", &ip)]);
+        let text = format!(r#"{{"redis": {block}, "devices": [{device}], "signals": []}}"#);
+        let outcome = check_for(lacking, text.as_bytes(), |_| ());
+        assert_eq!(outcome.findings, expected, "{block} {ip}");
+    }
+    let outcome = check_for(lacking, br#"{"devices": [], "signals": []}"#, |_| ());
+    assert_eq!(outcome.findings, [missing], "no redis block");
+}
+
+#[test]
+fn a_machine_without_ipv6_takes_no_such_address_where_it_would_be_used() {
+    let lacking = Abilities {
+        ipv6: false,
+        ..Abilities::ALL
+    };
+    for (enable, expected) in [
+        ("0", &["redis.host: built without IPv6"][..]),
+        (
+            "1",
+            &[
+                "redis.host: built without IPv6",
+                "devices[0].ip: built without IPv6",
+            ],
+        ),
+    ] {
+        let device = device(&[("enable", enable), ("ip", "\"2001:db8::1\"")]);
+        let text =
+            format!(r#"{{"redis": {{"host": "::1"}}, "devices": [{device}], "signals": []}}"#);
+        let outcome = check_for(lacking, text.as_bytes(), |_| ());
+        assert_eq!(outcome.findings, expected);
+    }
+}
