@@ -217,9 +217,7 @@ impl fmt::Display for Rejection {
             Rejection::BadValue => "the value is not an integer, a float or nan",
             Rejection::NoTimestamp => "the timestamp is missing",
             Rejection::BadTimestamp => "the timestamp is not an unsigned number of milliseconds",
-            Rejection::DecimalComma => {
-                "a timestamp where the flags belong: the value has a decimal comma, and needs a point"
-            }
+            Rejection::DecimalComma => "a timestamp in the flags' place: is there a decimal comma?",
         })
     }
 }

@@ -265,6 +265,16 @@ pub fn run_with(config: &Config, arguments: &[&str]) -> Finished {
     Daemon::start_with(config, arguments).wait()
 }
 
+/// As [`run_with`], with `words` in front of the command line.
+///
+/// # Panics
+///
+/// If it does not end.
+#[must_use]
+pub fn run_under(words: &[String], config: &Config, arguments: &[&str]) -> Finished {
+    Daemon::start_on(words, arguments, |path| config.write(path)).wait()
+}
+
 /// As [`run_with`], with any text as the configuration.
 ///
 /// # Panics

@@ -13,7 +13,7 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Everything that a file can ask for.
+    /// All of them.
     pub const ALL: Abilities = Abilities {
         tls: true,
         ipv6: true,

@@ -213,8 +213,7 @@ fn max_inflight(fields: &mut Fields<'_, '_, '_>, qos: QoS) -> u16 {
     let window = fields.integer16(Key::MaxInflight, 1, default);
     if is_qos_2 && window > MOSQUITTO_WINDOW {
         let value = fields.shown(Key::MaxInflight);
-        let limit = MOSQUITTO_WINDOW;
-        fields.warn(Key::MaxInflight, Problem::WideWindow { value, limit });
+        fields.warn(Key::MaxInflight, Problem::WideWindow(value));
     }
     window
 }

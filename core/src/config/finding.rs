@@ -126,11 +126,8 @@ pub enum Problem<'t> {
     HostNotVerified,
     /// `auth`=`password` beside certificates.
     InTheClear,
-    /// More messages of QoS 2 under way than a widespread broker takes.
-    WideWindow {
-        value: Shown<'t>,
-        limit: u16,
-    },
+    /// More messages of QoS 2 under way than Mosquitto takes.
+    WideWindow(Shown<'t>),
     /// This program is built without what the setting needs.
     NotBuiltIn(&'static str),
     /// The storage handed in is too small. This is no fault of the file's.
@@ -285,11 +282,11 @@ impl Display for Problem<'_> {
                 "the broker's name is not checked: any server with a certificate of this CA is trusted",
             ),
             Problem::InTheClear => f.write_str(
-                "the certificates are ignored with auth=password, and the password goes out in the clear; auth=tls encrypts it",
+                "the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
             ),
-            Problem::WideWindow { value, limit } => write!(
+            Problem::WideWindow(value) => write!(
                 f,
-                "{value}is more than {limit}: Mosquitto as it is shipped throws away what exceeds {limit} messages of QoS 2 under way, and acknowledges it all the same"
+                "{value}is more than 20: Mosquitto as it is shipped throws away what exceeds that at QoS 2, and acknowledges it all the same"
             ),
             Problem::NoRoom { what, room } => write!(f, "limit reached: room for {room} {what}"),
         }

@@ -1,8 +1,9 @@
 //! Which message makes the broker close the connection? Brokers that 3.1.1 leaves no other way answer a forbidden topic so (AWS IoT Core),
 //! and some a PUBREL whose identifier they have forgotten.
 //!
-//! After the third close in a row what was under way goes one message at a time. A message that two connections in a row end right
-//! after, with nothing else unanswered, is the culprit: its topic is set aside, and tried again every ten minutes.
+//! After the third close in a row what was under way goes one message at a time, the first of them once PINGRESP has shown that the connection
+//! holds without. A message that two connections in a row end right after, with nothing else unanswered, is the culprit: its topic is
+//! set aside, and tried again every ten minutes.
 
 use crate::time::{Instant, SECOND};
 
@@ -64,6 +65,12 @@ impl Suspicion {
     /// The `count` oldest messages are to go one at a time.
     pub(super) fn send_one_by_one(&mut self, count: usize) {
         self.one_by_one = count;
+    }
+
+    /// The broker closed the connection though no message was under way: none is to blame.
+    pub(super) fn acquit(&mut self) {
+        self.one_by_one = 0;
+        self.closes = 0;
     }
 
     /// The oldest message is done with.

@@ -38,8 +38,7 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("client_key", "\"/k\""),
             ],
             &[
-                "warning: devices[0].auth: the certificates are ignored with auth=password, and the password goes out in the clear; auth=tls encrypts \
-                 it",
+                "warning: devices[0].auth: the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
             ],
         ),
         // Of length 0, which token platforms want.

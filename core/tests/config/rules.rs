@@ -406,8 +406,8 @@ fn redis_rules() {
 fn the_window_at_qos_2_is_what_mosquitto_takes_unless_asked_for_more() {
     let warning = |value: &str| {
         format!(
-            "warning: devices[0].max_inflight: {value} is more than 20: Mosquitto as it is shipped throws away what exceeds 20 messages of QoS 2 under \
-             way, and acknowledges it all the same"
+            "warning: devices[0].max_inflight: {value} is more than 20: Mosquitto as it is shipped throws away what exceeds that at QoS 2, and \
+             acknowledges it all the same"
         )
     };
     for (qos, given, expected, warned) in [

@@ -228,6 +228,37 @@ fn a_client_that_is_displaced_suspects_no_topic() {
 }
 
 #[test]
+fn a_broker_that_closes_before_any_message_makes_none_suspect() {
+    for qos in [AtMostOnce, AtLeastOnce, ExactlyOnce] {
+        let device = device(qos);
+        let mut memory = Memory::for_device(&device);
+        let mut client = Client::new(&device, &mut memory);
+        queue(&mut client, &["a"], false);
+        let mut given = 0;
+        for attempt in 0..20 {
+            let now = attempt * 1000;
+            assert_eq!(client.opened(now), Ok(()));
+            client.says(now);
+            // The broker lets it in, closes, and hears only then what comes.
+            let is_new = attempt == 0 || qos == AtMostOnce;
+            let connack = if is_new { WELCOME } else { WELCOME_BACK };
+            assert_eq!(client.hears(now, connack), Ok(()));
+            let said = client.says(now);
+            given += usize::from(said.iter().any(|packet| packet.starts_with("PUBLISH")));
+            assert_ne!(client.closed(now, ClosedBy::Peer), Retry::StartOver);
+            assert_eq!(
+                client
+                    .session
+                    .poll_event()
+                    .filter(|event| *event != Event::ValuesLost),
+                None
+            );
+        }
+        assert!(given >= 1, "{qos:?}");
+    }
+}
+
+#[test]
 fn what_is_set_aside_does_not_hold_up_the_end() {
     let device = device(AtLeastOnce);
     let mut memory = Memory::for_device(&device);

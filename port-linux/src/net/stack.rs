@@ -176,7 +176,14 @@ impl TcpClientStack for Stack {
             Transport::Unix(path) => SocketAddrUnix::new(path).map_err(io_error)?.into(),
         };
         let (stream, progress) = match mem::replace(socket, Socket::Idle) {
-            Socket::Idle => self.open(&address).map_err(Error::Io)?,
+            Socket::Idle => {
+                // Not to disturb the broker for nothing.
+                #[cfg(feature = "tls")]
+                if let Transport::Tls(identity) = &self.transport {
+                    identity.is_ready().map_err(Error::Tls)?;
+                }
+                self.open(&address).map_err(Error::Io)?
+            }
             Socket::Connecting(stream) => {
                 let progress = stream.progress(&address).map_err(Error::Io)?;
                 (stream, progress)

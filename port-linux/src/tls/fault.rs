@@ -19,6 +19,10 @@ pub enum Fault {
     Silent,
     /// It answered our greeting with something else than TLS.
     NoTls,
+    /// The system has no random numbers yet.
+    NoEntropy,
+    /// The device's own key or certificate is wrong, in words.
+    Key(String),
     /// It broke off a connection that had offered the session of an earlier one.
     NotResumed(AlertDescription),
     /// rustls's word, or the broker's alert.
@@ -29,8 +33,8 @@ impl Fault {
     /// Whether only a change of files, settings or the clock can help.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Fault::Cut | Fault::NotResumed(_) => false,
-            Fault::Silent | Fault::NoTls => true,
+            Fault::Cut | Fault::NotResumed(_) | Fault::NoEntropy => false,
+            Fault::Silent | Fault::NoTls | Fault::Key(_) => true,
             Fault::Tls(error) => match error {
                 Error::InvalidCertificate(_)
                 | Error::NoCertificatesPresented
@@ -56,6 +60,8 @@ impl fmt::Display for Fault {
                 "the broker closes the connection at the TLS greeting without an answer: does it speak TLS on this port?",
             ),
             Fault::NoTls => f.write_str("the broker does not speak TLS on this port"),
+            Fault::NoEntropy => f.write_str("the system has no random numbers yet, which TLS needs"),
+            Fault::Key(words) => f.write_str(words),
             Fault::NotResumed(alert) => write!(
                 f,
                 "the broker broke off TLS (alert {}) where an earlier session was offered; a full handshake comes next",

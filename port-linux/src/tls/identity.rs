@@ -16,6 +16,8 @@ use super::certificate::Certificate;
 use super::chain_only::ChainOnly;
 use super::pem::{self, Contents};
 use super::resumption::Sessions;
+use super::setup::Setup;
+use super::{Fault, entropy};
 use crate::date::{Day, SECONDS_PER_DAY};
 
 /// A certificate is warned about when it ends within so many days.
@@ -27,15 +29,30 @@ pub type Report<'r> = dyn FnMut(Severity, Key, fmt::Arguments<'_>) + 'r;
 /// What a device's connections are made with. Clones share the sessions that can be resumed.
 ///
 /// Two of them are equal if they trust the same CAs and show the same certificates: a key belongs to its certificate, so
-/// there is no other difference that renewed files can make.
+/// there is no other difference that renewed files can make. One whose key is not loaded yet, or wrong, equals its clones only.
 #[derive(Clone)]
 pub struct Identity {
-    pub(super) config: Arc<ClientConfig>,
+    pub(super) setup: Arc<Setup>,
     pub(super) server_name: ServerName<'static>,
     pub(super) sessions: Arc<Sessions>,
     device: Arc<str>,
     roots: Arc<RootCertStore>,
     chain: Arc<[CertificateDer<'static>]>,
+}
+
+/// Certificates and key of a device, as its files hold them.
+pub struct Own {
+    certificate_path: String,
+    key_path: String,
+    certificates: Vec<CertificateDer<'static>>,
+    key_file: Contents,
+}
+
+/// How a device tells its broker from others, and what it remembers of it.
+pub struct Trust {
+    roots: Arc<RootCertStore>,
+    verify_hostname: bool,
+    sessions: Arc<Sessions>,
 }
 
 impl Identity {
@@ -61,18 +78,53 @@ impl Identity {
         let roots = ca.and_then(|file| roots(tls.ca_certificate, &file, now, report));
         let certificates = read(tls.client_certificate, Key::ClientCertificate, report)
             .and_then(|file| client_certificates(tls.client_certificate, file, report));
-        let key_file = read(tls.client_key, Key::ClientKey, report);
-        let keys = key_file.and_then(|file| signing_keys(tls.client_key, &file, report));
-        let certified = certified(tls, &certificates?, &keys?, now, report)?;
+        let key_file = read(tls.client_key, Key::ClientKey, report)?;
+        let mut own = Own {
+            certificate_path: tls.client_certificate.to_owned(),
+            key_path: tls.client_key.to_owned(),
+            certificates: Vec::new(),
+            key_file,
+        };
+        let keys = if entropy::is_there() || own.key_file.keys.is_empty() {
+            Some(own.keys(report)?)
+        } else {
+            let words = format_args!(
+                "{}: is not checked yet: the system has no random numbers, which loading a key takes",
+                tls.client_key
+            );
+            report(Severity::Warning, Key::ClientKey, words);
+            None
+        };
+        own.certificates = certificates?;
+        let certified = match keys {
+            Some(keys) => Some(own.certified(&keys, now, report)?),
+            None => {
+                for certificate in &own.certificates {
+                    let key = Key::ClientCertificate;
+                    warn_of_dates(&own.certificate_path, certificate, now, key, report);
+                }
+                None
+            }
+        };
 
-        let roots = Arc::new(roots?);
-        let chain = certified.cert.as_slice().into();
-        let sessions = Arc::new(Sessions::default());
-        let resumption = Resumption::store(sessions.clone());
-        let config = client_config(roots.clone(), certified, tls.verify_hostname, resumption)
-            .map_err(|error| report(Severity::Error, Key::CaCertificate, format_args!("{error}")));
+        let trust = Trust {
+            roots: Arc::new(roots?),
+            verify_hostname: tls.verify_hostname,
+            sessions: Arc::default(),
+        };
+        let (roots, sessions) = (trust.roots.clone(), trust.sessions.clone());
+        let (chain, setup) = match certified {
+            Some(certified) => (
+                certified.cert.as_slice().into(),
+                Setup::made(trust.config(certified, report)?),
+            ),
+            None => (
+                own.certificates.as_slice().into(),
+                Setup::postponed(own, trust),
+            ),
+        };
         Some(Identity {
-            config: Arc::new(config.ok()?),
+            setup: Arc::new(setup),
             server_name: server_name.ok()?,
             sessions,
             device: device.alias.into(),
@@ -81,15 +133,131 @@ impl Identity {
         })
     }
 
+    /// Whether a connection can be made now; never waits.
+    ///
+    /// # Errors
+    /// The system has no random numbers yet, or the key that could not be loaded for that reason is wrong.
+    pub fn is_ready(&self) -> Result<(), Fault> {
+        self.setup.config().map(drop)
+    }
+
     /// Alias of the device that it belongs to.
     pub fn device(&self) -> &str {
         &self.device
     }
 }
 
+impl Own {
+    /// The keys that can sign; at least one.
+    pub(super) fn keys(&self, report: &mut Report<'_>) -> Option<Vec<Arc<dyn SigningKey>>> {
+        let (path, file) = (self.key_path.as_str(), &self.key_file);
+        let keys = (file.keys.iter())
+            .filter_map(|key| any_supported_type(key).ok())
+            .collect::<Vec<_>>();
+        if !keys.is_empty() {
+            return Some(keys);
+        }
+        let (reason, remedy) = match file {
+            Contents { keys, .. } if !keys.is_empty() => (
+                "its key is of no supported kind: RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, Ed25519",
+                "",
+            ),
+            Contents {
+                has_encrypted_key: true,
+                ..
+            } => (
+                "its key is encrypted, which is not supported; convert it with: openssl pkey -out NEW.pem -in ",
+                path,
+            ),
+            Contents {
+                is_damaged: true, ..
+            } => ("its PEM text is cut off or altered", ""),
+            Contents {
+                is_binary: true, ..
+            } => (
+                "it is not a PEM file; if it is DER, convert it with: openssl pkey -inform DER -out NEW.pem -in ",
+                path,
+            ),
+            Contents { certificates, .. } if !certificates.is_empty() => {
+                ("it holds a certificate and no key", "")
+            }
+            _ => ("it holds no key (-----BEGIN PRIVATE KEY-----)", ""),
+        };
+        let words = format_args!("{path}: {reason}{remedy}");
+        report(Severity::Error, Key::ClientKey, words);
+        None
+    }
+
+    /// The first key with the certificate that it belongs to, and the chain above that.
+    pub(super) fn certified(
+        &self,
+        keys: &[Arc<dyn SigningKey>],
+        now: u64,
+        report: &mut Report<'_>,
+    ) -> Option<CertifiedKey> {
+        let certificates = &self.certificates;
+        let pair = keys.iter().find_map(|key| {
+            let own = certificates.iter().find(|own| belongs(key.as_ref(), own))?;
+            Some((key, own))
+        });
+        let Some((key, own)) = pair else {
+            let words = format_args!(
+                "{}: does not match the certificate in {}",
+                self.key_path, self.certificate_path
+            );
+            report(Severity::Error, Key::ClientKey, words);
+            return None;
+        };
+        let chain = chain(own, certificates);
+        for certificate in &chain {
+            let key = Key::ClientCertificate;
+            warn_of_dates(&self.certificate_path, certificate, now, key, report);
+        }
+        Some(CertifiedKey::new(chain, key.clone()))
+    }
+}
+
+impl Trust {
+    pub(super) fn config(
+        &self,
+        certified: CertifiedKey,
+        report: &mut Report<'_>,
+    ) -> Option<ClientConfig> {
+        self.try_config(certified)
+            .map_err(|error| report(Severity::Error, Key::CaCertificate, format_args!("{error}")))
+            .ok()
+    }
+
+    fn try_config(
+        &self,
+        certified: CertifiedKey,
+    ) -> Result<ClientConfig, Box<dyn std::error::Error>> {
+        let roots = self.roots.clone();
+        let provider = Arc::new(provider());
+        let algorithms: WebPkiSupportedAlgorithms = provider.signature_verification_algorithms;
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(rustls::ALL_VERSIONS)?;
+        let builder = if self.verify_hostname {
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
+            builder.with_webpki_verifier(verifier)
+        } else {
+            let verifier = ChainOnly { roots, algorithms };
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+        };
+        let mut config =
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        config.resumption = Resumption::store(self.sessions.clone());
+        Ok(config)
+    }
+}
+
 impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
-        self.roots.roots == other.roots.roots && self.chain == other.chain
+        let same_files = self.roots.roots == other.roots.roots && self.chain == other.chain;
+        Arc::ptr_eq(&self.setup, &other.setup)
+            || same_files && self.setup.is_made() && other.setup.is_made()
     }
 }
 
@@ -168,77 +336,6 @@ fn report_no_certificate(path: &str, file: &Contents, key: Key, report: &mut Rep
     );
 }
 
-/// The keys that can sign; at least one.
-fn signing_keys(
-    path: &str,
-    file: &Contents,
-    report: &mut Report<'_>,
-) -> Option<Vec<Arc<dyn SigningKey>>> {
-    let keys = (file.keys.iter())
-        .filter_map(|key| any_supported_type(key).ok())
-        .collect::<Vec<_>>();
-    if !keys.is_empty() {
-        return Some(keys);
-    }
-    let (reason, remedy) = match file {
-        Contents { keys, .. } if !keys.is_empty() => (
-            "its key is of no supported kind: RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, Ed25519",
-            "",
-        ),
-        Contents {
-            has_encrypted_key: true,
-            ..
-        } => (
-            "its key is encrypted, which is not supported; convert it with: openssl pkey -out NEW.pem -in ",
-            path,
-        ),
-        Contents {
-            is_damaged: true, ..
-        } => ("its PEM text is cut off or altered", ""),
-        Contents {
-            is_binary: true, ..
-        } => (
-            "it is not a PEM file; if it is DER, convert it with: openssl pkey -inform DER -out NEW.pem -in ",
-            path,
-        ),
-        Contents { certificates, .. } if !certificates.is_empty() => {
-            ("it holds a certificate and no key", "")
-        }
-        _ => ("it holds no key (-----BEGIN PRIVATE KEY-----)", ""),
-    };
-    let words = format_args!("{path}: {reason}{remedy}");
-    report(Severity::Error, Key::ClientKey, words);
-    None
-}
-
-/// The first key with the certificate that it belongs to, and the chain above that.
-fn certified(
-    tls: &Tls<'_>,
-    certificates: &[CertificateDer<'static>],
-    keys: &[Arc<dyn SigningKey>],
-    now: u64,
-    report: &mut Report<'_>,
-) -> Option<CertifiedKey> {
-    let pair = keys.iter().find_map(|key| {
-        let own = certificates.iter().find(|own| belongs(key.as_ref(), own))?;
-        Some((key, own))
-    });
-    let Some((key, own)) = pair else {
-        let words = format_args!(
-            "{}: does not match the certificate in {}",
-            tls.client_key, tls.client_certificate
-        );
-        report(Severity::Error, Key::ClientKey, words);
-        return None;
-    };
-    let chain = chain(own, certificates);
-    for certificate in &chain {
-        let key = Key::ClientCertificate;
-        warn_of_dates(tls.client_certificate, certificate, now, key, report);
-    }
-    Some(CertifiedKey::new(chain, key.clone()))
-}
-
 fn belongs(key: &dyn SigningKey, certificate: &CertificateDer<'_>) -> bool {
     // Not rustls's own comparison, which does not read certificates of version 1: as a client's they are good enough for many
     // brokers, and openssl makes them unless it is told otherwise.
@@ -294,30 +391,6 @@ fn warn_of_dates(path: &str, certificate: &[u8], now: u64, key: Key, report: &mu
         );
         report(Severity::Warning, key, words);
     }
-}
-
-fn client_config(
-    roots: Arc<RootCertStore>,
-    certified: CertifiedKey,
-    verify_hostname: bool,
-    resumption: Resumption,
-) -> Result<ClientConfig, Box<dyn std::error::Error>> {
-    let provider = Arc::new(provider());
-    let algorithms: WebPkiSupportedAlgorithms = provider.signature_verification_algorithms;
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(rustls::ALL_VERSIONS)?;
-    let builder = if verify_hostname {
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-        builder.with_webpki_verifier(verifier)
-    } else {
-        let verifier = ChainOnly { roots, algorithms };
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-    };
-    let mut config = builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.resumption = resumption;
-    Ok(config)
 }
 
 fn provider() -> CryptoProvider {

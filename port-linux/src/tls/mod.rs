@@ -4,6 +4,8 @@
 //! - [`certificate`]: what a certificate says about itself;
 //! - [`identity`]: a device's three files, checked, as what its connections are made with;
 //! - [`chain_only`]: how is a broker checked with `tls_verify_hostname`=0;
+//! - [`setup`]: what its connections are made with, and when;
+//! - [`entropy`]: has the system random numbers yet;
 //! - [`resumption`]: which earlier session is offered to the broker, and until when;
 //! - [`session`]: one connection, over one stream;
 //! - [`fault`]: why a connection fails, in words that an integrator can act on.
@@ -12,11 +14,13 @@
 
 mod certificate;
 mod chain_only;
+mod entropy;
 mod fault;
 mod identity;
 mod pem;
 mod resumption;
 mod session;
+mod setup;
 #[cfg(test)]
 pub mod testing;
 

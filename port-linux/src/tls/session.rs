@@ -41,10 +41,10 @@ impl Session {
     /// Begins with TLS on a connected stream.
     ///
     /// # Errors
-    /// The system has no random numbers.
+    /// The system has no random numbers yet, or the key that could not be loaded for that reason is wrong.
     pub fn new(identity: &Identity, stream: Stream) -> Result<Self, Fault> {
-        let connection =
-            ClientConnection::new(identity.config.clone(), identity.server_name.clone())?;
+        let config = identity.setup.config()?;
+        let connection = ClientConnection::new(config, identity.server_name.clone())?;
         Ok(Session {
             connection,
             stream,

@@ -3,6 +3,7 @@
 //! `cargo test -p mqtt-client-tests --test tls`.
 
 mod brokers;
+mod entropy;
 mod files;
 mod messages;
 mod reload;

@@ -104,8 +104,18 @@ impl Session<'_> {
             return None;
         }
         if self.state.suspicion.goes_one_by_one() {
-            let is_unanswered = matches!(unanswered, Some(Stage::Queued | Stage::Published));
-            return (is_unanswered && self.is_culprit()).then(|| self.set_aside(now));
+            match unanswered {
+                Some(Stage::Queued | Stage::Published) if self.is_culprit() => {
+                    return Some(self.set_aside(now));
+                }
+                Some(_) => {}
+                // The broker closes without any message: another client has the name, for one.
+                None => {
+                    self.state.suspicion.acquit();
+                    self.outbox.send_one_by_one(false);
+                }
+            }
+            return None;
         }
         if self.state.attempts.is_thrown_out() || self.state.suspicion.is_on_trial() {
             self.send_one_by_one(match self.device.qos {

@@ -35,6 +35,7 @@ impl Session<'_> {
         self.state.phase = Phase::Greeting;
         self.state.filled = 0;
         self.state.passing = None;
+        self.state.proving = false;
         self.state.liveness = Liveness::begin(self.device.keep_alive, now);
         Ok(())
     }
@@ -95,6 +96,7 @@ impl Session<'_> {
         let bytes = match self.source() {
             Source::Control => self.control.bytes(),
             Source::RestOfPacket => self.outbox.rest_of_packet(),
+            Source::Outbox if self.state.proving => &[],
             Source::Outbox => self.outbox.unsent(self.window()),
         };
         if bytes.is_empty() && self.state.phase == Phase::Leaving {
@@ -197,7 +199,7 @@ impl Session<'_> {
         }
     }
 
-    fn push_pingreq(&mut self, observer: &mut dyn Observer) -> bool {
+    pub(super) fn push_pingreq(&mut self, observer: &mut dyn Observer) -> bool {
         let is_pushed = self.control.push(&PINGREQ);
         if is_pushed {
             observer.packet_sent(self.device.alias, &Packet::Pingreq);

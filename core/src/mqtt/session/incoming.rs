@@ -74,6 +74,7 @@ impl Session<'_> {
                 self.acknowledge(ack, packet_id, now, observer)
             }
             (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => {
+                self.state.proving &= self.state.liveness.awaits_pong();
                 if self.state.suspicion.goes_one_by_one() && self.device.qos == QoS::AtMostOnce {
                     self.pass_at_qos0(now);
                 }
@@ -165,6 +166,10 @@ impl Session<'_> {
             || matches!(known, Known::Nothing | Known::Unsaid)
             || self.outbox.repeats_out_of_order();
         self.state.events.values_lost |= self.state.was_online && is_forgetful;
+        if self.state.suspicion.goes_one_by_one() && self.push_pingreq(observer) {
+            self.state.proving = true;
+            self.state.liveness.asked(now);
+        }
         if self.state.attempts.take_guess() {
             warning!(
                 "{}: speaking MQTT 3.1, since the broker closed without an answer when asked for 3.1.1; the next connection asks again",
@@ -220,7 +225,7 @@ impl Session<'_> {
     /// PUBREL for what an earlier connection left half done.
     pub(super) fn repeat_pubrels(&mut self, now: Instant, observer: &mut dyn Observer) {
         let tick = self.state.liveness.tick(now);
-        while self.control.has_room() {
+        while self.control.has_room() && !self.state.proving {
             let Some(packet_id) = self.outbox.pubrel_to_repeat() else {
                 break;
             };

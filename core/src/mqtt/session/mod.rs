@@ -79,6 +79,8 @@ pub struct State {
     said_unasked: bool,
     said_no_qos2: bool,
     suspicion: Suspicion,
+    /// No message goes out until PINGRESP shows that this connection holds without any.
+    proving: bool,
     /// No new message goes out until nothing is in flight: what is set aside is about to be tried again.
     draining: bool,
     /// When a PUBLISH was last written, whole or in part.
@@ -142,6 +144,7 @@ impl<'a> Session<'a> {
             said_unasked: false,
             said_no_qos2: false,
             suspicion: Suspicion::default(),
+            proving: false,
             draining: false,
             last_publish: Instant::default(),
             events: Events::default(),

@@ -457,10 +457,10 @@ mod tests {
         for (window, warnings) in [(20, 0), (21, 1)] {
             let row = format!(r#"{{"mqtt_qos": 2, "max_inflight": {window}}}"#);
             let seen = findings(Table::Devices, &row, |finding| match finding.problem {
-                Problem::WideWindow { limit, .. } => Some(limit),
+                Problem::WideWindow(_) => Some(()),
                 _ => None,
             });
-            assert_eq!(seen, [20][..warnings]);
+            assert_eq!(seen.len(), warnings);
         }
     }
 
