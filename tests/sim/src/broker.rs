@@ -1,11 +1,17 @@
 //! The model broker: one client's session over any number of connections, and all that subscribers ever got.
 //!
 //! It reads strictly (see [`crate::packet`]), and keeps to MQTT 3.1.1, 4.3, in either of the two ways that [MQTT-4.3.3-2] allows at QoS 2:
-//! see [`Delivers`]. What else it may be made to do, by the faults of a plan, are its public fields.
+//! see [`Delivers`]. How brokers of the field differ is its [`Kind`]; what else it may be made to do, by the faults of a plan, are its public
+//! fields.
 
-use std::collections::BTreeMap;
+mod kind;
+mod unasked;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::packet::{ClientPacket, Connect, Publish, take_packet};
+pub use kind::Kind;
+use unasked::Outgoing;
 
 /// When a QoS 2 message goes on to subscribers (MQTT 3.1.1, figure 4.3: methods B and A).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +49,7 @@ pub enum Speaks {
 
 /// See the module's page.
 pub struct Broker {
+    pub kind: Kind,
     pub delivers: Delivers,
     pub speaks: Speaks,
     pub greeting: Greeting,
@@ -51,26 +58,42 @@ pub struct Broker {
     pub delivered: Vec<(u64, Publish)>,
     /// Last Wills that were sent.
     pub wills: usize,
+    /// It closes the connection on a PUBLISH to one of these topics.
+    pub forbidden: BTreeSet<String>,
+    /// The topic for which it closed just now.
+    pub last_closed_for: Option<String>,
+    /// Payloads of new messages that it took for copies of old ones.
+    pub taken_for_copies: Vec<String>,
+    /// The retained message of each topic.
+    pub retained: BTreeMap<String, Publish>,
     connections: BTreeMap<u32, Connection>,
     session: Option<Session>,
 }
 
-/// Identifiers that PUBREL has not freed, with what it will deliver.
 #[derive(Default)]
 struct Session {
+    /// Identifiers that PUBREL has not freed, with what it will deliver.
     held: BTreeMap<u16, Option<Publish>>,
+    /// What the client has been sent and has not acknowledged: identifiers of this direction, apart from the client's.
+    outgoing: Outgoing,
 }
 
 struct Connection {
     input: Vec<u8>,
     state: State,
     last_heard: u64,
+    /// Packet type and identifier of each answer that the client owes, in order [MQTT-4.6.0-2] [MQTT-4.6.0-3].
+    owed: VecDeque<(u8, u16)>,
 }
 
 enum State {
     Fresh,
     Refused,
-    LetIn { keep_alive: u64, will: bool },
+    LetIn {
+        keep_alive: u64,
+        will: bool,
+        clean: bool,
+    },
 }
 
 /// What the broker does about what it heard.
@@ -84,17 +107,28 @@ pub enum Answer {
 impl Broker {
     /// A broker that keeps a session of an earlier process, with these identifiers not freed, if there are any.
     #[must_use]
-    pub fn new(delivers: Delivers, speaks: Speaks, earlier_session: Option<Vec<u16>>) -> Self {
+    pub fn new(
+        kind: Kind,
+        delivers: Delivers,
+        speaks: Speaks,
+        earlier_session: Option<Vec<u16>>,
+    ) -> Self {
         let session = earlier_session.map(|identifiers| Session {
             held: identifiers.into_iter().map(|id| (id, None)).collect(),
+            outgoing: Outgoing::default(),
         });
         Broker {
+            kind,
             delivers,
             speaks,
             greeting: Greeting::Welcome,
             answers_pings: true,
             delivered: Vec::new(),
             wills: 0,
+            forbidden: BTreeSet::new(),
+            last_closed_for: None,
+            taken_for_copies: Vec::new(),
+            retained: BTreeMap::new(),
             connections: BTreeMap::new(),
             session,
         }
@@ -106,16 +140,30 @@ impl Broker {
             input: Vec::new(),
             state: State::Fresh,
             last_heard: now,
+            owed: VecDeque::new(),
         };
         self.connections.insert(connection, fresh);
     }
 
     /// A connection is gone, however that came.
     pub fn ended(&mut self, connection: u32) {
-        if let Some(connection) = self.connections.remove(&connection)
-            && let State::LetIn { will: true, .. } = connection.state
+        let Some(connection) = self.connections.remove(&connection) else {
+            return;
+        };
+        if let State::LetIn { will, clean, .. } = connection.state {
+            self.wills += usize::from(will);
+            self.end_of_session(clean);
+        }
+    }
+
+    /// What becomes of the session when its connection ends: a clean one lasts no longer [MQTT-3.1.2-6].
+    fn end_of_session(&mut self, clean: bool) {
+        if clean {
+            self.session = None;
+        } else if self.kind.forgets_what_it_holds()
+            && let Some(session) = &mut self.session
         {
-            self.wills += 1;
+            session.held.clear();
         }
     }
 
@@ -123,6 +171,7 @@ impl Broker {
     pub fn crash(&mut self, keeps_session: bool) -> Vec<u32> {
         if !keeps_session {
             self.session = None;
+            self.retained.clear();
         }
         let connections: Vec<u32> = self.connections.keys().copied().collect();
         self.connections.clear();
@@ -187,29 +236,46 @@ impl Broker {
             (State::LetIn { .. }, ClientPacket::Publish(publish)) => {
                 self.publish(number, publish, now, answers);
             }
-            (State::LetIn { .. }, ClientPacket::Pubrel { id, .. }) => {
-                let session = self.session.get_or_insert_default();
-                if let Some(Some(publish)) = session.held.remove(&id) {
-                    self.deliver(now, publish);
-                }
-                answers.push(packet_with_id(number, 0x70, id));
+            (State::LetIn { .. }, ClientPacket::Puback { id }) => {
+                self.acknowledged(number, 4, id, answers)
             }
-            (
-                State::LetIn { .. },
-                packet @ (ClientPacket::Puback { .. }
-                | ClientPacket::Pubrec { .. }
-                | ClientPacket::Pubcomp { .. }),
-            ) => panic!("{packet} of a message that was not sent"),
+            (State::LetIn { .. }, ClientPacket::Pubrec { id }) => {
+                self.acknowledged(number, 5, id, answers)
+            }
+            (State::LetIn { .. }, ClientPacket::Pubcomp { id }) => {
+                self.acknowledged(number, 7, id, answers)
+            }
+            (State::LetIn { .. }, ClientPacket::Pubrel { id, .. }) => {
+                self.release(number, id, now, answers);
+            }
             (State::LetIn { .. }, ClientPacket::Pingreq) => {
                 if self.answers_pings {
                     answers.push(Answer::Packet(number, vec![0xd0, 0]));
                 }
             }
-            (State::LetIn { .. }, ClientPacket::Disconnect) => {
+            (&mut State::LetIn { clean, .. }, ClientPacket::Disconnect) => {
                 self.connections.remove(&number);
+                self.end_of_session(clean);
                 answers.push(Answer::Close(number));
             }
         }
+    }
+
+    fn release(&mut self, number: u32, id: u16, now: u64, answers: &mut Vec<Answer>) {
+        let session = self.session.get_or_insert_default();
+        match session.held.remove(&id) {
+            Some(publish) => publish
+                .into_iter()
+                .for_each(|publish| self.deliver(now, publish)),
+            None if self.kind.closes_on_unknown_pubrel() => {
+                self.ended(number);
+                answers.push(Answer::Close(number));
+                return;
+            }
+            None if self.kind.ignores_unknown_pubrel() => return,
+            None => {}
+        }
+        answers.push(packet_with_id(number, 0x70, id));
     }
 
     fn greet(&mut self, number: u32, connect: &Connect, answers: &mut Vec<Answer>) {
@@ -247,19 +313,27 @@ impl Broker {
         let present = match self.greeting {
             Greeting::ClaimSession => true,
             Greeting::DenySession => false,
-            _ => !connect.clean_session && self.session.is_some(),
+            _ => !connect.clean_session && self.session.is_some() && self.kind.tells_of_sessions(),
         };
         // 3.1 has no such flag.
         let flags = u8::from(present && !old);
         answers.push(Answer::Packet(number, vec![0x20, 2, flags, 0]));
         let keep_alive = u64::from(connect.keep_alive) * 1000;
         let will = connect.will.is_some();
-        self.be(number, State::LetIn { keep_alive, will });
-        if connect.clean_session {
+        let clean = connect.clean_session;
+        self.be(
+            number,
+            State::LetIn {
+                keep_alive,
+                will,
+                clean,
+            },
+        );
+        if clean {
             self.session = None;
-        } else {
-            self.session.get_or_insert_default();
         }
+        self.session.get_or_insert_default();
+        self.send_unasked(number, answers);
         if self.greeting == Greeting::ThrowOut {
             self.ended(number);
             answers.push(Answer::Close(number));
@@ -272,9 +346,19 @@ impl Broker {
 
     fn publish(&mut self, number: u32, publish: Publish, now: u64, answers: &mut Vec<Answer>) {
         let id = publish.id.unwrap_or(0);
+        if self.forbidden.contains(&publish.topic) {
+            self.last_closed_for = Some(publish.topic);
+            self.ended(number);
+            answers.push(Answer::Close(number));
+            return;
+        }
         match publish.qos {
             0 => self.deliver(now, publish),
             1 => {
+                answers.push(packet_with_id(number, 0x40, id));
+                self.deliver(now, publish);
+            }
+            _ if !self.kind.has_qos_2() => {
                 answers.push(packet_with_id(number, 0x40, id));
                 self.deliver(now, publish);
             }
@@ -282,6 +366,12 @@ impl Broker {
                 answers.push(packet_with_id(number, 0x50, id));
                 let session = self.session.get_or_insert_default();
                 if session.held.contains_key(&id) {
+                    if !publish.dup {
+                        self.taken_for_copies.push(publish.payload);
+                    }
+                    return;
+                }
+                if session.held.len() >= self.kind.most_incoming() {
                     return;
                 }
                 match self.delivers {
@@ -298,6 +388,10 @@ impl Broker {
     }
 
     fn deliver(&mut self, now: u64, publish: Publish) {
+        if publish.retain {
+            let topic = publish.topic.clone();
+            self.retained.insert(topic, publish.clone());
+        }
         self.delivered.push((now, publish));
     }
 }

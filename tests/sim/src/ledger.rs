@@ -3,17 +3,19 @@
 //! It sees each message that Redis gave, each byte that is written to the broker, and each acknowledgement that is taken in; from these it
 //! knows what the outbox must hold and what the next packet must be.
 
+mod aside;
+mod checks;
+mod session;
 mod words;
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use mqtt_client_core::counters::Counters;
-use mqtt_client_core::mqtt::qos::Ack;
-use mqtt_client_core::outbox::{self, MAX_PACKET, Outbox};
+use mqtt_client_core::outbox::{self, MAX_PACKET};
 
 use crate::network::Clock;
-use crate::property::{self, Verdict};
+use crate::property::Verdict;
 use crate::world::Device;
 
 /// See the module's page.
@@ -32,6 +34,30 @@ pub struct Ledger {
     items: VecDeque<Item>,
     /// What each signal said last: value and quality.
     last: HashMap<usize, (String, char)>,
+    /// The sample that has what each signal said last, and when it said so.
+    newest: HashMap<usize, (usize, u64)>,
+    /// Where the packet identifiers of each process began.
+    first_ids: Vec<u16>,
+    has_said_identifier: bool,
+    /// A session with this broker has begun, and is this process's.
+    is_ours: bool,
+    /// The next session is to begin anew, for which the old one is wiped out.
+    begins_anew: bool,
+    /// The old one is wiped out.
+    has_wiped: bool,
+    aside: aside::Aside,
+    /// At QoS 0 the last message that was written, as long as it is uncertain whether the broker bears it.
+    kept: Option<Item>,
+    /// How often the broker closed for a message on a topic, and how many connections left a PUBREL unanswered.
+    closed_for: HashMap<String, u32>,
+    unanswered: HashMap<u16, u32>,
+    is_calm: bool,
+    /// The broker has forgotten all, and has not said so.
+    is_forgotten: bool,
+    is_misled: bool,
+    beginnings: usize,
+    /// Connections that have ended after the broker let us in.
+    ends: u32,
     wire: Wire,
     counters: Counters,
     /// Its own silence is not the bridge's fault up to then.
@@ -48,8 +74,11 @@ pub struct Sample {
     pub payload: String,
     pub at: u64,
     pub fate: Fate,
-    /// The broker forgot its session while this was in flight: no client can tell whether it is lost, or will arrive twice.
+    /// The broker forgot its session while this was in flight, or the bridge's process died: nobody can tell whether it is lost, or will
+    /// arrive twice.
     pub excused: bool,
+    /// The broker may have taken it before its topic was set aside: it goes again over a session that knows nothing of that.
+    pub may_repeat: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +89,7 @@ pub enum Fate {
     Sent(u32),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Queued,
     Published,
@@ -75,6 +104,12 @@ struct Item {
     len: usize,
     stage: Stage,
     id: u16,
+    /// When it was last said, or its PUBREC came, on this connection.
+    since: u64,
+    /// When a later one came further.
+    overtaken: Option<u64>,
+    /// Its topic is set aside.
+    is_aside: bool,
 }
 
 /// What was said on the newest connection.
@@ -87,6 +122,9 @@ struct Wire {
     clean: bool,
     old: bool,
     let_in: bool,
+    let_in_at: u64,
+    /// When the broker last let us in or acknowledged something.
+    progress: u64,
     said_goodbye: bool,
     /// Items before this one have been repeated or sent on this connection.
     cursor: usize,
@@ -114,6 +152,25 @@ impl Ledger {
             samples: Vec::new(),
             items: VecDeque::new(),
             last: HashMap::new(),
+            newest: HashMap::new(),
+            // As if that process had counted from 1.
+            first_ids: (device.earlier_session.iter().flatten())
+                .take(1)
+                .copied()
+                .collect(),
+            has_said_identifier: false,
+            is_ours: false,
+            begins_anew: false,
+            has_wiped: false,
+            aside: aside::Aside::default(),
+            kept: None,
+            closed_for: HashMap::new(),
+            unanswered: HashMap::new(),
+            is_calm: false,
+            is_forgotten: false,
+            is_misled: false,
+            beginnings: 0,
+            ends: 0,
             wire: Wire::default(),
             counters: Counters::default(),
             excused_until: 0,
@@ -136,10 +193,13 @@ impl Ledger {
             '1'
         };
         let says = (value.to_string(), quality);
+        let now = self.clock.get();
         if self.device.threshold && self.last.get(&signal) == Some(&says) {
             self.counters.suppressed += 1;
+            self.newest.entry(signal).and_modify(|(_, at)| *at = now);
             return;
         }
+        self.newest.insert(signal, (self.samples.len(), now));
         let topic = self.device.topic(self.number, signal);
         let payload = format!("{value},{timestamp},{quality}");
         if self.append(signal, topic, payload) {
@@ -167,14 +227,25 @@ impl Ledger {
             at: self.clock.get(),
             fate: Fate::Waiting,
             excused: false,
+            may_repeat: false,
         });
         let (in_flight, flight_bytes) = self.flight();
+        let (kept, kept_bytes) = self.kept.as_ref().map_or((0, 0), |kept| (1, kept.len));
         let (bytes, records) = self.capacity;
-        if flight_bytes + len > bytes || in_flight >= records {
+        if flight_bytes + kept_bytes + len > bytes || in_flight + kept >= records {
             self.dropped(sample);
             return false;
         }
-        while self.bytes() + len > bytes || self.items.len() >= records {
+        loop {
+            let (aside_bytes, aside) = self.aside.room();
+            let bytes_used = self.bytes() + kept_bytes + aside_bytes;
+            let records_used = self.items.len() + kept + aside;
+            if bytes_used + len <= bytes && records_used < records {
+                break;
+            }
+            if self.make_room_aside() {
+                continue;
+            }
             assert!(self.items.len() > in_flight, "one is not in flight");
             // One more for each 16 that would have to be moved for it.
             for _ in 0..1 + in_flight / 16 {
@@ -182,6 +253,7 @@ impl Ledger {
                     break;
                 };
                 self.dropped(oldest.sample);
+                self.aside.freed(1, oldest.len);
                 if let Some(signal) = oldest.signal {
                     self.last.remove(&signal);
                 }
@@ -193,6 +265,9 @@ impl Ledger {
             len,
             stage: Stage::Queued,
             id: 0,
+            since: 0,
+            overtaken: None,
+            is_aside: self.aside.is_aside(signal),
         });
         true
     }
@@ -234,88 +309,19 @@ impl Ledger {
         if self.wire.half.is_some() {
             return self.wire.half;
         }
-        (from..self.items.len()).find(|index| self.items[*index].stage != Stage::Complete)
+        let mut rest = from..self.items.len();
+        let next = rest.find(|index| self.items[*index].stage != Stage::Complete)?;
+        // One that is set aside, between others, holds up those behind it until those before it are done with.
+        (!self.items[next].is_aside).then_some(next)
     }
 
-    /// The broker has forgotten its session: nobody can say what becomes of what is in flight.
-    pub fn session_is_lost(&mut self) {
-        let (in_flight, _) = self.flight();
-        for item in self.items.iter().take(in_flight) {
-            self.samples[item.sample].excused = true;
-        }
-    }
-
-    /// The configuration changes: these signals of it are left.
-    pub fn keep_signals(&mut self, signals: usize) {
-        self.last.retain(|signal, _| *signal < signals);
-        for item in &mut self.items {
-            item.signal = item.signal.filter(|signal| *signal < signals);
-        }
-    }
-
-    /// The new configuration is in force; its keep-alive in seconds.
-    pub fn reloaded(&mut self, keep_alive: u64) {
-        self.keep_alive = keep_alive * 1000;
-        self.may_leave = false;
-    }
-
-    /// The bridge took in CONNACK.
-    pub fn let_in(&mut self) {
-        self.wire.let_in = true;
-    }
-
-    /// The bridge took in an acknowledgement.
-    pub fn acknowledged(&mut self, ack: Ack, id: u16) {
-        let (in_flight, _) = self.flight();
-        let mut sent = self.items.iter_mut().take(in_flight);
-        let item = sent.find(|item| item.id == id && item.stage != Stage::Queued);
-        let stage = item.as_ref().map(|item| item.stage);
-        let done = match (self.device.qos, ack, stage) {
-            (1, Ack::Puback, Some(Stage::Published)) => true,
-            (2, Ack::Pubcomp, Some(Stage::Released)) => true,
-            (2, Ack::Pubrec, _) => {
-                if let Some(item) = item
-                    && item.stage == Stage::Published
-                {
-                    item.stage = Stage::Released;
-                }
-                self.wire.owed.push_back(id);
-                return;
-            }
-            _ => false,
-        };
-        if done && let Some(item) = item {
-            item.stage = Stage::Complete;
-            self.counters.acknowledged += 1;
-            self.free_complete();
-        }
-    }
-
-    fn free_complete(&mut self) {
-        while self
-            .items
-            .front()
-            .is_some_and(|item| item.stage == Stage::Complete)
-            && self.wire.half != Some(0)
-        {
-            self.items.pop_front();
-            self.wire.cursor = self.wire.cursor.saturating_sub(1);
-            self.wire.half = self.wire.half.map(|index| index - 1);
-        }
-    }
-
-    /// [`property::KEEP_ALIVE`]
-    pub fn check_silence(&self) {
-        let wire = &self.wire;
-        let excused = wire.excused || self.excused_until >= wire.last_written;
-        if !wire.is_open || !wire.let_in || wire.said_goodbye || excused {
-            return;
-        }
-        let silent = self.clock.get().saturating_sub(wire.last_written);
-        self.verdict
-            .require(property::KEEP_ALIVE, silent <= self.keep_alive, || {
-                format!("nothing was said for {silent} ms")
-            });
+    /// The samples that a broker must have as its retained messages: each signal's newest, if that spoke since the last reconnect.
+    pub fn to_be_retained(&self) -> impl Iterator<Item = &Sample> {
+        let is_told = self.device.retain && !self.wire.old && self.wire.let_in;
+        let newest = self.newest.values();
+        let newest = newest.filter(move |(_, at)| is_told && *at > self.wire.let_in_at);
+        let samples = newest.map(|(sample, _)| &self.samples[*sample]);
+        samples.filter(|sample| !sample.excused && sample.fate != Fate::Dropped)
     }
 
     /// The bridge is not called until then, or its clock has jumped: its silence is not its own, for a keep-alive longer.
@@ -323,65 +329,22 @@ impl Ledger {
         self.excused_until = self.excused_until.max(until + self.keep_alive);
     }
 
-    /// [`property::PUBREL`]: every PUBREC was answered.
-    pub fn check_answers(&self) {
-        let owed = &self.wire.owed;
-        let answered = owed.is_empty() || !self.wire.is_open || self.wire.said_goodbye;
-        self.verdict.require(property::PUBREL, answered, || {
-            format!("{owed:?} are not answered")
-        });
-    }
-
-    /// [`property::OUTBOX`]
-    pub fn check_outbox(&self, outbox: &Outbox<'_>) {
-        let (in_flight, _) = self.flight();
-        let queued = self
-            .items
-            .iter()
-            .filter(|item| item.stage == Stage::Queued)
-            .count();
-        let right = (outbox.in_flight(), outbox.queued()) == (in_flight, queued);
-        self.verdict.require(property::OUTBOX, right, || {
-            format!(
-                "the outbox has {} in flight and {} queued, the book {in_flight} and {queued}",
-                outbox.in_flight(),
-                outbox.queued()
-            )
-        });
-    }
-
-    /// [`property::COUNTERS`]
-    pub fn check_counters(&mut self, counters: &Counters) {
-        if counters.reconnects != self.counters.reconnects && self.device.qos == 0 {
-            // What was sent before the connection broke may be lost.
-            self.last.clear();
-        }
-        self.counters.reconnects = counters.reconnects;
-        let queued = self
-            .items
-            .iter()
-            .filter(|item| item.stage == Stage::Queued)
-            .count();
-        let book = Counters {
-            queued: queued as u64,
-            ..self.counters
-        };
-        let sum = counters.rejected
-            + counters.suppressed
-            + counters.queued
-            + counters.sent
-            + counters.dropped;
-        self.verdict.require(
-            property::COUNTERS,
-            book == *counters && counters.received == sum,
-            || format!("{counters}, the book says {book}"),
-        );
-    }
-
     /// Whether nothing waits and nothing is unacknowledged.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.items.is_empty()
+        self.items.is_empty() && self.aside.items.is_empty()
+    }
+
+    /// Whether a topic was ever set aside: order holds for each topic then.
+    #[must_use]
+    pub fn has_set_aside(&self) -> bool {
+        self.aside.ever
+    }
+
+    /// Whether the broker promises no more than at least once.
+    #[must_use]
+    pub fn may_arrive_twice(&self) -> bool {
+        self.device.qos == 1 || !self.device.kind.has_qos_2()
     }
 
     #[must_use]

@@ -12,7 +12,7 @@
 //! | [`life`] | one life, step by step |
 //! | [`stage`] | the bridge, made, taken apart and made again as the daemon does it |
 //! | [`mod@line`] | the network: delays, splits, cuts at any byte, half-open connections, stalls, refusals, look-ups |
-//! | [`ends`], [`broker`], `redis` | the servers, with restarts, withheld and doubled acknowledgements, hostile bytes |
+//! | [`ends`], [`mod@broker`], `redis` | the servers, with restarts, withheld and doubled acknowledgements, hostile bytes, and brokers as they are |
 //! | [`ledger`] | a second book of what the bridge holds and may say next, kept from outside |
 //! | [`property`] | what has to hold, by name |
 //! | [`run`] | a seed from number to verdict, and the shortest plan that breaks the same |
@@ -23,15 +23,19 @@
 //!
 //! A connection keeps the order of its bytes, as TCP does, and loses none but by breaking. A broker reads strictly, keeps to MQTT 3.1 and
 //! 3.1.1 in either of the two ways that QoS 2 may be done, takes a session over on a new connection, and closes after one and a half
-//! keep-alives. It may hold acknowledgements back, send them in any order, twice, or much later, restart with its session or
-//! without, refuse, hang up, claim a session that is not there, or send what no broker may. Redis may restart, refuse all, PING only or
-//! some channels, fall silent, send what is no RESP2, and what nobody asked for. The bridge's clock may jump, and the bridge may not be called for a while.
+//! keep-alives. It may hold acknowledgements back, send them in any order, twice, slowly, much later, or not at all, send messages that
+//! nobody asked for, forbid a topic by closing, restart with its session or without, refuse, hang up, claim a session that is not there, or
+//! send what no broker may. Two worlds in five have brokers that do as some in the field do ([`broker::Kind`]). Redis may restart, refuse
+//! all, PING only or some channels, fall silent, send what is no RESP2, and what nobody asked for. The bridge's clock may jump, the bridge may not be called for a while, and
+//! its process may be killed and begin again.
+//!
+//! One life in ten is calm: one kind of fault befalls one device, and more is asked of it then.
 //!
 //! A reload keeps every device and the Redis server: signals come, go and change their order, and another keep-alive takes each session to a
 //! new connection. What the port decides beyond that is not modelled.
 //!
-//! Not modelled either: TLS, the port's own sockets and poller (the end-to-end tests have both), acknowledgements that a broker forgets while
-//! the connection goes on, and a broker that denies the session of an earlier process and keeps it all the same: no client can tell.
+//! Not modelled either: TLS, the port's own sockets and poller (the end-to-end tests have both), and the 65,535 messages after which packet
+//! identifiers come round.
 
 // The models that the core's own tests use as well.
 #[path = "../../../core/tests/common/network.rs"]

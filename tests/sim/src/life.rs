@@ -28,12 +28,11 @@ use crate::world::{Edition, Ending, SECRETS};
 /// is half dead (20 s), and the longest delay before the next (32 s), a few times in a row for old sessions and protocol levels.
 const RECOVERS_WITHIN: u64 = 200_000;
 
+/// When a topic that was set aside is tried again, at the latest, in milliseconds.
+const TRIED_AGAIN_WITHIN: u64 = 660_000;
+
 /// How often it is looked at whether everything is delivered already.
 const LOOK_EVERY: u64 = 5000;
-
-/// Attempts to connect within a minute: 0, 1, 2, 4, 8, 16, 32 s are seven, and three may follow at once each time that an old session is wiped out
-/// or the protocol level changes.
-const MOST_ATTEMPTS: usize = 14;
 
 /// A silent Redis is noticed within two times 15 s.
 const REDIS_SILENCE: u64 = 31_000;
@@ -62,7 +61,7 @@ pub fn live(plan: &Plan) -> Result<(), Broken> {
         };
         life.reloaded(next);
         edition = next;
-        carried = Some(remains);
+        carried = remains;
     }
 }
 
@@ -111,6 +110,8 @@ struct Life<'p> {
     /// Milliseconds for which the bridge was not called, or its clock went back.
     lateness: u64,
     jumps: usize,
+    /// Processes of the bridge that were killed.
+    deaths: u32,
     over: bool,
 }
 
@@ -119,10 +120,8 @@ impl Script for Life<'_> {
     fn watch(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Turn {
         self.wake_up = self.now();
         loop {
-            if let Some(edition) = self.act(bridge) {
-                let carried_by = self.bridge_time();
-                self.part(edition);
-                return Turn::Reload(edition, carried_by);
+            if let Some(turn) = self.act(bridge) {
+                return turn;
             }
             if self.over || self.verdict.is_broken() {
                 return Turn::Over;
@@ -139,6 +138,11 @@ impl Script for Life<'_> {
             };
             self.clock.set(next.max(self.now()));
         }
+    }
+
+    fn random(&self) -> u32 {
+        // An odd factor: only 0 stays 0.
+        self.plan.world.random.wrapping_mul(2 * self.deaths + 1)
     }
 
     fn observer(&mut self) -> impl Observer {
@@ -171,6 +175,7 @@ impl<'p> Life<'p> {
                 let line = line(&mut rng);
                 line.set_tap(ledger.clone());
                 let server = Broker::new(
+                    device.kind,
                     device.delivers,
                     device.speaks,
                     device.earlier_session.clone(),
@@ -199,8 +204,14 @@ impl<'p> Life<'p> {
             last_values: HashMap::new(),
             lateness: 0,
             jumps: 0,
+            deaths: 0,
             over: false,
         };
+        for (number, end) in life.brokers.iter().enumerate() {
+            if life.is_calm(number) {
+                end.ledger.borrow_mut().expect_no_other_culprit();
+            }
+        }
         for happening in &plan.happenings {
             life.schedule(happening.at, Act::Begin(happening.what.clone()));
         }
@@ -227,6 +238,16 @@ impl<'p> Life<'p> {
             .map(|device| device.keep_alive)
             .max();
         self.now() + RECOVERS_WITHIN + 2000 * keep_alive.unwrap_or(0) + self.lateness
+    }
+
+    /// How much later that may be where a topic was set aside: it is tried again after ten minutes, over three connections.
+    fn more_for_what_is_aside(&self) -> u64 {
+        let mut ledgers = self.brokers.iter().map(|end| end.ledger.borrow());
+        if ledgers.any(|ledger| ledger.has_set_aside()) {
+            TRIED_AGAIN_WITHIN
+        } else {
+            0
+        }
     }
 
     fn schedule(&mut self, at: u64, act: Act) {
@@ -329,8 +350,10 @@ impl<'p> Life<'p> {
         }
         for (broker, end) in bridge.brokers().iter().zip(&self.brokers) {
             let mut ledger = end.ledger.borrow_mut();
+            ledger.settle();
             ledger.check_counters(&broker.counters());
             ledger.check_answers();
+            ledger.check_ages();
             ledger.check_outbox(broker.session().outbox());
         }
         let leak = trace::leak();
@@ -339,29 +362,21 @@ impl<'p> Life<'p> {
         });
     }
 
-    /// [`property::BACK_OFF`]
-    fn check_attempts(&self) {
-        let minute = self.now().saturating_sub(60_000);
-        let lines = self.brokers.iter().map(|end| &end.line);
-        for line in lines.chain([&self.redis.line]) {
-            let attempts = line.attempts_since(minute);
-            self.verdict.require(
-                property::BACK_OFF,
-                attempts <= MOST_ATTEMPTS * (1 + self.jumps),
-                || format!("{attempts} attempts in a minute"),
-            );
-        }
-    }
-
-    /// Carries out what is due; the edition of the configuration that is wanted next.
-    fn act(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Option<Edition> {
+    /// Carries out what is due, until that ends the edition of the configuration.
+    fn act(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Option<Turn> {
         while let Some(entry) = self.agenda.first_entry()
             && entry.key().0 <= self.clock.get()
         {
             match entry.remove() {
                 Act::Begin(What::Reload(edition)) => {
                     trace::note(|| ("reload".into(), format!("{edition:?}")));
-                    return Some(edition);
+                    let carried_by = self.bridge_time();
+                    self.part(edition);
+                    return Some(Turn::Reload(edition, carried_by));
+                }
+                Act::Begin(What::Kill) => {
+                    self.kill();
+                    return Some(Turn::Killed);
                 }
                 Act::Begin(what) => self.begin(what),
                 Act::End(what) => self.end(&what),
@@ -397,6 +412,15 @@ impl<'p> Life<'p> {
             self.signals[number] = device.signals - usize::from(next.without_last);
             ledger.keep_signals(self.signals[number]);
         }
+    }
+
+    /// The bridge's process dies. The next one knows nothing.
+    fn kill(&mut self) {
+        trace::note(|| ("kill".into(), String::new()));
+        self.jumps += 1;
+        self.deaths += 1;
+        self.redis.line.client_dies();
+        self.brokers.iter_mut().for_each(BrokerEnd::client_died);
     }
 
     fn reloaded(&mut self, edition: Edition) {

@@ -211,6 +211,14 @@ impl Line {
         early.take_while(|attempt| **attempt >= millis).count()
     }
 
+    /// Milliseconds between one attempt to connect and the next.
+    #[must_use]
+    pub fn gaps_between_attempts(&self) -> Vec<u64> {
+        let cable = self.0.borrow();
+        let pairs = cable.attempts.windows(2);
+        pairs.map(|pair| pair[1] - pair[0]).collect()
+    }
+
     #[must_use]
     pub fn moves(&self) -> u64 {
         self.0.borrow().moves
@@ -309,6 +317,24 @@ impl Line {
             connection.to_client.end(at, Error::Reset);
             connection.server_ended = true;
         });
+    }
+
+    /// The client's process has died: its system closes the connection.
+    pub fn client_dies(&self) {
+        let mut cable = self.0.borrow_mut();
+        let at = cable.arrival_time();
+        cable.look_up_done = None;
+        let Some((_, connection)) = cable.connections.iter_mut().next_back() else {
+            return;
+        };
+        if connection.client_closed {
+            return;
+        }
+        connection.client_closed = true;
+        connection.to_server.end(at, Error::Closed);
+        if connection.open {
+            cable.tap(|tap| tap.closed());
+        }
     }
 
     fn on(&self, number: u32, action: impl FnOnce(&mut Connection, u64, &mut Rng)) {

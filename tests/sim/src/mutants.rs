@@ -17,6 +17,13 @@ const OUTBOX: &str = "core/src/outbox/mod.rs";
 const LIVENESS: &str = "core/src/mqtt/liveness.rs";
 const ATTEMPT: &str = "core/src/mqtt/attempt.rs";
 const CONNECTION: &str = "core/src/mqtt/session/connection.rs";
+const INCOMING: &str = "core/src/mqtt/session/incoming.rs";
+const CLOSING: &str = "core/src/mqtt/session/closing.rs";
+const SUSPICION: &str = "core/src/mqtt/suspicion.rs";
+const DEVICE: &str = "core/src/config/device.rs";
+const QOS: &str = "core/src/mqtt/qos.rs";
+const ASIDE: &str = "core/src/outbox/aside.rs";
+const BACKOFF: &str = "core/src/net/backoff.rs";
 const SESSION: &str = "core/src/mqtt/session/mod.rs";
 const REDIS: &str = "core/src/redis/session.rs";
 const UNANSWERED: &str = "core/src/redis/unanswered.rs";
@@ -42,11 +49,11 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "PUBREC completes a message" in FLIGHT:
         "Step::SendPubrel => Stage::Released," => "Step::SendPubrel => Stage::Complete,";
     "the window is not honoured" in FLIGHT:
-        "Stage::Queued => index < window," => "Stage::Queued => index < window + 1,";
+        "Stage::Queued => index < window &&" => "Stage::Queued => index < window + 1 &&";
     "nothing is repeated after a reconnect" in FLIGHT:
         "self.at.cursor = Cursor::default();" => "self.at.cursor.written = 0;";
     "QoS 0 is kept after it was written" in FLIGHT:
-        "            if self.qos == QoS::AtMostOnce {" => "            if self.qos == QoS::AtMostOnce && index > 0 {";
+        "if self.qos == QoS::AtMostOnce && !self.at.one_by_one {" => "if self.qos == QoS::AtMostOnce && index > 0 {";
     "a partial write goes on at the wrong byte" in FLIGHT:
         "let from = self.at.cursor.offset + self.at.cursor.written;" => "let from = self.at.cursor.offset + self.at.cursor.written / 2 * 2;";
     "packet identifiers stand still" in FLIGHT:
@@ -62,9 +69,9 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a drop does not move what is in flight" in OUTBOX:
         "self.ring.shift(self.at.start, self.at.flight_bytes, len);" => "";
     "the ring writes over its oldest bytes" in OUTBOX:
-        "self.at.used + packet_len > self.ring.len() ||" => "self.at.used > self.ring.len() ||";
+        "used + packet_len > self.ring.len() ||" => "used > self.ring.len() ||";
     "a renumbered record loses its stage" in OUTBOX:
-        "self.records.set(index, Record { signal, ..record });" => "self.records.set(index, Record { signal, stage: Stage::Queued, ..record });";
+        "            Record { signal, ..record }\n        };" => "            Record { signal, stage: Stage::Queued, ..record }\n        };";
     "the memory of a dropped sample stays" in FEED:
         "routes.forget(lost);" => "let _ = (&routes, lost);";
     "dropped samples are not counted" in FEED:
@@ -93,20 +100,62 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "if self.level == Level::V3_1 && self.past == Past::Unknown {" => "if self.throws_out == u8::MAX {";
     "each change of the protocol level is at once" in ATTEMPT:
         "if self.level_changes == 1 {" => "if self.level_changes > 0 {";
-    "PUBREC is not answered" in CONNECTION:
+    "PUBREC is not answered" in INCOMING:
         "Acknowledged::SendPubrel => self.push_pubrel(packet_id, false, observer)," => "Acknowledged::SendPubrel => {}";
     "DISCONNECT comes before all is sent" in CONNECTION:
         "if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {" => "if self.state.stopping {";
     "short packets go into the middle of a PUBLISH" in CONNECTION:
         "if self.outbox.is_half_written() {" => "if self.outbox.is_half_written() && self.control.is_empty() {";
-    "handled bytes stay in the input" in CONNECTION:
+    "handled bytes stay in the input" in INCOMING:
         "move_within(self.input, handled..self.state.filled, 0);" => "let _ = move_within::<u8>;";
-    "a second CONNACK is borne" in CONNECTION:
+    "a second CONNACK is borne" in INCOMING:
         "(_, Incoming::Connack(_)) => Err(Violation::SecondConnack.into())," => "(_, Incoming::Connack(_)) => Ok(()),";
     "PUBLISH goes out before CONNACK" in CONNECTION:
         "(Phase::Offline | Phase::Greeting, _) => Source::Control," => "(Phase::Offline | Phase::Greeting, false) => Source::Control,\n            (Phase::Offline | Phase::Greeting, true) => Source::Outbox,";
     "leaving says no DISCONNECT" in SESSION:
         "if leaves && self.control.push(&DISCONNECT) {" => "if leaves {";
+    "a message that nobody asked for closes the connection" in INCOMING:
+        "self.state.passing = Some(message);\n                Ok(())" => "let _ = message;\n                Err(Violation::SecondConnack.into())";
+    "a message that nobody asked for is not acknowledged" in INCOMING:
+        "if let Some(packet_id) = message.packet_id() {" => "if let Some(packet_id) = message.packet_id().filter(|_| false) {";
+    "a message of QoS 2 that nobody asked for is acknowledged with PUBACK" in INCOMING:
+        "QoS::ExactlyOnce => Ack::Pubrec," => "QoS::ExactlyOnce => Ack::Puback,";
+    "the broker's PUBREL is not answered" in INCOMING:
+        "self.push_answer(Ack::Pubcomp, packet_id, observer);" => "let _ = packet_id;";
+    "PUBREL goes into a session that the broker has lost" in INCOMING:
+        "if matches!(known, Known::Nothing | Known::Wiped) {" => "if known == Known::Wiped {";
+    "values that the broker has lost stay suppressed" in INCOMING:
+        "self.state.was_online && is_forgetful;" => "self.state.was_online && self.device.qos == QoS::AtMostOnce;";
+    "a PUBREL that is never answered goes on for ever" in SUSPICION:
+        "let is_too_long = self.unanswered >= PUBREL_UNANSWERED;" => "let is_too_long = self.unanswered == u8::MAX;";
+    "a PUBREL that is unanswered once ends the session" in SUSPICION:
+        "const PUBREL_UNANSWERED: u8 = 3;" => "const PUBREL_UNANSWERED: u8 = 1;";
+    "PUBACK at QoS 2 breaks the protocol" in QOS:
+        "(ExactlyOnce, Puback, Some(Published)) => Ok(Step::Reach(Complete))," => "(ExactlyOnce, Puback, Some(Published)) => Err(Violation::AckOfUnsent),";
+    "packet identifiers begin at 1 in each process" in SESSION:
+        "outbox::State::empty(random.below(u16::MAX))" => "outbox::State::empty(random.below(1))";
+    "reconnect delays are not shortened" in BACKOFF:
+        "self.random.below((delay / 4) as u16 + 1)" => "self.random.below(0)";
+    "one acknowledgement of many may be missing" in CONNECTION:
+        "if waiting.is_overtaken {" => "if waiting.is_overtaken && now == Instant::NEVER {";
+    "a broker that is slow is cut off" in FLIGHT:
+        "waiting.is_overtaken |= age > limit && record.stage < furthest;" => "waiting.is_overtaken |= age > limit;";
+    "a forbidden topic is never set aside" in SUSPICION:
+        "self.closes >= CERTAIN || self.is_on_trial()" => "self.closes == u8::MAX";
+    "suspected messages go together" in CLOSING:
+        "self.outbox.send_one_by_one(count > 0);" => "self.outbox.send_one_by_one(false);";
+    "what is set aside is never tried again" in SUSPICION:
+        "self.try_again = self.try_again.min(now + TRY_AGAIN_AFTER);" => "let _ = now;";
+    "what is set aside keeps others waiting" in ASIDE:
+        "if self.is_empty() || !record.is_aside {" => "if self.is_empty() || !record.is_aside || self.at.in_flight == 0 {";
+    "new messages of a topic that is set aside pass the old ones" in FEED:
+        "is_aside: self.routes.is_aside(number)," => "is_aside: false,";
+    "a value that is overtaken by an older one stays suppressed" in FLIGHT:
+        "later.any(|stage| stage > Stage::Published)" => "later.any(|stage| stage > Stage::Complete)";
+    "what is set aside keeps DUP" in ASIDE:
+        "self.ring.set(self.at.start, first & !DUP);" => "let _ = (first, DUP);";
+    "the window at QoS 2 is wider than Mosquitto bears" in DEVICE:
+        "const MOSQUITTO_WINDOW: u16 = 20;" => "const MOSQUITTO_WINDOW: u16 = 100;";
     "a suspended session forgets what waits to be written" in SESSION:
         "pending: self.control.pending," => "pending: Pending::default(),";
     "stopping takes twice as long" in BRIDGE:

@@ -41,9 +41,10 @@ impl Pipe {
         self.len
     }
 
+    /// Whether bytes have arrived that the reader has not read.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    pub fn has_unread(&self) -> bool {
+        !self.arrived.is_empty()
     }
 
     /// Sends bytes in up to three segments, of which the first arrives at `at`, or as soon after as those before have.

@@ -1,5 +1,7 @@
 //! What happens in a life: an explicit list, drawn from the seed, of which any part can be left out.
 
+mod story;
+
 use std::fmt::{self, Display, Formatter};
 
 use fastrand::Rng;
@@ -44,6 +46,8 @@ pub enum What {
     /// The bridge is not called for so long.
     Oversleep(u64),
     Reload(Edition),
+    /// The bridge's process dies, and another begins.
+    Kill,
 }
 
 /// What is published.
@@ -90,6 +94,15 @@ pub enum BrokerFault {
     HoldAcks,
     /// Each acknowledgement is sent twice, some later again.
     DoubleAcks,
+    /// Of the next acknowledgements so many are swallowed.
+    SwallowAcks(u8),
+    /// Acknowledgements go out in their order, one in so many milliseconds.
+    SlowAcks(u64),
+    /// A message of this QoS and length comes to the client, that has not subscribed. Its identifier is this, if it has one, or the next that
+    /// is free.
+    Publish(u8, usize, u16),
+    /// The topic of this signal: the broker closes the connection on a PUBLISH to it.
+    Forbid(usize),
     Hostile(Hostile),
 }
 
@@ -102,20 +115,22 @@ pub enum Hostile {
     ReservedFlags,
     WrongLength,
     EndlessLength,
-    PublishToUs,
+    PublishOfQos3,
+    PublishWithoutIdentifier,
     Suback,
     EarlyPubcomp,
     Garbage(u8),
 }
 
-pub const HOSTILE: [Hostile; 9] = [
+pub const HOSTILE: [Hostile; 10] = [
     Hostile::SecondConnack,
     Hostile::ZeroIdentifier,
     Hostile::OtherHandshake,
     Hostile::ReservedFlags,
     Hostile::WrongLength,
     Hostile::EndlessLength,
-    Hostile::PublishToUs,
+    Hostile::PublishOfQos3,
+    Hostile::PublishWithoutIdentifier,
     Hostile::Suback,
     Hostile::EarlyPubcomp,
 ];
@@ -144,20 +159,11 @@ impl Plan {
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let world = World::draw(&mut rng);
-        let mut happenings = Vec::new();
-        for _ in 0..rng.usize(5..60) {
-            let what = publication(&world, &mut rng);
-            happenings.push((rng.u64(0..world.storm), what));
-        }
-        for _ in 0..rng.usize(0..20) {
-            if let Some(what) = fault(&world, &mut rng) {
-                happenings.push((rng.u64(0..world.storm), what));
-            }
-        }
-        if rng.u8(..3) == 0 {
-            let at = rng.u64(0..world.storm / 2);
-            happenings.extend(rare_moment(&world, at, &mut rng));
-        }
+        let mut happenings = if rng.u8(..10) == 0 {
+            story::calm(&world, &mut rng)
+        } else {
+            storm(&world, &mut rng)
+        };
         happenings.sort_by_key(|(at, _)| *at);
         let happenings = (happenings.into_iter().enumerate())
             .map(|(number, (at, what))| Happening { number, at, what })
@@ -180,6 +186,18 @@ impl Plan {
         }
     }
 
+    /// Whether something befalls this broker, its line, or all.
+    #[must_use]
+    pub fn befalls(&self, number: usize, counts: impl Fn(&BrokerFault) -> bool) -> bool {
+        let mut all = self.happenings.iter().map(|happening| &happening.what);
+        all.any(|what| match what {
+            What::Publish { .. } | What::Redis(..) | What::Line(End::Redis, ..) => false,
+            What::Line(End::Broker(device), ..) => *device == number,
+            What::Broker(device, fault, _) => *device == number && counts(fault),
+            _ => true,
+        })
+    }
+
     #[must_use]
     pub fn numbers(&self) -> Vec<usize> {
         self.happenings
@@ -187,6 +205,25 @@ impl Plan {
             .map(|happening| happening.number)
             .collect()
     }
+}
+
+/// Anything at any time.
+fn storm(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
+    let mut happenings = Vec::new();
+    for _ in 0..rng.usize(5..60) {
+        let what = publication(world, rng);
+        happenings.push((rng.u64(0..world.storm), what));
+    }
+    for _ in 0..rng.usize(0..20) {
+        if let Some(what) = fault(world, rng) {
+            happenings.push((rng.u64(0..world.storm), what));
+        }
+    }
+    if rng.u8(..3) == 0 {
+        let at = rng.u64(0..world.storm / 2);
+        happenings.extend(story::rare_moment(world, at, rng));
+    }
+    happenings
 }
 
 fn publication(world: &World, rng: &mut Rng) -> What {
@@ -208,45 +245,6 @@ fn publication(world: &World, rng: &mut Rng) -> What {
     }
 }
 
-/// Faults in a row that seldom meet by chance.
-fn rare_moment(world: &World, at: u64, rng: &mut Rng) -> Vec<(u64, What)> {
-    let device = rng.usize(..world.devices.len());
-    if world.spared.is_some() {
-        return Vec::new();
-    }
-    let burst = What::Publish {
-        device,
-        signal: 0,
-        samples: vec![Published::New; rng.usize(2..40)],
-    };
-    let line = |fault, lasts| What::Line(End::Broker(device), fault, lasts);
-    let held = What::Broker(device, BrokerFault::HoldAcks, rng.u64(1000..4000));
-    if rng.bool() {
-        // Acknowledgements come while their messages are being repeated.
-        let latency = rng.u64(20..400);
-        let again = at + rng.u64(1000..6000);
-        return vec![
-            (at, held),
-            (at + 1, burst),
-            (at + 500, line(LineFault::Cut(Cut::Reset, None), 1)),
-            (at + 501, line(LineFault::Window(rng.usize(1..60)), 10_000)),
-            (at + 501, line(LineFault::Latency(latency, latency), 10_000)),
-            (again, line(LineFault::Cut(Cut::Reset, None), 1)),
-        ];
-    }
-    // A reload comes while answers wait to be written.
-    let reload = Edition {
-        turned: rng.bool(),
-        ..Edition::default()
-    };
-    vec![
-        (at, held),
-        (at + 1, burst),
-        (at + 500, line(LineFault::Stall(Direction::ToServer), 6000)),
-        (at + 4500, What::Reload(reload)),
-    ]
-}
-
 fn fault(world: &World, rng: &mut Rng) -> Option<What> {
     let lasts = [100, 2000, 10_000, 50_000, 120_000][rng.usize(..5)];
     let lasts = rng.u64(1..lasts);
@@ -254,7 +252,7 @@ fn fault(world: &World, rng: &mut Rng) -> Option<What> {
     let spared = world.spared == Some(device);
     Some(match rng.u8(..24) {
         0..9 if !spared => What::Line(End::Broker(device), line_fault(rng), lasts),
-        9..17 if !spared => What::Broker(device, broker_fault(&world.devices[device], rng), lasts),
+        9..17 if !spared => What::Broker(device, broker_fault(world, device, rng), lasts),
         // What befalls Redis or the clock befalls all.
         _ if world.spared.is_some() => return None,
         17..19 => What::Line(End::Redis, line_fault(rng), lasts),
@@ -265,6 +263,7 @@ fn fault(world: &World, rng: &mut Rng) -> Option<What> {
         }
         21 => What::ClockBack(rng.u64(1..30_000)),
         22 => What::Oversleep(lasts.min(20_000)),
+        23 if world.restarts => What::Kill,
         23 => What::Reload(Edition {
             turned: rng.bool(),
             without_last: rng.u8(..3) == 0,
@@ -300,8 +299,10 @@ fn line_fault(rng: &mut Rng) -> LineFault {
 }
 
 /// A broker that denies an earlier process's session deceives any client: that is not asked for.
-fn broker_fault(device: &Device, rng: &mut Rng) -> BrokerFault {
-    match rng.u8(..14) {
+fn broker_fault(world: &World, device: usize, rng: &mut Rng) -> BrokerFault {
+    let device = &world.devices[device];
+    let may_deny = device.earlier_session.is_none() && !world.restarts;
+    match rng.u8(..20) {
         0..2 => BrokerFault::Crash {
             keeps_session: true,
         },
@@ -312,13 +313,20 @@ fn broker_fault(device: &Device, rng: &mut Rng) -> BrokerFault {
         4 => BrokerFault::Greeting(
             [Greeting::HangUp, Greeting::ThrowOut, Greeting::Silence][rng.usize(..3)],
         ),
-        5 if device.earlier_session.is_none() => BrokerFault::Greeting(Greeting::DenySession),
+        5 if may_deny => BrokerFault::Greeting(Greeting::DenySession),
         5 => BrokerFault::Greeting(Greeting::ClaimSession),
         6 => BrokerFault::NoPings,
         7..9 => BrokerFault::HoldAcks,
         9..11 => BrokerFault::DoubleAcks,
         11 => BrokerFault::Hostile(Hostile::Garbage(rng.u8(1..40))),
-        _ => BrokerFault::Hostile(HOSTILE[rng.usize(..HOSTILE.len())]),
+        12..14 => BrokerFault::Hostile(HOSTILE[rng.usize(..HOSTILE.len())]),
+        14 => BrokerFault::SwallowAcks(rng.u8(1..4)),
+        15 => BrokerFault::SlowAcks(rng.u64(1..1000)),
+        16 => BrokerFault::Forbid(rng.usize(..device.signals)),
+        _ => {
+            let longest = [2, 100, 300, 20_000][rng.usize(..4)];
+            BrokerFault::Publish(rng.u8(..3), rng.usize(..longest), rng.u16(..))
+        }
     }
 }
 
@@ -372,6 +380,7 @@ impl Display for Happening {
             What::ClockAhead(millis) => write!(f, "the clock jumps ahead by {millis} ms"),
             What::ClockBack(millis) => write!(f, "the clock jumps back by {millis} ms"),
             What::Oversleep(millis) => write!(f, "the bridge is held up for {millis} ms"),
+            What::Kill => f.write_str("the bridge is killed and started"),
             What::Reload(edition) => write!(f, "reload: {edition:?}"),
         }
     }

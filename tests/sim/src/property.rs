@@ -22,6 +22,8 @@ pub const NEXT_PUBLISH: &str = "PUBLISH is the next in order [MQTT-4.4.0-1] [MQT
 pub const DUP: &str = "DUP marks repetitions [MQTT-3.3.1-1]";
 /// A packet identifier is nobody else's, and the same in every repetition (`Ledger::publish`).
 pub const IDENTIFIER: &str = "packet identifiers are unique and kept [MQTT-2.3.1-2] [MQTT-2.3.1-3]";
+/// A process's identifiers do not begin where an earlier one's did: brokers take them for the same messages (`Ledger::publish`).
+pub const FRESH_IDENTIFIERS: &str = "packet identifiers begin elsewhere in each process";
 /// No more than `max_inflight` messages are unacknowledged (`Ledger::publish`).
 pub const WINDOW: &str = "the window is honoured";
 /// PUBREL answers every PUBREC, is repeated on the next connection, and is said for nothing else (`Ledger::pubrel`).
@@ -45,6 +47,18 @@ pub const REFUSED: &str = "what Redis refuses is named and stops nothing else";
 pub const NO_BUSY_LOOP: &str = "no busy loop";
 /// Attempts to connect back off (`Life::check_attempts`).
 pub const BACK_OFF: &str = "attempts to connect back off";
+/// What is not acknowledged goes again, over another connection, after one and a half keep-alives of its own (`Ledger::check_ages`).
+pub const OVERDUE: &str = "what is not acknowledged goes again in time";
+/// Only a topic for which the broker closes is set aside (`Ledger::settle`).
+pub const CULPRIT: &str = "only a forbidden topic is set aside";
+/// A forbidden topic is named, and holds up no other (`ending::a_forbidden_topic_holds_up_no_other`).
+pub const FLOWS: &str = "a forbidden topic is named and holds up no other";
+/// What a broker may send to a client that has not subscribed is acknowledged as it must be (`ending::all_is_well`, and the broker itself).
+pub const UNASKED: &str = "what comes unasked is acknowledged [MQTT-4.5.0-2]";
+/// What is retained is what each signal said last, if it spoke since the last reconnect (`ending::what_is_retained_is_newest`).
+pub const RETAINED: &str = "the newest value is retained";
+/// Delays of two seconds and more are shortened by a random part (`Life::check_jitter`).
+pub const JITTER: &str = "reconnect delays are shortened at random";
 /// What a broker may not send closes the connection (`Life::check_poison`).
 pub const CLOSES: &str = "a broken protocol closes the connection";
 /// Where nothing befell a link, its first connection is its last, but for old sessions and protocol levels (`Life::check_causes`).

@@ -56,7 +56,9 @@ impl Observer for Seen<'_> {
     fn packet_received(&mut self, device: &str, packet: &Packet<'_>) {
         let mut ledger = self.ledger_of(device);
         match packet {
-            Packet::Incoming(Incoming::Connack(Ok(_))) => ledger.let_in(),
+            Packet::Incoming(Incoming::Connack(Ok(accepted))) => {
+                ledger.let_in(accepted.session_present);
+            }
             Packet::Incoming(Incoming::Ack { ack, packet_id }) => {
                 ledger.acknowledged(*ack, *packet_id)
             }

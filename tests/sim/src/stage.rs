@@ -66,16 +66,20 @@ pub enum Turn {
     Over,
     /// The next one; at this time by the bridge's clock.
     Reload(Edition, Instant),
+    /// The process is killed. The next one has the same configuration, and knows of nothing.
+    Killed,
 }
 
 /// Who watches a bridge, and says when an edition ends.
 pub trait Script {
     fn watch(&mut self, bridge: &mut Bridge<'_, '_, Line>) -> Turn;
+    /// The random number that a process begins with.
+    fn random(&self) -> u32;
     /// Takes down what is said and heard while nobody watches.
     fn observer(&mut self) -> impl Observer;
 }
 
-/// Plays one edition with `script`; the next, if there is one, and what goes on in it.
+/// Plays one edition with `script`; the next, if there is one, and what goes on in it, which is nothing if the process was killed.
 pub fn play(
     world: &World,
     edition: Edition,
@@ -83,7 +87,7 @@ pub fn play(
     redis_line: &Line,
     lines: &[Line],
     script: &mut impl Script,
-) -> Option<(Edition, Carried)> {
+) -> Option<(Edition, Option<Carried>)> {
     let table = world.table(edition);
     let sizes = measure(table.as_bytes()).expect("JSON");
     let mut devices = vec![Device::default(); sizes.devices];
@@ -137,7 +141,7 @@ pub fn play(
     let left = left.iter().map(String::as_str).collect::<Vec<_>>();
     let feed = match suspended_feed {
         Some(suspended) => Feed::resume(&config, storage, suspended, &left),
-        None => Feed::new(&config, world.random, storage, redis_line.clone()),
+        None => Feed::new(&config, script.random(), storage, redis_line.clone()),
     };
 
     let (mut memories, suspended): (Vec<_>, Vec<_>) = if suspended_brokers.is_empty() {
@@ -159,7 +163,7 @@ pub fn play(
                 &config,
                 number as u16,
                 0x00c0_ffee,
-                world.random,
+                script.random(),
                 memory.storage(),
                 line,
             ),
@@ -190,8 +194,10 @@ pub fn play(
         Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
     let turn = script.watch(&mut bridge);
     let (_, feed) = bridge.into_parts();
-    let Turn::Reload(next, now) = turn else {
-        return None;
+    let (next, now) = match turn {
+        Turn::Over => return None,
+        Turn::Killed => return Some((edition, None)),
+        Turn::Reload(next, now) => (next, now),
     };
     let still_to_leave = feed.session().still_to_leave();
     let left = still_to_leave.iter().map(ToString::to_string).collect();
@@ -212,7 +218,7 @@ pub fn play(
         channels,
         left,
     };
-    Some((next, carried))
+    Some((next, Some(carried)))
 }
 
 impl FeedMemory {

@@ -21,9 +21,44 @@ struct Book {
     /// Warnings and errors.
     loud: u64,
     loudest: Vec<String>,
-    /// All of them that tell of a channel.
-    refusals: Vec<String>,
+    /// Errors, and warnings about a channel.
+    told: Vec<String>,
+    /// With the device that it is about.
+    news: Vec<(String, News)>,
 }
+
+/// Something that the bridge tells in its log, and that decides what it does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// This topic is set aside.
+    SetAside(String),
+    /// What was set aside is tried again.
+    TriedAgain,
+    /// A session begins anew, since PUBREL is not answered.
+    PubrelUnanswered,
+}
+
+impl News {
+    /// The device and what the line says of it.
+    fn read(line: &str) -> Option<(String, News)> {
+        let (device, text) = line.split_once(": ")?;
+        let news = if let Some(rest) = text.strip_prefix(AFTER_EACH) {
+            News::SetAside(rest.split_once(SET_ASIDE)?.0.to_string())
+        } else if text.starts_with(TRIED_AGAIN) {
+            News::TriedAgain
+        } else if text.starts_with(NO_ANSWER) {
+            News::PubrelUnanswered
+        } else {
+            return None;
+        };
+        Some((device.to_string(), news))
+    }
+}
+
+const AFTER_EACH: &str = "the broker closes the connection after each message on ";
+const SET_ASIDE: &str = ": this topic is set aside";
+const TRIED_AGAIN: &str = "what was set aside is tried again";
+const NO_ANSWER: &str = "the broker does not answer PUBREL";
 
 thread_local! {
     static BOOK: RefCell<Book> = RefCell::new(Book::default());
@@ -69,6 +104,15 @@ pub fn leak() -> Option<String> {
     BOOK.with_borrow(|book| book.leak.clone())
 }
 
+/// What was told of this device since it was last asked, in order.
+#[must_use]
+pub fn take_news(device: &str) -> Vec<News> {
+    BOOK.with_borrow_mut(|book| {
+        let news = book.news.extract_if(.., |(of, _)| of == device);
+        news.map(|(_, news)| news).collect()
+    })
+}
+
 /// Looks through a text that somebody will see.
 pub fn shown(text: &str) {
     BOOK.with_borrow_mut(|book| book.look_through(text));
@@ -80,10 +124,10 @@ pub fn loud() -> (u64, Vec<String>) {
     BOOK.with_borrow(|book| (book.loud, book.loudest.clone()))
 }
 
-/// Whether a warning about a channel holds these words.
+/// Whether an error, or a warning about a channel, holds these words.
 #[must_use]
 pub fn was_told(words: &str) -> bool {
-    BOOK.with_borrow(|book| book.refusals.iter().any(|text| text.contains(words)))
+    BOOK.with_borrow(|book| book.told.iter().any(|text| text.contains(words)))
 }
 
 /// Whether everything that is shown should be looked at.
@@ -117,6 +161,9 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         BOOK.with_borrow_mut(|book| {
             let loud = record.level() <= Level::Warn;
+            if record.level() <= Level::Info {
+                book.news.extend(News::read(&record.args().to_string()));
+            }
             let traced = book.lines.is_some() && record.level() <= Level::Info;
             if !loud && !traced && !book.verbose {
                 return;
@@ -125,8 +172,8 @@ impl Log for Logger {
             book.look_through(&text);
             if loud {
                 book.loud += 1;
-                if text.contains("no subscription to") {
-                    book.refusals.push(text.clone());
+                if record.level() == Level::Error || text.contains("no subscription to") {
+                    book.told.push(text.clone());
                 }
                 if book.loudest.len() < 20 {
                     book.loudest.push(text.clone());

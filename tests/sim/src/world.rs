@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use crate::broker::{Delivers, Speaks};
+use crate::broker::{Delivers, Kind, Speaks};
 
 /// Secrets of the configurations: they must not be shown anywhere.
 pub const SECRETS: [&str; 2] = ["hunter2-redis", "hunter2-broker"];
@@ -24,6 +24,8 @@ pub struct World {
     /// This device's broker and line are left alone: nothing that befalls the others may reach it.
     pub spared: Option<usize>,
     pub ending: Ending,
+    /// The bridge's process may die and begin again.
+    pub restarts: bool,
     /// Everything is logged, and looked through for secrets.
     pub verbose: bool,
     /// The bridge's random number.
@@ -59,6 +61,7 @@ pub struct Device {
     pub control: usize,
     pub signals: usize,
     pub long_topics: bool,
+    pub kind: Kind,
     pub delivers: Delivers,
     pub speaks: Speaks,
     /// A session that an earlier process left, with these identifiers held.
@@ -80,7 +83,9 @@ impl World {
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Self {
         let count = [1, 1, 2, 3][rng.usize(..4)];
-        let devices: Vec<Device> = (0..count).map(|_| Device::draw(rng)).collect();
+        // Most worlds have none of the brokers that do as they like.
+        let has_odd = rng.u8(..5) < 2;
+        let devices: Vec<Device> = (0..count).map(|_| Device::draw(has_odd, rng)).collect();
         let spared = (count > 1 && rng.u8(..3) == 0).then(|| rng.usize(..count));
         let fast = rng.u64(0..20);
         let ending = match rng.u8(..8) {
@@ -98,6 +103,7 @@ impl World {
             clock: rng.u64(1_000_000..1 << 40),
             spared,
             ending,
+            restarts: rng.u8(..8) == 0,
             verbose: rng.u8(..8) == 0,
             random: rng.u32(1..),
         }
@@ -134,7 +140,12 @@ impl World {
 }
 
 impl Device {
-    fn draw(rng: &mut Rng) -> Self {
+    fn draw(is_odd: bool, rng: &mut Rng) -> Self {
+        let kind = if is_odd {
+            Kind::draw_odd(rng)
+        } else {
+            Kind::Plain
+        };
         let qos = [0, 1, 1, 2, 2, 2][rng.usize(..6)];
         let version = ["auto", "auto", "3.1", "3.1.1"][rng.usize(..4)];
         let speaks = match (version, rng.u8(..6)) {
@@ -148,7 +159,11 @@ impl Device {
             retain: rng.bool(),
             threshold: rng.bool(),
             version,
-            max_inflight: [1, 2, 3, 10, 100, 65_535][rng.usize(..6)],
+            // Mosquitto would throw away what exceeds 20 messages at QoS 2.
+            max_inflight: match (qos, kind) {
+                (2, Kind::Mosquitto) => [1, 2, 3, 10, 19, 20][rng.usize(..6)],
+                _ => [1, 2, 3, 10, 100, 65_535][rng.usize(..6)],
+            },
             buffer_size: [1024, 1500, 3000, 40_000][rng.usize(..4)],
             keep_alive: [5, 7, 20, 60][rng.usize(..4)],
             will: rng.bool(),
@@ -157,6 +172,7 @@ impl Device {
             control: [0, 0, 5, 256][rng.usize(..4)],
             signals: rng.usize(1..5),
             long_topics: rng.u8(..4) == 0,
+            kind,
             delivers: if rng.bool() {
                 Delivers::OnPublish
             } else {
@@ -190,16 +206,19 @@ impl Device {
     fn row(&self, number: usize, edition: Edition) -> String {
         let mut keys = format!(
             r#""name": "{alias}", "device_alias": "{alias}", "enable": 1, "protocol": "MQTT", "ip": "broker", "mqtt_qos": {},
-               "mqtt_retain": {}, "enable_threshold": {}, "mqtt_version": "{}", "max_inflight": {}, "buffer_size": {}, "keep_alive": {}"#,
+               "mqtt_retain": {}, "enable_threshold": {}, "mqtt_version": "{}", "buffer_size": {}, "keep_alive": {}"#,
             self.qos,
             u8::from(self.retain),
             u8::from(self.threshold),
             self.version,
-            self.max_inflight,
             self.buffer_size,
             self.keep_alive + edition.keep_alive,
             alias = Self::alias(number),
         );
+        // What is the default is left out.
+        if self.max_inflight != if self.qos == 2 { 20 } else { 100 } {
+            keys += &format!(r#", "max_inflight": {}"#, self.max_inflight);
+        }
         if self.will {
             keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;
         }

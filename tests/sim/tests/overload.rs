@@ -2,7 +2,7 @@
 //!
 //! That the memory stays constant needs no measurement here: the core has no allocator, and works in the storage that it was handed.
 
-use mqtt_client_sim::broker::{Delivers, Greeting, Speaks};
+use mqtt_client_sim::broker::{Delivers, Greeting, Kind, Speaks};
 use mqtt_client_sim::line::{Cut, Direction};
 use mqtt_client_sim::network::Door;
 use mqtt_client_sim::plan::{
@@ -45,6 +45,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         control: 64,
         signals: 1,
         long_topics: false,
+        kind: Kind::Plain,
         delivers: Delivers::OnPubrel,
         speaks: Speaks::Both,
         earlier_session: None,
@@ -59,8 +60,9 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         clock: 1_000_000,
         spared: None,
         ending: Ending::HealedAndStopped,
+        restarts: false,
         verbose: false,
-        random: 0,
+        random: 1,
     };
     let mut happenings = [flood(of), trouble].concat();
     happenings.sort_by_key(|(at, _)| *at);
@@ -138,6 +140,23 @@ fn troubles() -> Vec<(String, Vec<(u64, What)>)> {
     for how in HOSTILE {
         let fault = What::Broker(0, BrokerFault::Hostile(how), 1);
         troubles.push((format!("{how:?}"), again(500, &fault)));
+    }
+    // Each at every QoS.
+    for _ in 0..3 {
+        for (qos, len) in [(0, 10), (1, 10), (2, 10), (1, 20_000)] {
+            let fault = What::Broker(0, BrokerFault::Publish(qos, len, 1), 1);
+            troubles.push((
+                format!("{len} bytes come unasked at QoS {qos}"),
+                again(500, &fault),
+            ));
+        }
+        let swallows = What::Broker(0, BrokerFault::SwallowAcks(3), 1000);
+        troubles.push(("swallowed acknowledgements".into(), again(5000, &swallows)));
+        troubles.push((
+            "slow acknowledgements".into(),
+            broker(BrokerFault::SlowAcks(500)),
+        ));
+        troubles.push(("a forbidden topic".into(), broker(BrokerFault::Forbid(0))));
     }
     for how in [Cut::Fin, Cut::Reset, Cut::Silent] {
         let cut = What::Line(End::Broker(0), LineFault::Cut(how, None), 1);

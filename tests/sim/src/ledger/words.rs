@@ -22,6 +22,7 @@ impl Tap for Ledger {
     }
 
     fn wrote(&mut self, bytes: &[u8]) {
+        self.settle();
         self.check_silence();
         self.wire.last_written = self.clock.get();
         self.wire.excused = false;
@@ -42,6 +43,8 @@ impl Tap for Ledger {
 
     fn closed(&mut self) {
         self.check_silence();
+        self.note_unanswered();
+        self.ends += u32::from(self.wire.let_in);
         self.wire.is_open = false;
         let owed = self.wire.connection;
         trace::note(|| (self.name(), format!("connection {owed} is closed by us")));
@@ -67,6 +70,7 @@ impl Ledger {
             ClientPacket::Connect(connect) => self.connect(&connect),
             ClientPacket::Publish(publish) => self.publish(&publish),
             ClientPacket::Pubrel { id, dup } => self.pubrel(id, dup),
+            // Whether acknowledgements are right is for the broker to say, which sent what they acknowledge.
             ClientPacket::Pingreq
             | ClientPacket::Puback { .. }
             | ClientPacket::Pubrec { .. }
@@ -84,7 +88,7 @@ impl Ledger {
             _ => &[3, 4],
         };
         let password = device.password.then(|| SECRETS[1].to_string());
-        let may_be_clean = device.qos == 0 || self.counters.sent == 0;
+        let may_be_clean = device.qos == 0 || self.counters.sent == 0 || self.begins_anew;
         let right = levels.contains(&connect.level)
             && u64::from(connect.keep_alive) * 1000 == self.keep_alive
             && connect.will.is_some() == device.will
@@ -106,6 +110,8 @@ impl Ledger {
 
     /// The properties of PUBLISH.
     fn publish(&mut self, publish: &Publish) {
+        self.free_kept();
+        self.pass_aside();
         let Some(index) = self.next() else {
             self.verdict.require(property::NOT_AGAIN, false, || {
                 format!("{} though all is done with", publish.payload)
@@ -146,6 +152,14 @@ impl Ledger {
             format!("{publish:?}")
         });
         if let Some(id) = publish.id {
+            if !self.has_said_identifier {
+                let is_fresh = !self.first_ids.contains(&id);
+                verdict.require(property::FRESH_IDENTIFIERS, is_fresh, || {
+                    format!("{id} is where an earlier process began")
+                });
+                self.first_ids.push(id);
+                self.has_said_identifier = true;
+            }
             let others = self.items.iter().enumerate();
             let mut others = others
                 .filter(|(other, _)| *other != index)
@@ -181,10 +195,12 @@ impl Ledger {
             self.counters.sent += 1;
         }
         item.id = id.unwrap_or(0);
+        item.since = self.clock.get();
+        item.overtaken = None;
         self.samples[item.sample].fate = Fate::Sent(self.wire.connection);
         self.wire.half = None;
         if self.device.qos == 0 {
-            self.items.remove(index);
+            self.kept = self.items.remove(index);
         } else {
             self.wire.cursor = index + 1;
         }
@@ -207,6 +223,7 @@ impl Ledger {
             format!("PUBREL {id}, owed are {:?}", self.wire.owed)
         });
         if let (true, Some(index)) = (repeats, next) {
+            self.items[index].since = self.clock.get();
             self.wire.cursor = index + 1;
             self.wire.pubrels.push_back((id, self.wire.old));
         }
@@ -224,7 +241,7 @@ impl Ledger {
     /// [`property::DISCONNECT`]
     fn disconnect(&mut self) {
         self.wire.said_goodbye = true;
-        let wipes = self.device.qos > 0 && self.counters.sent == 0;
+        let wipes = self.device.qos > 0 && (self.counters.sent == 0 || self.begins_anew);
         let stops = self
             .stop_by
             .is_some_and(|stop_by| self.items.is_empty() || self.clock.get() >= stop_by);

@@ -7,7 +7,7 @@ use mqtt_client_core::bridge::{Bridge, STOP_WITHIN};
 use super::{Act, LOOK_EVERY, Life};
 use crate::ending;
 use crate::line::Line;
-use crate::plan::{End, Published, What};
+use crate::plan::{BrokerFault, End, Published, What};
 use crate::property;
 use crate::trace;
 use crate::world::{Device, Ending};
@@ -24,9 +24,20 @@ const MOST_NAMED: usize = 10;
 /// Two that a broker of MQTT 3.1 closes, one that wipes an old session out, and the one that is left.
 const MOST_CONNECTIONS: u32 = 4;
 
+/// Attempts to connect within a minute: 0, 1, 2, 4, 8, 16, 32 s are seven, and three may follow at once each time that an old session is wiped out
+/// or the protocol level changes.
+const MOST_ATTEMPTS: usize = 14;
+
+/// More of them for each time that a topic was set aside, tried again, or a session begun anew for a PUBREL: it is wiped out over one connection, and
+/// the delays may start over.
+const ATTEMPTS_TO_BEGIN: usize = 5;
+
+/// The delays from 2 s on, before they are shortened.
+const FULL_DELAYS: [u64; 5] = [2000, 4000, 8000, 16_000, 32_000];
+
 impl Life<'_> {
     pub(super) fn last_words(&mut self, by: u64) {
-        if !self.all_is_done() && self.now() < by {
+        if !self.all_is_done() && self.now() < by + self.more_for_what_is_aside() {
             self.schedule(self.now() + LOOK_EVERY, Act::LastWords(by));
             return;
         }
@@ -34,7 +45,13 @@ impl Life<'_> {
         self.schedule(self.now() + LOOK_EVERY, Act::Judge(by));
         for device in 0..self.signals.len() {
             for signal in 0..self.signals[device] {
-                self.publish(device, signal, &[Published::New]);
+                // A broker that has lost its retained messages needs the old value as much as a new one.
+                let last = if self.rng.bool() {
+                    Published::New
+                } else {
+                    Published::Same
+                };
+                self.publish(device, signal, &[last]);
             }
         }
     }
@@ -45,13 +62,17 @@ impl Life<'_> {
             .brokers
             .iter()
             .all(|end| end.line.open_connection().is_some());
-        if !(open && self.all_is_done()) && self.now() < by {
+        if !(open && self.all_is_done()) && self.now() < by + self.more_for_what_is_aside() {
             self.schedule(self.now() + LOOK_EVERY, Act::Judge(by));
             return;
         }
-        for end in &self.brokers {
+        for (number, end) in self.brokers.iter().enumerate() {
             ending::all_is_well(&self.verdict, end);
             ending::what_arrived_is_right(&self.verdict, end);
+            if self.is_calm(number) {
+                ending::a_forbidden_topic_holds_up_no_other(&self.verdict, end);
+            }
+            ending::what_is_retained_is_newest(&self.verdict, end);
         }
         let subscribed = self.redis.has_subscriber_of(self.signals.iter().sum());
         self.verdict.require(
@@ -69,11 +90,18 @@ impl Life<'_> {
         }
         self.check_polls();
         self.check_causes();
+        self.check_jitter();
         if self.plan.world.ending == Ending::HealedAndStopped {
             self.schedule(self.now(), Act::Stop);
         } else {
             self.over = true;
         }
+    }
+
+    /// Whether nothing befalls this broker but that it forbids topics.
+    pub(super) fn is_calm(&self, number: usize) -> bool {
+        let befalls = |fault: &BrokerFault| !matches!(fault, BrokerFault::Forbid(_));
+        !self.plan.befalls(number, befalls)
     }
 
     /// [`property::REFUSED`], at the end of such a fault, if nothing else has befallen Redis for long.
@@ -83,7 +111,7 @@ impl Life<'_> {
             What::Line(End::Redis, _, lasts) | What::Redis(_, lasts) | What::Oversleep(lasts) => {
                 Some(*lasts)
             }
-            What::ClockAhead(_) | What::ClockBack(_) | What::Reload(_) => Some(0),
+            What::ClockAhead(_) | What::ClockBack(_) | What::Reload(_) | What::Kill => Some(0),
             What::Publish { .. } | What::Line(..) | What::Broker(..) => None,
         };
         let mut happenings = self.plan.happenings.iter();
@@ -150,17 +178,47 @@ impl Life<'_> {
             connections == 1 || all().any(befalls_redis),
             || format!("{connections} connections to Redis"),
         );
+        // None of these is a reason to close.
+        let is_borne = |fault: &BrokerFault| {
+            matches!(
+                fault,
+                BrokerFault::SlowAcks(_) | BrokerFault::Publish(..) | BrokerFault::DoubleAcks
+            )
+        };
         for (number, end) in self.brokers.iter().enumerate() {
-            let befalls = |what: &What| match what {
-                What::Broker(device, ..) | What::Line(End::Broker(device), ..) => *device == number,
-                _ => false,
-            };
             let connections = end.line.newest_connection();
             self.verdict.require(
                 property::CAUSE,
-                connections <= MOST_CONNECTIONS || all().any(befalls),
+                connections <= MOST_CONNECTIONS
+                    || self.plan.befalls(number, |fault| !is_borne(fault)),
                 || format!("{connections} connections to broker {number}"),
             );
+        }
+    }
+
+    /// [`property::BACK_OFF`]
+    pub(super) fn check_attempts(&self) {
+        let minute = self.now().saturating_sub(60_000);
+        let brokers = self.brokers.iter();
+        let brokers = brokers.map(|end| (&end.line, end.ledger.borrow().beginnings()));
+        for (line, beginnings) in brokers.chain([(&self.redis.line, 0)]) {
+            let attempts = line.attempts_since(minute);
+            let most = MOST_ATTEMPTS * (1 + self.jumps) + ATTEMPTS_TO_BEGIN * beginnings;
+            self.verdict
+                .require(property::BACK_OFF, attempts <= most, || {
+                    format!("{attempts} attempts in a minute, of at most {most}")
+                });
+        }
+    }
+
+    /// [`property::JITTER`]
+    fn check_jitter(&self) {
+        for line in self.brokers.iter().map(|end| &end.line) {
+            let gaps = line.gaps_between_attempts();
+            let full = gaps.iter().filter(|gap| FULL_DELAYS.contains(gap)).count();
+            self.verdict.require(property::JITTER, full < 4, || {
+                format!("{full} delays are not shortened: {gaps:?}")
+            });
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Act, LOOK_EVERY, Life, REDIS_SILENCE};
 use crate::broker::Greeting;
+use crate::ends::BrokerEnd;
 use crate::line::Line;
 use crate::network::{Door, Names};
 use crate::plan::{BrokerFault, End, LineFault, Published, RedisFault, What};
@@ -22,7 +23,7 @@ impl Life<'_> {
             other => trace::note(|| ("fault".into(), format!("{other:?}"))),
         }
         match what {
-            What::Publish { .. } | What::Reload(_) => {}
+            What::Publish { .. } | What::Reload(_) | What::Kill => {}
             What::Line(end, fault, lasts) => {
                 self.line_fault(end, fault);
                 self.schedule(now + lasts, Act::End(what));
@@ -91,10 +92,17 @@ impl Life<'_> {
                 end.crash(keeps_session);
                 end.line.set_door(Door::Refused);
             }
-            BrokerFault::Greeting(greeting) => end.server.greeting = greeting,
+            BrokerFault::Greeting(greeting) => end.greet(greeting),
             BrokerFault::NoPings => end.server.answers_pings = false,
             BrokerFault::HoldAcks => end.holds = true,
             BrokerFault::DoubleAcks => end.doubles = true,
+            BrokerFault::SwallowAcks(count) => end.swallows = count,
+            BrokerFault::SlowAcks(pace) => end.pace = Some(pace),
+            BrokerFault::Publish(qos, len, at) => end.publish(qos, len, at),
+            BrokerFault::Forbid(signal) => {
+                let topic = self.plan.world.devices[device].topic(device, signal);
+                end.server.forbidden.insert(topic);
+            }
             BrokerFault::Hostile(how) => {
                 if let Some(connection) = end.be_hostile(how, &mut self.rng) {
                     let bound = 2 * end.ledger.borrow().keep_alive() + 10_000;
@@ -145,6 +153,7 @@ impl Life<'_> {
 
     pub(super) fn end(&mut self, what: &What) {
         let latency = self.plan.world.latency;
+        let now = self.now();
         match what {
             What::Line(end, fault, _) => {
                 let line = self.line(*end);
@@ -167,7 +176,13 @@ impl Life<'_> {
                     BrokerFault::NoPings => end.server.answers_pings = true,
                     BrokerFault::HoldAcks => end.release(&mut self.rng),
                     BrokerFault::DoubleAcks => end.doubles = false,
-                    BrokerFault::Hostile(_) => {}
+                    BrokerFault::SwallowAcks(_) => end.swallows = 0,
+                    BrokerFault::SlowAcks(_) => end.hurry(now),
+                    BrokerFault::Forbid(signal) => {
+                        let topic = self.plan.world.devices[*device].topic(*device, *signal);
+                        end.server.forbidden.remove(&topic);
+                    }
+                    BrokerFault::Publish(..) | BrokerFault::Hostile(_) => {}
                 }
             }
             What::Redis(RedisFault::Crash, _) => self.redis.line.set_door(Door::Open),
@@ -188,9 +203,10 @@ impl Life<'_> {
     pub(super) fn heal(&mut self) {
         trace::note(|| ("fault".into(), "all is healed".into()));
         let latency = self.plan.world.latency;
+        let now = self.now();
         self.redis.heal(latency);
         for end in &mut self.brokers {
-            end.heal(latency, &mut self.rng);
+            end.heal(latency, now, &mut self.rng);
         }
         self.agenda.retain(|_, act| !matches!(act, Act::End(_)));
         let by = self.recovered_by();
@@ -201,7 +217,8 @@ impl Life<'_> {
     pub(super) fn all_is_done(&self) -> bool {
         let channels = self.signals.iter().sum();
         let reads = self.redis.has_subscriber_of(channels) && self.redis.unread().is_none();
-        reads && !self.asleep && self.brokers.iter().all(|end| end.ledger.borrow().is_done())
+        let is_done = |end: &BrokerEnd| end.ledger.borrow().is_done() && end.is_acknowledged();
+        reads && !self.asleep && self.brokers.iter().all(is_done)
     }
 
     pub(super) fn publish(&mut self, device: usize, signal: usize, samples: &[Published]) {

@@ -118,8 +118,9 @@ impl TcpClientStack for Line {
         let connection = cable.connection(socket.0);
         assert!(!connection.client_closed, "{socket:?} is closed twice");
         connection.client_closed = true;
-        // TCP resets a connection that is closed with bytes unread.
-        if resets && !connection.to_client.is_empty() {
+        // TCP resets a connection that is closed with bytes unread. What arrives after that is answered with a reset too, which comes after
+        // all that was written before.
+        if resets && connection.to_client.has_unread() {
             connection.to_server.lose();
             connection.to_server.end(now, Error::Reset);
         } else {
