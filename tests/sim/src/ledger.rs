@@ -51,7 +51,6 @@ pub struct Ledger {
     /// How often the broker closed for a message on a topic, and how many connections left a PUBREL unanswered.
     closed_for: HashMap<String, u32>,
     unanswered: HashMap<u16, u32>,
-    is_calm: bool,
     /// The broker has forgotten all, and has not said so.
     is_forgotten: bool,
     is_misled: bool,
@@ -167,7 +166,6 @@ impl Ledger {
             kept: None,
             closed_for: HashMap::new(),
             unanswered: HashMap::new(),
-            is_calm: false,
             is_forgotten: false,
             is_misled: false,
             beginnings: 0,

@@ -207,11 +207,6 @@ impl<'p> Life<'p> {
             deaths: 0,
             over: false,
         };
-        for (number, end) in life.brokers.iter().enumerate() {
-            if life.is_calm(number) {
-                end.ledger.borrow_mut().expect_no_other_culprit();
-            }
-        }
         for happening in &plan.happenings {
             life.schedule(happening.at, Act::Begin(happening.what.clone()));
         }

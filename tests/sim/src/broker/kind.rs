@@ -73,7 +73,9 @@ impl Kind {
         self == Kind::Amqtt
     }
 
-    pub(super) fn closes_on_unknown_pubrel(self) -> bool {
+    /// Whether it closes on the PUBREL of an identifier that it does not know.
+    #[must_use]
+    pub fn closes_on_unknown_pubrel(self) -> bool {
         self == Kind::Rumqttd
     }
 

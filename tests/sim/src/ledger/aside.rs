@@ -83,11 +83,6 @@ impl Ledger {
         closes.map(|(topic, closes)| (topic, *closes))
     }
 
-    /// Nothing but a forbidden topic befalls this broker: only that is set aside.
-    pub fn expect_no_other_culprit(&mut self) {
-        self.is_calm = true;
-    }
-
     /// How often the bridge has begun something anew for one of these reasons.
     #[must_use]
     pub fn beginnings(&self) -> usize {
@@ -107,11 +102,11 @@ impl Ledger {
         });
         let topic = &topic.to_string();
         let closes = self.closed_for.get(topic).copied().unwrap_or_default();
-        let is_guilty = closes >= CLOSES;
-        self.verdict
-            .require(property::CULPRIT, is_guilty || !self.is_calm, || {
-                format!("{topic} is set aside after {closes} closes")
-            });
+        // rumqttd closes on the second PUBREL for a doubled PUBREC, which comes while the next message goes alone.
+        let is_guilty = closes >= CLOSES || self.device.kind.closes_on_unknown_pubrel();
+        self.verdict.require(property::CULPRIT, is_guilty, || {
+            format!("{topic} is set aside after {closes} closes")
+        });
         // At QoS 0 it was kept until it was certain that it had arrived.
         if let Some(kept) = self.kept.take() {
             self.items.push_front(kept);
