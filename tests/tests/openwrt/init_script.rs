@@ -49,7 +49,7 @@ impl Gateway {
         let output = Command::new(install::path(BUSYBOX))
             .arg("ash")
             .arg(tests.join("tests/openwrt/procd.sh"))
-            .arg(program::workspace().join("port-linux/openwrt/files/mqtt-client.init"))
+            .arg(program::workspace().join("port-linux/openwrt/mqtt-client/files/mqtt-client.init"))
             .arg(function)
             .arg(&self.program)
             .arg(configs.join(" "))
@@ -163,7 +163,8 @@ fn reload_starts_a_daemon_that_does_not_run() {
 #[test]
 fn the_configuration_that_is_installed_is_accepted() {
     let gateway = Gateway::new();
-    let installed = program::workspace().join("port-linux/openwrt/files/elseta-mqtt.json");
+    let installed =
+        program::workspace().join("port-linux/openwrt/mqtt-client/files/elseta-mqtt.json");
     std::fs::copy(installed, gateway.path("mqtt.json")).expect("copy to a temporary folder");
     assert_eq!(
         gateway.call("start_service", false),
@@ -174,7 +175,7 @@ fn the_configuration_that_is_installed_is_accepted() {
 #[test]
 fn it_ends_before_the_network_does_and_disable_finds_its_links() {
     // rc.common links K${STOP}mqtt-client, removes K??mqtt-client, and the system shuts down in the order of these names.
-    let script = program::workspace().join("port-linux/openwrt/files/mqtt-client.init");
+    let script = program::workspace().join("port-linux/openwrt/mqtt-client/files/mqtt-client.init");
     let script = std::fs::read_to_string(script).expect("the script");
     let number = |name: &str| {
         let line = script.lines().find_map(|line| line.strip_prefix(name));
