@@ -1,9 +1,9 @@
 # Stands in for OpenWrt's rc.common and procd: runs one command of an init script, in a system of a few variables. What the script asks of
 # procd and of the system log comes out as one line for each call, and a service that is sent to procd between `service` and `sent`.
 #
-#	procd.sh SCRIPT COMMAND PROGRAM CONFIGURATIONS CALLS
+#	procd.sh SCRIPT COMMAND PROGRAM CONFIGURATIONS CALLS UPTIME
 #
-# CALLS is how many calls of procd_running answer yes, after which the daemon has ended. A `sleep` takes the tenth of a second that it
+# UPTIME is in hundredths of a second. CALLS is how many calls of procd_running answer yes, after which the daemon has ended. A `sleep` takes the tenth of a second that it
 # should, on a clock of its own, which a call of procd_running does not move.
 #
 # As in rc.common: what start_service returns is ignored, `start`, `stop` and `reload` are these here, other commands the script may replace.
@@ -49,6 +49,6 @@ stop() {
 }
 reload() { reload_service; }
 
-PROG=$3 CONFIGS=$4 calls=$5 UPTIME=${3%/*}/uptime clock=89090
+PROG=$3 CONFIGS=$4 calls=$5 UPTIME=${3%/*}/uptime clock=$6
 show_clock
 "$command"
