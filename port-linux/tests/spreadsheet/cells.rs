@@ -150,11 +150,11 @@ fn the_result_of_a_formula_counts() {
             .put("Signals!C2", Formula::new("=\"p\"&1").set_result(alias))
             .put("Devices!F2", Formula::new("=1800+83").set_result(port))
     };
-    let table = book("p1", "1883").build().table();
+    let table = book("p1", "1883").build_computed().table();
     assert_eq!(table["signals"][0]["signal_alias"], "p1");
     assert_eq!(table["devices"][0]["port"], 1883);
     assert_eq!(
-        book("#N/A", "#DIV/0!").build().errors(),
+        book("#N/A", "#DIV/0!").build_computed().errors(),
         [
             "Devices!F2 port: holds the error #DIV/0!",
             "Signals!C2 signal_alias: holds the error #N/A",

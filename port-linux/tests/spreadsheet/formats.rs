@@ -139,7 +139,7 @@ fn dates_errors_and_merged_cells_are_refused_in_every_format() {
          cell"
             .to_owned(),
     ];
-    assert_eq!(odd().build().errors(), expected);
+    assert_eq!(odd().build_computed().errors(), expected);
     let bytes = fs::read(fixture("odd.xls")).unwrap();
     assert_eq!(build_bytes("odd.xls", &bytes).errors(), expected);
     // LibreOffice makes the number 1, shown as TRUE, of Excel's boolean.

@@ -14,6 +14,7 @@ mod output;
 mod round_trip;
 mod rules;
 mod windows;
+mod writers;
 
 use std::env;
 use std::fs;
@@ -116,6 +117,15 @@ impl Book {
 
     fn bytes(mut self) -> Vec<u8> {
         self.0.save_to_buffer().unwrap()
+    }
+
+    /// Builds it as Excel saves it, which has computed all formulas; the writer library asks whoever opens the workbook to do so.
+    fn build_computed(self) -> Outcome {
+        let computed = with_part(&self.bytes(), "xl/workbook.xml", |part| {
+            let text = String::from_utf8(part.clone()).unwrap();
+            *part = text.replace(" fullCalcOnLoad=\"1\"", "").into_bytes();
+        });
+        build_bytes("plant.xlsx", &computed)
     }
 
     /// Builds it; the workbook's name is `plant.xlsx`.

@@ -280,6 +280,9 @@ impl<'s> Tab<'s> {
                 }
                 continue;
             };
+            if let Some(doubt) = self.sheet.doubts.get(&(line.row, column)) {
+                remarks.push(Remark::warning(self.number, spot, key.name(), doubt));
+            }
             match value(key, self.kind(key), cell) {
                 Ok((value, oddity)) => {
                     if let Some(oddity) = oddity {

@@ -3,6 +3,7 @@
 //!
 //! Blank cells are left out, and so are cells of sheets that are none of our tabs. Rows and columns count from 0.
 
+mod doubts;
 mod other;
 mod remarks;
 mod text;
@@ -21,6 +22,7 @@ use zip::ZipArchive;
 
 use crate::characters::{printable, trim};
 use crate::progress::Progress;
+pub use doubts::Doubt;
 
 /// A tab of the workbook that is ours.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Sheet {
     pub merged: Vec<Area>,
     /// Formulas that gave an empty text, or were never computed: the file does not tell which.
     pub empty_results: BTreeSet<(u32, u32)>,
+    /// Texts of which the file does not say what they are.
+    pub doubts: BTreeMap<(u32, u32), Doubt>,
 }
 
 /// A row that is not blank.
@@ -146,8 +150,12 @@ fn read_bytes(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
 fn what_else(bytes: &[u8]) -> &'static str {
     let start = bytes.get(..64).unwrap_or(bytes);
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let head = bytes.get(..1024).unwrap_or(bytes);
+    let is_flat = head.windows(16).any(|window| window == b"<office:document");
     // Programs write tables as web pages, and call them .xls: Excel opens them.
-    if start.trim_ascii_start().starts_with(b"<") {
+    if is_flat {
+        "a workbook of LibreOffice in one XML file (.fods); open it in LibreOffice and save it as .ods or .xlsx"
+    } else if start.trim_ascii_start().starts_with(b"<") {
         "a web page or XML, not a workbook, whatever its name; open it in Excel and save it as .xlsx"
     } else if bytes.is_empty() {
         "empty"
@@ -333,6 +341,7 @@ mod tests {
                 lines: Vec::new(),
                 merged: Vec::new(),
                 empty_results: BTreeSet::new(),
+                doubts: BTreeMap::new(),
             };
             assert_eq!(sheet.at(spot).to_string(), place);
         }

@@ -2,7 +2,7 @@
 //!
 //! How numbers are shown is not known for `.xls`: calamine does not tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read, Seek};
 
 use calamine::{Data, Ods, OdsError, Range, Reader, SheetVisible, Xls, XlsError};
@@ -38,9 +38,13 @@ pub fn read_ods(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String>
         OdsError::Password => PASSWORD.into(),
         error => damaged(&error),
     };
+    if remarks::is_encrypted(bytes).map_err(|error| damaged(&error))? {
+        return Err(PASSWORD.into());
+    }
     // This comes first: calamine goes round for ever in a document whose elements do not end.
     let mut all = remarks::read_ods(bytes).map_err(|error| damaged(&error))?;
-    let mut book = Ods::new(Cursor::new(bytes)).map_err(explain)?;
+    let bytes = remarks::without_indentation(bytes).map_err(|error| damaged(&error))?;
+    let mut book = Ods::new(Cursor::new(&*bytes)).map_err(explain)?;
     let mut sheets = sheets(&mut book, progress, |_, name| {
         Ok(all.remove(name).unwrap_or_default())
     })
@@ -72,6 +76,7 @@ fn sheets<S: Read + Seek, R: Reader<S>>(
             lines: cells(&sheet.name, &values, &formulas, &remarks, progress).into_lines(),
             merged: remarks.merged,
             empty_results: empty_results(&values, &formulas),
+            doubts: BTreeMap::new(),
             name: sheet.name,
         });
     }

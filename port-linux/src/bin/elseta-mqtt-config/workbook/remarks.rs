@@ -1,13 +1,15 @@
 //! What does a LibreOffice workbook say of its cells besides their values? Which are merged, how numbers are shown, and which
 //! texts are the names of errors: calamine does not tell.
 
-use std::collections::HashMap;
-use std::io::{Cursor, Read};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::io::{Cursor, Read, Write};
 use std::str::FromStr;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
-use zip::ZipArchive;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::{Area, NumberFormat, table};
 
@@ -35,16 +37,83 @@ type Failure = Box<dyn std::error::Error>;
 const ROWS: u32 = 1_048_576;
 const COLUMNS: u32 = 16_384;
 
+/// Whether parts of the workbook are encrypted: the manifest says so (ODF 1.2, part 3, 4.8).
+///
+/// # Errors
+/// The file is not what it pretends to be.
+pub fn is_encrypted(bytes: &[u8]) -> Result<bool, Failure> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let mut manifest = String::new();
+    archive
+        .by_name("META-INF/manifest.xml")?
+        .read_to_string(&mut manifest)?;
+    Ok(manifest.contains("encryption-data"))
+}
+
+/// The workbook without the white space by which Gnumeric and SheetJS indent its elements: calamine takes none.
+///
+/// # Errors
+/// The file is not what it pretends to be.
+pub fn without_indentation(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let content = content(&mut archive)?;
+    let stripped = stripped(&content)?;
+    if stripped.len() == content.len() {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for number in 0..archive.len() {
+        let entry = archive.by_index_raw(number)?;
+        if entry.name()? != CONTENT {
+            writer.raw_copy_file(entry)?;
+        }
+    }
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    writer.start_file(CONTENT, options)?;
+    writer.write_all(stripped.as_bytes())?;
+    Ok(Cow::Owned(writer.finish()?.into_inner()))
+}
+
+/// The part with all cells.
+const CONTENT: &str = "content.xml";
+
+fn content(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<String, Failure> {
+    let mut content = String::new();
+    archive.by_name(CONTENT)?.read_to_string(&mut content)?;
+    Ok(content)
+}
+
+/// The document without texts of nothing but white space, which belong to no paragraph.
+fn stripped(content: &str) -> Result<String, Failure> {
+    let mut reader = Reader::from_str(content);
+    let mut stripped = String::with_capacity(content.len());
+    let mut paragraphs = 0;
+    loop {
+        let from = reader.buffer_position() as usize;
+        let event = reader.read_event()?;
+        let piece = content.get(from..reader.buffer_position() as usize);
+        let is_paragraph = |name: &str| matches!(name, "text:p" | "text:h");
+        match event {
+            Event::Eof => return Ok(stripped),
+            Event::Text(text) if paragraphs == 0 && text.as_ref().trim_ascii().is_empty() => {
+                continue;
+            }
+            Event::Start(start) if is_paragraph(start.name().as_ref()) => paragraphs += 1,
+            Event::End(end) if is_paragraph(end.name().as_ref()) => paragraphs -= 1,
+            _ => {}
+        }
+        stripped.push_str(piece.unwrap_or_default());
+    }
+}
+
 /// The remarks by our tabs' names.
 ///
 /// # Errors
 /// The file is not what it pretends to be; in particular, its XML is not well-formed.
 pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
-    let mut content = String::new();
-    archive
-        .by_name("content.xml")?
-        .read_to_string(&mut content)?;
+    let content = content(&mut archive)?;
+    let mut general = HashSet::new();
     let mut reader = Reader::from_str(&content);
     reader.config_mut().expand_empty_elements = true;
     let mut all = HashMap::new();
@@ -54,9 +123,13 @@ pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
             Event::Start(start) => {
                 open += 1;
                 let is_table = start.name().as_ref() == "table:table";
+                // Gnumeric's word for numbers without a format: it stores as many digits as fit the column.
+                if attribute(&start, "style:data-style-name")?.as_deref() == Some("General") {
+                    general.extend(attribute(&start, "style:name")?);
+                }
                 let name = attribute(&start, "table:name")?.unwrap_or_default();
                 if is_table && table(&name).is_some() {
-                    all.insert(name, read_table(&mut reader)?);
+                    all.insert(name, read_table(&mut reader, &general)?);
                     open -= 1;
                 }
             }
@@ -69,7 +142,7 @@ pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
     }
 }
 
-fn read_table(reader: &mut Reader<&[u8]>) -> Result<Remarks, Failure> {
+fn read_table(reader: &mut Reader<&[u8]>, general: &HashSet<String>) -> Result<Remarks, Failure> {
     let mut remarks = Remarks::default();
     let (mut row, mut rows, mut column) = (0, 1, 0);
     loop {
@@ -93,7 +166,7 @@ fn read_table(reader: &mut Reader<&[u8]>) -> Result<Remarks, Failure> {
                             ),
                         });
                     }
-                    if let Some(shown) = shown(reader, &start)? {
+                    if let Some(shown) = shown(reader, &start, general)? {
                         for row in row..row + rows {
                             for column in column..column + columns {
                                 remarks.shown.insert((row, column), shown.clone());
@@ -116,12 +189,19 @@ fn read_table(reader: &mut Reader<&[u8]>) -> Result<Remarks, Failure> {
 }
 
 /// Reads a cell to its end; tells what it shows if that is worth knowing.
-fn shown(reader: &mut Reader<&[u8]>, cell: &BytesStart<'_>) -> Result<Option<Shown>, Failure> {
+fn shown(
+    reader: &mut Reader<&[u8]>,
+    cell: &BytesStart<'_>,
+    general: &HashSet<String>,
+) -> Result<Option<Shown>, Failure> {
     let value = attribute(cell, "office:value")?;
     let is_error = attribute(cell, "calcext:value-type")?.as_deref() == Some("error");
+    let style = attribute(cell, "table:style-name")?;
+    let is_general = style.is_some_and(|style| general.contains(&style));
     let text = text(reader, cell.name().as_ref())?;
     Ok(match value {
         _ if is_error => Some(Shown::Error(text)),
+        _ if is_general => None,
         Some(value) if value != text && !text.is_empty() => Some(Shown::Number(text)),
         _ => None,
     })

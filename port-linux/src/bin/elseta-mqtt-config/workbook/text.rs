@@ -2,7 +2,7 @@
 //!
 //! Excel separates by commas or by semicolons, depending on the country; the header row tells which.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -49,6 +49,7 @@ fn read_sheet(path: &Path) -> Result<Sheet, String> {
         lines: cells(&bytes)?.into_lines(),
         merged: Vec::new(),
         empty_results: BTreeSet::new(),
+        doubts: BTreeMap::new(),
     })
 }
 

@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Style, Xlsx, XlsxError};
 
+use super::doubts::Doubts;
 use super::{Area, Cell, Cells, NumberFormat, PASSWORD, Sheet, damaged, table};
 use crate::progress::Progress;
 
@@ -20,7 +21,8 @@ pub fn is_encrypted(bytes: &[u8]) -> bool {
 /// # Errors
 /// The reason why it cannot be read.
 pub fn read(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
-    sheets(bytes, progress).map_err(|error| match error {
+    let mut doubts = Doubts::read(bytes).map_err(|error| damaged(&error))?;
+    sheets(bytes, &mut doubts, progress).map_err(|error| match error {
         XlsxError::Password => PASSWORD.into(),
         XlsxError::FileNotFound(part) => {
             format!("is not a workbook, or a damaged one: there is no {part} in it")
@@ -29,7 +31,7 @@ pub fn read(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
     })
 }
 
-fn sheets(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, XlsxError> {
+fn sheets(bytes: &[u8], doubts: &mut Doubts, progress: &Progress) -> Result<Vec<Sheet>, XlsxError> {
     let mut book = Book::new(Cursor::new(bytes))?;
     let all = book.sheets_metadata().to_vec();
     let mut ours = Vec::new();
@@ -41,11 +43,13 @@ fn sheets(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, XlsxError> {
             continue;
         }
         let mut cells = values(&mut book, &sheet.name, progress)?;
-        formulas_without_result(&mut book, &sheet.name, &mut cells)?;
+        let all = doubts.results_do_not_count;
+        formulas_without_result(&mut book, &sheet.name, all, &mut cells)?;
         let merged = book.merge_cells_by_sheet_name(&sheet.name)?;
         ours.push(Sheet {
             table,
             hidden: sheet.visible != SheetVisible::Visible,
+            doubts: doubts.of(&sheet.name),
             lines: cells.into_lines(),
             merged: merged.into_iter().map(Area::from).collect(),
             empty_results: BTreeSet::new(),
@@ -85,15 +89,17 @@ fn values(book: &mut Book<'_>, sheet: &str, progress: &Progress) -> Result<Cells
     Ok(cells)
 }
 
-/// Programs other than Excel may leave the results to be computed when the workbook is opened. Such a cell would read as blank.
+/// Programs other than Excel may leave the results to be computed when the workbook is opened. Such a cell would read as blank, or, where
+/// `all` results are to be computed, as what stands there meanwhile.
 fn formulas_without_result(
     book: &mut Book<'_>,
     sheet: &str,
+    all: bool,
     cells: &mut Cells,
 ) -> Result<(), XlsxError> {
     let mut reader = book.worksheet_cells_reader(sheet)?;
     while let Some(cell) = reader.next_cell_with_formula_metadata()? {
-        if cell.formula.is_some() && cell.value == DataRef::Empty {
+        if cell.formula.is_some() && (all || cell.value == DataRef::Empty) {
             cells.put(cell.pos, Cell::NoResult);
         }
     }
