@@ -31,6 +31,10 @@ use crate::{EX_CONFIG, EX_OSERR, logger};
 /// Between two reports of the counters, at debug level 2 and above.
 const REPORT_EVERY: u64 = 60 * SECOND;
 
+/// A second signal to stop within this time of the first is the same request: at the end of a system, process 1 sends SIGTERM to
+/// each service, and soon after to all processes.
+const SAME_REQUEST: u64 = SECOND;
+
 /// Keys of the poller. Devices' keys count up from the last.
 const SIGNALS_KEY: u32 = 0;
 const REDIS_KEY: u32 = 1;
@@ -264,6 +268,7 @@ impl<'o> Daemon<'o> {
     /// Polls the bridge whenever there is something to do, and sleeps between.
     fn watch(&mut self, config: &Config<'_>, bridge: &mut Bridge<'_, '_, Stack>) -> Ended<Plan> {
         let mut events = Events::new();
+        let mut impatient_from = Instant::NEVER;
         loop {
             let now = self.now();
             let mut wake_up = bridge.poll(now, &mut self.show);
@@ -273,6 +278,11 @@ impl<'o> Daemon<'o> {
             }
             if log::log_enabled!(log::Level::Info) {
                 wake_up = wake_up.min(self.report_in_time(now, bridge.brokers()));
+            }
+            if now < impatient_from {
+                wake_up = wake_up.min(impatient_from);
+            } else {
+                self.signals.end_at_next_stop();
             }
             let timeout =
                 (wake_up != Instant::NEVER).then(|| Duration::from_millis(wake_up.since(now)));
@@ -293,7 +303,9 @@ impl<'o> Daemon<'o> {
                 report(bridge.brokers());
             }
             if self.signals.stop() {
-                bridge.stop(self.now());
+                let now = self.now();
+                bridge.stop(now);
+                impatient_from = impatient_from.min(now + SAME_REQUEST);
             } else if self.signals.take_reload()
                 && let Some((text, plan)) = self.reload(config, bridge)
             {

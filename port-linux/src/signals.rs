@@ -19,6 +19,8 @@ pub struct Signals {
     key: u32,
     wake: UnixStream,
     stop: Arc<AtomicBool>,
+    /// Whether the next request to stop ends the process.
+    impatient: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
     report: Arc<AtomicBool>,
 }
@@ -27,8 +29,8 @@ impl Signals {
     /// Catches SIGTERM, SIGINT, SIGHUP and SIGUSR1 for the rest of the process's life. `key` is the poller's key
     /// for the events that wake the loop; hand them to [`Signals::ready`].
     ///
-    /// The first SIGTERM or SIGINT asks for an orderly end; the second ends the process at once, with status
-    /// 128 + signal, as a shell reports it.
+    /// SIGTERM or SIGINT asks for an orderly end; after [`Signals::end_at_next_stop`], another one ends the process at
+    /// once, with status 128 + signal, as a shell reports it.
     ///
     /// # Errors
     /// No file descriptor is left.
@@ -40,14 +42,14 @@ impl Signals {
             key,
             wake,
             stop: Arc::default(),
+            impatient: Arc::default(),
             reload: Arc::default(),
             report: Arc::default(),
         };
         signals.poller.add(&signals.wake, key, Interest::Read)?;
-        // A signal's actions run in the order of their registration: so the second SIGTERM finds the flag that the
-        // first has set, and the loop wakes only after the flag is set.
+        // A signal's actions run in the order of their registration: so the loop wakes only after the flag is set.
         for signal in [SIGTERM, SIGINT] {
-            flag::register_conditional_shutdown(signal, 128 + signal, signals.stop.clone())?;
+            flag::register_conditional_shutdown(signal, 128 + signal, signals.impatient.clone())?;
             flag::register(signal, signals.stop.clone())?;
         }
         flag::register(SIGHUP, signals.reload.clone())?;
@@ -69,6 +71,11 @@ impl Signals {
     /// Whether the process is to end. Stays so.
     pub fn stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// From now on, whoever asks to stop once more does not want to wait.
+    pub fn end_at_next_stop(&self) {
+        self.impatient.store(true, Ordering::Relaxed);
     }
 
     /// Whether the configuration is to be read again; each request is told once.
@@ -155,13 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn a_second_request_to_stop_ends_the_process_at_once() {
+    fn a_repeated_request_to_stop_ends_the_process_at_once_only_when_told_to() {
         let status = alone(
-            "signals::tests::a_second_request_to_stop_ends_the_process_at_once",
+            "signals::tests::a_repeated_request_to_stop_ends_the_process_at_once_only_when_told_to",
             || {
                 let signals = Signals::catch(Arc::new(Poller::new().unwrap()), 7).unwrap();
-                raise(SIGINT).unwrap();
-                assert!(signals.stop());
+                for signal in [SIGINT, SIGTERM, SIGTERM] {
+                    raise(signal).unwrap();
+                    assert!(signals.stop());
+                }
+                signals.end_at_next_stop();
                 raise(SIGTERM).unwrap();
                 unreachable!("it lives on");
             },

@@ -79,20 +79,17 @@ impl Outbox<'_> {
         self.at.one_by_one = one_by_one;
     }
 
-    /// Makes every message complete whose PUBREL is not answered; how many these are. For a session that the broker has begun anew: it took
-    /// them over with PUBREC, and knows none of their identifiers any more.
-    pub fn complete_released(&mut self) -> usize {
-        let mut count = 0;
+    /// Makes messages whose PUBREL is not answered ones to repeat from PUBLISH on, at the beginning of a connection. For a session that the
+    /// broker has begun anew: one that hands a message on only at PUBREL has lost it with the old session, and knows no identifier of it.
+    pub fn take_back_released(&mut self) {
         for index in 0..self.at.in_flight {
             let record = self.records.get(index);
             if record.stage == Stage::Released {
-                let stage = Stage::Complete;
+                let stage = Stage::Published;
                 self.records.set(index, Record { stage, ..record });
-                count += 1;
             }
         }
-        self.free_complete();
-        count
+        self.start_over();
     }
 
     /// Makes the oldest message complete, if it was sent: for QoS 0, where nothing acknowledges it.

@@ -73,10 +73,11 @@ pub struct Sample {
     pub payload: String,
     pub at: u64,
     pub fate: Fate,
-    /// The broker forgot its session while this was in flight, or the bridge's process died: nobody can tell whether it is lost, or will
-    /// arrive twice.
+    /// The broker forgot its session while this was in flight, and did not say so, or the bridge's process died: nobody can tell whether it is
+    /// lost, or will arrive twice.
     pub excused: bool,
-    /// The broker may have taken it before its topic was set aside: it goes again over a session that knows nothing of that.
+    /// The broker may have taken it before its topic was set aside, or before it lost the session: it goes again over a session that knows
+    /// nothing of that.
     pub may_repeat: bool,
 }
 

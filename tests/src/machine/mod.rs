@@ -127,6 +127,9 @@ impl Machine {
     pub fn serving(config: &Config) -> Self {
         let mut machine = Self::boot(config);
         machine.run(&format!("opkg install {PACKAGE}"));
+        // The daemon that this has started might read the table, and connect, before it is ended for another.
+        machine.run(&format!("{SERVICE} stop"));
+        machine.wait_until_inactive();
         machine.run(&format!("cp {TABLE} /etc/elseta-mqtt.json"));
         machine.run(&format!("{SERVICE} restart"));
         machine
@@ -202,7 +205,7 @@ impl Machine {
         counters::wait_for(|| self.counters(device), wanted)
     }
 
-    /// Stops the service, and returns the daemon's exit code.
+    /// Stops the service, waits for the daemon's end, which procd does not, and returns its exit code.
     ///
     /// # Panics
     ///
@@ -210,8 +213,17 @@ impl Machine {
     #[track_caller]
     pub fn stop(&mut self) -> i32 {
         self.run(&format!("{SERVICE} stop"));
-        let status = self.run("cat /var/run/procd/mqtt-client/status");
+        self.wait_until_inactive();
+        let status = self.run("cat /var/run/procd/mqtt-client.status");
         status.trim().parse().expect("an exit code")
+    }
+
+    /// Waits until procd has nothing of the service.
+    #[track_caller]
+    pub fn wait_until_inactive(&mut self) {
+        wait::until("the service's end", || {
+            wait::holds(self.try_to("ls /var/run/procd/mqtt-client").code != 0)
+        });
     }
 
     /// Waits until another process is the daemon, and returns its id.

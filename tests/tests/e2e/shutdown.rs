@@ -7,7 +7,7 @@ use mqtt_client_tests::counters::NAMES;
 use mqtt_client_tests::fake_broker::Packet;
 use mqtt_client_tests::process::Signal;
 use mqtt_client_tests::servers::Redis;
-use mqtt_client_tests::{Daemon, FakeBroker, Site};
+use mqtt_client_tests::{Daemon, FakeBroker, Site, wait};
 
 #[test]
 fn the_bridge_disconnects_and_exits_with_0_when_it_is_asked_to_end() {
@@ -84,6 +84,34 @@ fn a_broker_that_acknowledges_nothing_delays_the_end_by_5_seconds() {
     assert_eq!(finished.code, 0);
     assert!(time >= Duration::from_secs(5), "{time:?}");
     link.expect(&Packet::Disconnect);
+}
+
+#[test]
+fn two_signals_at_once_are_one_request_to_end() {
+    let (mut daemon, mut link, redis) = with_a_queue(1);
+    // Both wait for it when it goes on.
+    for signal in [Signal::STOP, Signal::TERM, Signal::INT, Signal::CONT] {
+        daemon.signal(signal);
+    }
+    redis.wait_for_subscriptions(&[]);
+    for n in 0..4 {
+        let publish = link.publish();
+        assert_eq!(publish.payload, format!("{n},1000,1"));
+        link.puback(publish.id.unwrap());
+    }
+    link.expect(&Packet::Disconnect);
+    assert_eq!(daemon.wait().code, 0);
+}
+
+#[test]
+fn whoever_asks_again_after_a_second_need_not_wait() {
+    let (mut daemon, mut link, _redis) = with_a_queue(1);
+    link.publish();
+    wait::until("the end", || {
+        daemon.signal(Signal::TERM);
+        wait::holds(daemon.ends_within(Duration::from_millis(500)))
+    });
+    assert_eq!(daemon.wait().code, 128 + 15);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Does the service start, reload, stop and come back as OpenWrt asks it to?
 
-use mqtt_client_tests::machine::{SERVICE, TABLE};
-use mqtt_client_tests::{Config, Machine, config, machine};
+use mqtt_client_tests::machine::{PACKAGE, SERVICE, TABLE};
+use mqtt_client_tests::{Config, Machine, config, machine, wait};
 
 #[test]
 fn samples_flow_at_every_qos_until_the_service_stops() {
@@ -24,10 +24,6 @@ fn samples_flow_at_every_qos_until_the_service_stops() {
         "running"
     );
     assert_eq!(site.daemon.stop(), 0);
-    assert_eq!(
-        site.daemon.run(&format!("{SERVICE} status")).trim(),
-        "inactive"
-    );
 }
 
 #[test]
@@ -96,7 +92,8 @@ fn a_wrong_table_is_in_the_log_line_by_line_and_nothing_starts() {
         .with("auth", "key")
         .signal("p");
     let mut machine = Machine::boot(&wrong.with_ports(6379, 1883));
-    machine.run("opkg install /tmp/mqtt-client.ipk");
+    machine.run(&format!("opkg install {PACKAGE}"));
+    machine.stop();
     machine.run(&format!("cp {TABLE} /etc/elseta-mqtt.json"));
     assert_ne!(machine.try_to(&format!("{SERVICE} restart")).code, 0);
     for key in ["mqtt_qos", "auth"] {
@@ -104,5 +101,48 @@ fn a_wrong_table_is_in_the_log_line_by_line_and_nothing_starts() {
         machine.log().wait_for(&words);
     }
     machine.log().wait_for(&["mqtt-client: not started"]);
-    assert_eq!(machine.daemon(), None);
+    machine.wait_until_inactive();
+}
+
+#[test]
+fn a_wrong_table_ends_no_daemon() {
+    let mut machine = Machine::serving(&config::cloud().signal("p").with_ports(6379, 1883));
+    let id = machine.daemon();
+    change(&mut machine, r#""auth": "none""#, r#""auth": "key""#);
+    for command in ["start", "restart"] {
+        assert_ne!(machine.try_to(&format!("{SERVICE} {command}")).code, 0);
+    }
+    assert_eq!(machine.run(&format!("{SERVICE} status")).trim(), "running");
+    assert_eq!(machine.daemon(), id);
+}
+
+#[test]
+fn a_reboot_waits_until_a_broker_has_everything_that_was_silent_for_a_while() {
+    let config = config::cloud()
+        .with("mqtt_qos", 1)
+        .with("use_last_will", 1)
+        .with("last_will_topic", "plant/status")
+        .with("last_will_message", "offline")
+        .signal("p");
+    let mut site = machine::site(config);
+    site.broker.pause();
+    let samples = (0..300).map(|number| format!("{number},1708000203824,"));
+    site.redis.publish_all(&config::channel("p"), samples);
+    site.daemon
+        .wait_for_counters("cloud", |counters| counters.received == 300);
+    site.daemon.run("reboot >/dev/null 2>&1 &");
+    // Now it takes its leave.
+    site.redis.wait_for_subscriptions(&[]);
+    site.broker.go_on();
+    site.broker
+        .log()
+        .wait_for(&["Received DISCONNECT", "cloud"]);
+    wait::until("the last sample", || {
+        wait::holds(site.subscriber.payloads(&config::channel("p")).len() >= 300)
+    });
+    let expected: Vec<_> = (0..300)
+        .map(|number| format!("{number},1708000203824,1"))
+        .collect();
+    assert_eq!(site.subscriber.payloads(&config::channel("p")), expected);
+    assert_eq!(site.subscriber.payloads("plant/status"), [""; 0]);
 }

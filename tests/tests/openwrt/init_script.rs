@@ -41,19 +41,22 @@ impl Gateway {
         self.folder.path().join(file)
     }
 
-    /// Calls a function of the script, and returns whether it succeeded and the lines that the stand-in wrote.
-    fn call(&self, function: &str, running: bool) -> (bool, Vec<String>) {
+    /// Calls a command of the script, and returns whether it succeeded and the lines that the stand-in wrote. For so many times that the
+    /// script asks, the daemon runs.
+    fn call(&self, command: &str, runs: usize) -> (bool, Vec<String>) {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         let configs = [self.path("mqtt.conf"), self.path("mqtt.json")];
         let configs = configs.map(|path| path.display().to_string());
         let output = Command::new(install::path(BUSYBOX))
             .arg("ash")
             .arg(tests.join("tests/openwrt/procd.sh"))
-            .arg(program::workspace().join("port-linux/openwrt/files/mqtt-client.init"))
-            .arg(function)
+            .arg(program::workspace().join("port-linux/openwrt/mqtt-client/files/mqtt-client.init"))
+            .arg(command)
             .arg(&self.program)
             .arg(configs.join(" "))
-            .arg(if running { "mqtt-client" } else { "" })
+            .arg(runs.to_string())
+            // Some systems end as soon as they have begun.
+            .arg("9")
             .output()
             .expect("run busybox");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -68,27 +71,40 @@ fn usable() -> Config {
     config::cloud().signal("p").with_ports(6379, 1883)
 }
 
-/// What procd is asked when the service starts.
-fn started(file: &str) -> Vec<String> {
-    [
+/// What procd is asked when the service starts. A daemon that does not run is forgotten first.
+fn started(file: &str, runs: bool) -> Vec<String> {
+    let command = format!("set command ~/mqtt-client -c ~/{file}");
+    let lines = [
+        "service",
+        "kill mqtt-client",
         "open",
-        &format!("set command ~/mqtt-client -c ~/{file}"),
+        &command,
+        "set file ~/mqtt-client",
         "set respawn 3600 5 5",
         "set stderr 1",
         "set term_timeout 10",
         "close",
-    ]
-    .map(String::from)
-    .into()
+        "sent",
+    ];
+    let asked = lines
+        .into_iter()
+        .filter(|line| !(runs && line.starts_with("kill")));
+    asked.map(String::from).collect()
 }
 
 #[test]
 fn with_a_usable_configuration_procd_supervises_the_daemon() {
     let gateway = Gateway::new().with("mqtt.json", &usable());
     assert_eq!(
-        gateway.call("start_service", false),
-        (true, started("mqtt.json"))
+        gateway.call("start", 0),
+        (true, started("mqtt.json", false))
     );
+}
+
+#[test]
+fn a_daemon_that_runs_is_not_forgotten_when_it_is_started() {
+    let gateway = Gateway::new().with("mqtt.json", &usable());
+    assert_eq!(gateway.call("start", 1), (true, started("mqtt.json", true)));
 }
 
 #[test]
@@ -97,41 +113,55 @@ fn of_two_configurations_the_one_that_the_daemon_prefers_is_used() {
         .with("mqtt.json", &usable())
         .with("mqtt.conf", &usable());
     assert_eq!(
-        gateway.call("start_service", false),
-        (true, started("mqtt.conf"))
+        gateway.call("start", 0),
+        (true, started("mqtt.conf", false))
     );
 }
 
+/// The commands that need a configuration, and what they may have asked of procd before they find none.
+const STARTS: [(&str, &[&str]); 3] = [
+    ("start", &["service"]),
+    ("restart", &[]),
+    ("reload", &["service"]),
+];
+
 #[test]
-fn without_a_configuration_nothing_starts_and_the_log_names_the_files() {
-    let (succeeded, lines) = Gateway::new().call("start_service", false);
-    assert!(!succeeded);
-    let line = "log -t mqtt-client -p daemon.warn: no configuration: ~/mqtt.conf ~/mqtt.json";
-    assert_eq!(lines, [line]);
+fn without_a_configuration_nothing_is_sent_to_procd_and_the_log_names_the_files() {
+    let gateway = Gateway::new();
+    for (command, asked) in STARTS {
+        let line = "log -t mqtt-client -p daemon.warn: no configuration: ~/mqtt.conf ~/mqtt.json";
+        let lines = [asked, &[line]].concat();
+        assert_eq!(
+            gateway.call(command, 0),
+            (false, lines.into_iter().map(String::from).collect()),
+            "{command}"
+        );
+    }
 }
 
 #[test]
-fn every_error_of_a_configuration_is_a_line_of_the_log_and_nothing_starts() {
+fn every_error_of_a_configuration_is_a_line_of_the_log_and_nothing_is_sent_to_procd() {
     let wrong = usable().device_key("mqtt_qos", 3).device_key("auth", "key");
-    let (succeeded, lines) = Gateway::new()
-        .with("mqtt.json", &wrong)
-        .call("start_service", false);
-    assert!(!succeeded);
-    let prefix = "log -t mqtt-client -p daemon.err: ";
-    let errors: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            line.strip_prefix(prefix)
-                .unwrap_or_else(|| panic!("{line}"))
-        })
-        .collect();
-    let [errors @ .., "not started"] = &errors[..] else {
-        panic!("{errors:?}");
-    };
-    for key in ["mqtt_qos", "auth"] {
-        let start = format!("~/mqtt.json: devices[0].{key}: ");
-        let count = errors.iter().filter(|line| line.starts_with(&start));
-        assert_eq!(count.count(), 1, "{key} in {errors:?}");
+    let gateway = Gateway::new().with("mqtt.json", &wrong);
+    for (command, asked) in STARTS {
+        let (succeeded, lines) = gateway.call(command, 0);
+        assert!(!succeeded, "{command}");
+        let (before, lines) = lines.split_at(asked.len());
+        assert_eq!(before, asked, "{command}");
+        let prefix = "log -t mqtt-client -p daemon.err: ";
+        let error = |line| {
+            let error = str::strip_prefix(line, prefix);
+            error.unwrap_or_else(|| panic!("{command}: {line}"))
+        };
+        let errors: Vec<_> = lines.iter().map(|line| error(line)).collect();
+        let [errors @ .., "not started"] = &errors[..] else {
+            panic!("{command}: {errors:?}");
+        };
+        for key in ["mqtt_qos", "auth"] {
+            let start = format!("~/mqtt.json: devices[0].{key}: ");
+            let count = errors.iter().filter(|line| line.starts_with(&start));
+            assert_eq!(count.count(), 1, "{key} in {errors:?}");
+        }
     }
 }
 
@@ -139,42 +169,62 @@ fn every_error_of_a_configuration_is_a_line_of_the_log_and_nothing_starts() {
 fn a_daemon_that_cannot_run_is_reported_and_not_started() {
     let gateway = Gateway::new().with("mqtt.json", &usable());
     std::fs::remove_file(&gateway.program).expect("our own file");
-    let (succeeded, lines) = gateway.call("start_service", false);
+    let (succeeded, lines) = gateway.call("start", 0);
     assert!(!succeeded);
-    assert!(lines[0].contains("mqtt-client: not found"), "{lines:?}");
+    assert!(lines[1].contains("mqtt-client: not found"), "{lines:?}");
+}
+
+#[test]
+fn restart_ends_the_daemon_that_runs_and_leaves_it_to_procd_to_wait() {
+    let gateway = Gateway::new().with("mqtt.json", &usable());
+    let mut expected = started("mqtt.json", true);
+    expected.insert(0, String::from("kill mqtt-client"));
+    assert_eq!(gateway.call("restart", 1), (true, expected));
 }
 
 #[test]
 fn reload_signals_a_running_daemon_and_leaves_it_to_judge_the_file() {
     let gateway = Gateway::new().with("mqtt.json", &usable().device_key("mqtt_qos", 3));
     let signal = String::from("signal mqtt-client * HUP");
-    assert_eq!(gateway.call("reload_service", true), (true, vec![signal]));
+    assert_eq!(gateway.call("reload", 1), (true, vec![signal]));
 }
 
 #[test]
 fn reload_starts_a_daemon_that_does_not_run() {
     let gateway = Gateway::new().with("mqtt.json", &usable());
     assert_eq!(
-        gateway.call("reload_service", false),
-        (true, started("mqtt.json"))
+        gateway.call("reload", 0),
+        (true, started("mqtt.json", false))
     );
 }
 
 #[test]
 fn the_configuration_that_is_installed_is_accepted() {
     let gateway = Gateway::new();
-    let installed = program::workspace().join("port-linux/openwrt/files/elseta-mqtt.json");
+    let installed =
+        program::workspace().join("port-linux/openwrt/mqtt-client/files/elseta-mqtt.json");
     std::fs::copy(installed, gateway.path("mqtt.json")).expect("copy to a temporary folder");
     assert_eq!(
-        gateway.call("start_service", false),
-        (true, started("mqtt.json"))
+        gateway.call("start", 0),
+        (true, started("mqtt.json", false))
     );
+}
+
+#[test]
+fn the_end_of_the_system_waits_for_the_daemon_for_6_seconds_at_most() {
+    let gateway = Gateway::new();
+    for (runs, tenths) in [(0, 0), (1, 1), (50, 50), (1_000, 60)] {
+        let mut expected = vec!["kill mqtt-client"];
+        expected.resize(1 + tenths, "sleep 0.1");
+        let expected: Vec<_> = expected.into_iter().map(String::from).collect();
+        assert_eq!(gateway.call("shutdown", runs).1, expected, "{runs}");
+    }
 }
 
 #[test]
 fn it_ends_before_the_network_does_and_disable_finds_its_links() {
     // rc.common links K${STOP}mqtt-client, removes K??mqtt-client, and the system shuts down in the order of these names.
-    let script = program::workspace().join("port-linux/openwrt/files/mqtt-client.init");
+    let script = program::workspace().join("port-linux/openwrt/mqtt-client/files/mqtt-client.init");
     let script = std::fs::read_to_string(script).expect("the script");
     let number = |name: &str| {
         let line = script.lines().find_map(|line| line.strip_prefix(name));

@@ -157,8 +157,8 @@ impl Session<'_> {
             return Ok(());
         };
         if matches!(known, Known::Nothing | Known::Wiped) {
-            // PUBREC made them the broker's: a PUBREL would mean nothing to its new session.
-            self.state.counters.acknowledged += self.outbox.complete_released() as u64;
+            // A PUBREL would mean nothing to its new session, and what it had only PUBREC for, it may have lost.
+            self.outbox.take_back_released();
         }
         // Who has lost the session has lost its retained messages too; at QoS 0 nobody knows what got through before the end; and what is
         // repeated after a later message was acknowledged makes an older value the last one.

@@ -71,9 +71,7 @@ fn a_life_is_told_in_a_few_lines() {
             "INFO network: the cable is plugged in",
             "WARN network: the address is gone: its lease has ended",
             "WARN redis: 10.0.0.1:6379: this board's address is gone; next try at once",
-            "INFO redis: 10.0.0.1:6379: still this board's address is gone; next try in 1 s",
             "WARN cloud: broker.example:1883: this board's address is gone; next try at once",
-            "INFO cloud: broker.example:1883: still this board's address is gone; next try in 1 s",
         ]
     );
 }

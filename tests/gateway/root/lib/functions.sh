@@ -1,13 +1,20 @@
 # Stands in for OpenWrt's functions.sh: what a package's maintainer scripts call. $1 is the script, named after its package.
+#
+# As there: an upgrade (PKG_UPGRADE=1) neither enables nor disables a service, and starts it at its end.
 
 # Runs commands of each init script that the package has installed.
 of_services() {
-	local package=${1##*/} script
+	local package=${1##*/} script command
 	package=${package%.*}
 	shift
-	for script in $(sed -n 's,^\./etc/init\.d/.,&,p' "/usr/lib/opkg/info/$package.list"); do
-		for command; do "/$script" "$command"; done
+	for script in $(sed -n 's,^\./etc/init\.d/.,&,p' "$IPKG_INSTROOT/usr/lib/opkg/info/$package.list"); do
+		for command; do
+			[ "$PKG_UPGRADE" = 1 ] && [ "$command" != start ] && [ "$command" != stop ] ||
+				sh "$IPKG_INSTROOT/etc/rc.common" "$IPKG_INSTROOT/$script" "$command"
+		done
 	done
+	# What became of it is nobody's business here.
+	return 0
 }
 
 default_postinst() { of_services "$1" enable start; }

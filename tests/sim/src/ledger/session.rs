@@ -10,8 +10,16 @@ use crate::trace;
 use crate::world::Device;
 
 impl Ledger {
-    /// The broker has forgotten its session: nobody can say what becomes of what is in flight.
+    /// The broker has forgotten its session: what is in flight goes again from PUBLISH on, and may have arrived before.
     pub fn session_is_lost(&mut self) {
+        let (in_flight, _) = self.flight();
+        for item in self.items.iter().take(in_flight) {
+            self.samples[item.sample].may_repeat = true;
+        }
+    }
+
+    /// The broker has forgotten its session, and the client cannot know: PUBREL goes to nobody, and what it was for is lost.
+    fn session_is_lost_unsaid(&mut self) {
         let (in_flight, _) = self.flight();
         for item in self.items.iter().take(in_flight) {
             self.samples[item.sample].excused = true;
@@ -47,8 +55,8 @@ impl Ledger {
         self.may_leave = false;
     }
 
-    /// The bridge took in CONNACK. If it says that a session is gone that was ours, nothing is left of it: PUBREL goes nowhere, and what is
-    /// retained may be gone as well.
+    /// The bridge took in CONNACK. If it says that a session is gone that was ours, nothing is left of it: what waits for PUBREL begins again
+    /// at PUBLISH, and what is retained may be gone as well.
     pub fn let_in(&mut self, session_present: bool) {
         // A second CONNACK is no news.
         if self.wire.let_in {
@@ -63,7 +71,9 @@ impl Ledger {
             return;
         }
         self.is_misled |= session_present && self.is_forgotten;
-        self.is_forgotten = false;
+        if take(&mut self.is_forgotten) && (session_present || self.wire.old) {
+            self.session_is_lost_unsaid();
+        }
         let is_known = self.is_ours || self.has_wiped || !session_present;
         if !is_known || (self.begins_anew && !self.has_wiped) {
             // It is there because of an old session only.
@@ -76,11 +86,9 @@ impl Ledger {
             self.session_is_lost();
             for item in &mut self.items {
                 if item.stage == Stage::Released {
-                    item.stage = Stage::Complete;
-                    self.counters.acknowledged += 1;
+                    item.stage = Stage::Published;
                 }
             }
-            self.free_complete();
         }
         // MQTT 3.1 does not say what the broker has; and what is repeated after a later message was acknowledged is the last to arrive.
         let may_be_gone = !session_present && !was_wiped;
