@@ -47,6 +47,8 @@ impl Life<'_> {
                 self.lateness += millis;
                 self.excuse_silence(millis);
             }
+            // It sleeps for as long as it was to sleep first.
+            What::Oversleep(_) if self.asleep => {}
             What::Oversleep(millis) => {
                 self.asleep = true;
                 self.excuse_silence(millis);
