@@ -215,3 +215,34 @@ fn the_password_is_in_no_line_at_any_level() {
         );
     });
 }
+
+#[test]
+fn samples_that_a_stop_leaves_undelivered_are_a_warning_with_their_number() {
+    for (qos, is_reached) in [(0, false), (1, false), (1, true), (2, true)] {
+        logbook::open();
+        with_bridge(&one_device(&format!(r#", "mqtt_qos": {qos}"#)), |rig| {
+            rig.brokers[0].server.acknowledges = false;
+            if !is_reached {
+                rig.brokers[0].line.set_door(Door::Refused);
+            }
+            rig.settle();
+            for value in 0..3 {
+                rig.publish("tag/cloud/p/in", &format!("{value},2"));
+            }
+            rig.stop();
+            rig.run_until(6000);
+            assert_eq!(
+                warnings_with("the end"),
+                ["WARN cloud: the end, and 3 samples are not delivered: they are lost"],
+                "QoS {qos}, {is_reached}"
+            );
+        });
+    }
+    with_bridge(&one_device(r#", "mqtt_qos": 2"#), |rig| {
+        rig.settle();
+        rig.publish("tag/cloud/p/in", "1,2");
+        rig.stop();
+        rig.run_until(6000);
+        assert_eq!(warnings_with("the end"), [""; 0], "all is delivered");
+    });
+}
