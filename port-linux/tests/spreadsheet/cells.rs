@@ -175,7 +175,7 @@ fn a_formula_whose_result_is_not_in_the_file_is_refused_and_not_read_as_blank() 
     assert_eq!(
         build_bytes("plant.xlsx", &bytes).errors(),
         [
-            "Devices!F2 port: holds a formula whose result is not in the file; open and save it in Excel or LibreOffice"
+            "Devices!F2 port: holds a formula whose result is not in the file; open and save it in Excel, or in LibreOffice after Data > Calculate > Recalculate Hard"
         ]
     );
 }

@@ -1,8 +1,8 @@
 //! Workbooks that other programs have written, from the same cells as far as each can hold them.
 //!
-//! The files in `files` come from these: `xlsxwriter-formulas.xlsx` from XlsxWriter 3.2.9; `pandas.xlsx` and `pandas-formulas.xlsx` from pandas
-//! 3.1.1 with XlsxWriter; `openpyxl.xlsx` from openpyxl 3.1.5; `gnumeric.xlsx` and `gnumeric.ods` from Gnumeric 1.12.55, converted from that;
-//! `sheetjs.xlsx`, `.ods` and `.fods` from SheetJS 0.18.5; `excel4node.xlsx` from excel4node 1.8.2.
+//! The files in `files` come from these: `xlsxwriter-formulas.xlsx` and `xlsxwriter-array.xlsx` from XlsxWriter 3.2.9; `pandas.xlsx` and `pandas-formulas.xlsx` from pandas
+//! 3.1.1 with XlsxWriter; `openpyxl.xlsx` from openpyxl 3.1.5; `gnumeric.xlsx`, `gnumeric.ods` and `gnumeric-errors.ods` from Gnumeric 1.12.55, converted from that;
+//! `sheetjs.xlsx`, `.ods` and `.fods`, `sheetjs-formulas.ods` and `sheetjs-escape.xlsx` from SheetJS 0.18.5; `excel4node.xlsx` from excel4node 1.8.2.
 
 use std::fs;
 
@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use crate::{Book, Outcome, build_bytes, fixture, with_part};
 
-const NO_RESULT: &str =
-    "holds a formula whose result is not in the file; open and save it in Excel or LibreOffice";
+const NO_RESULT: &str = "holds a formula whose result is not in the file; open and save it in Excel, or in LibreOffice after Data > Calculate > Recalculate Hard";
 
 const SPACES: &str = "has spaces, at an end or where its format changes, that the file does not mark as kept, and is read without them; \
                       type it again in Excel if they belong to it";
@@ -48,6 +47,13 @@ fn a_formula_that_its_writer_has_not_computed_is_refused_in_its_cell() {
     assert_eq!(errors, expected.map(|cell| format!("{cell}: {NO_RESULT}")));
     let errors = build_fixture("pandas-formulas.xlsx").errors();
     assert_eq!(errors, [format!("Signals!F2 topic: {NO_RESULT}")]);
+    // One formula has the results of both.
+    let errors = build_fixture("xlsxwriter-array.xlsx").errors();
+    let expected = ["Signals!F2 topic", "Signals!F3 topic"];
+    assert_eq!(errors, expected.map(|cell| format!("{cell}: {NO_RESULT}")));
+    let errors = build_fixture("sheetjs-formulas.ods").errors();
+    let expected = ["Devices!G2 mqtt_qos", "Signals!F2 topic"];
+    assert_eq!(errors, expected.map(|cell| format!("{cell}: {NO_RESULT}")));
     // rust_xlsxwriter does as XlsxWriter, also where it was told a result.
     let formula = Formula::new("=\"plant/7/\"&C2").set_result("plant/7/p");
     let book = || Book::plant().put("Signals!H2", formula.clone());
@@ -107,6 +113,22 @@ fn spaces_that_a_file_does_not_mark_as_kept_and_what_stands_for_a_character_are_
         [
             format!("warning: Devices!J2 password: {SPACES}"),
             format!("warning: Signals!F3 topic: {ESCAPE}")
+        ]
+    );
+    assert_eq!(
+        build_fixture("sheetjs-escape.xlsx").warnings(),
+        [format!("warning: Signals!A3 signal_name: {ESCAPE}")]
+    );
+}
+
+#[test]
+fn an_error_is_one_in_whatever_dress_its_writer_puts_it() {
+    assert_eq!(
+        build_fixture("gnumeric-errors.ods").errors(),
+        [
+            "warning: Devices!J2 password: begins or ends with a space, which belongs to it",
+            "Signals!E2 source_signal_alias: holds the error #DIV/0!",
+            "Signals!E3 source_signal_alias: holds the error #N/A"
         ]
     );
 }

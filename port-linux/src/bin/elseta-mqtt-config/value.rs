@@ -207,7 +207,7 @@ impl Display for Refusal {
             Refusal::NotFinite => f.write_str("is not a number"),
             Refusal::Error(name) => write!(f, "holds the error {}", printable(name)),
             Refusal::NoResult => f.write_str(
-                "holds a formula whose result is not in the file; open and save it in Excel or LibreOffice",
+                "holds a formula whose result is not in the file; open and save it in Excel, or in LibreOffice after Data > Calculate > Recalculate Hard",
             ),
             Refusal::LineBreak { .. } => f.write_str("holds a line break"),
         }

@@ -231,6 +231,21 @@ impl Cells {
         }
     }
 
+    /// What stands in these areas are results that do not count.
+    fn refuse(&mut self, areas: &[Area]) {
+        for area in areas {
+            for (_, cells) in self
+                .0
+                .range_mut(area.first.0..=area.last.0.max(area.first.0))
+            {
+                let columns = area.first.1..=area.last.1.max(area.first.1);
+                for (_, cell) in cells.range_mut(columns) {
+                    *cell = Cell::NoResult;
+                }
+            }
+        }
+    }
+
     fn clear(&mut self, (row, column): (u32, u32)) {
         if let Some(cells) = self.0.get_mut(&row) {
             cells.remove(&column);

@@ -9,7 +9,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use zip::ZipArchive;
 
-use super::table;
+use super::{Area, table};
 
 /// What is doubtful about a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,15 @@ pub struct Doubts {
     /// Results of formulas do not count: the program that wrote them has computed none.
     pub results_do_not_count: bool,
     /// Of the cells of our tabs, by the tabs' names.
-    sheets: HashMap<String, BTreeMap<(u32, u32), Doubt>>,
+    sheets: HashMap<String, Cells>,
+}
+
+/// What is doubtful in a sheet, by row and column.
+#[derive(Debug, Default, PartialEq)]
+pub struct Cells {
+    pub doubts: BTreeMap<(u32, u32), Doubt>,
+    /// Where one formula has results for more than its own cell.
+    pub arrays: Vec<Area>,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -76,8 +84,8 @@ impl Doubts {
         Ok(doubts)
     }
 
-    /// The doubts about the cells of this sheet, by row and column.
-    pub fn of(&mut self, sheet: &str) -> BTreeMap<(u32, u32), Doubt> {
+    /// What is doubtful in this sheet.
+    pub fn of(&mut self, sheet: &str) -> Cells {
         self.sheets.remove(sheet).unwrap_or_default()
     }
 }
@@ -159,38 +167,54 @@ fn shared_strings(part: &str) -> Result<Vec<Option<Doubt>>, Failure> {
     }
 }
 
-/// The doubts about the cells of a sheet's part.
-fn doubtful_cells(
-    part: &str,
-    shared: &[Option<Doubt>],
-) -> Result<BTreeMap<(u32, u32), Doubt>, Failure> {
-    let mut doubts = BTreeMap::new();
+/// What is doubtful in a sheet's part.
+fn doubtful_cells(part: &str, shared: &[Option<Doubt>]) -> Result<Cells, Failure> {
+    let mut cells = Cells::default();
     let mut reader = Reader::from_str(part);
-    let (mut place, mut is_shared, mut is_value) = (None, false, false);
+    let (mut place, mut kind, mut is_value) = (None, None, false);
     loop {
         match reader.read_event()? {
             Event::Start(start) => match start.local_name().as_ref() {
                 "c" => {
                     place = attribute(&start, "r")?.as_deref().and_then(place_of);
-                    is_shared = attribute(&start, "t")?.as_deref() == Some("s");
+                    kind = attribute(&start, "t")?;
                 }
                 "is" => {
                     let doubt = Pieces::read(&mut reader, start.name().as_ref())?.doubt();
-                    doubts.extend(place.zip(doubt));
+                    cells.doubts.extend(place.zip(doubt));
                 }
+                "f" => cells
+                    .arrays
+                    .extend(attribute(&start, "ref")?.as_deref().and_then(area_of)),
                 "v" => is_value = true,
                 _ => {}
             },
-            Event::Text(text) if is_value && is_shared => {
-                let number = text.xml10_content().trim().parse::<usize>().ok();
-                let doubt = number.and_then(|number| *shared.get(number)?);
-                doubts.extend(place.zip(doubt));
+            Event::Text(text) if is_value => {
+                let text = text.xml10_content();
+                let doubt = match kind.as_deref() {
+                    Some("s") => {
+                        let number = text.trim().parse::<usize>().ok();
+                        number.and_then(|number| *shared.get(number)?)
+                    }
+                    Some("str") => has_escape(&text).then_some(Doubt::Escape),
+                    _ => None,
+                };
+                cells.doubts.extend(place.zip(doubt));
             }
             Event::End(end) if end.local_name().as_ref() == "v" => is_value = false,
-            Event::Eof => return Ok(doubts),
+            Event::Eof => return Ok(cells),
             _ => {}
         }
     }
+}
+
+/// The cells of a name such as `F2:F3`.
+fn area_of(name: &str) -> Option<Area> {
+    let (first, last) = name.split_once(':').unwrap_or((name, name));
+    Some(Area {
+        first: place_of(first)?,
+        last: place_of(last)?,
+    })
 }
 
 /// Row and column of a cell's name, such as `J2`.
@@ -324,10 +348,20 @@ mod tests {
     fn a_doubt_is_about_its_cell_alone() {
         let shared = [None, Some(Doubt::Spaces)];
         let part = "<worksheet><sheetData><row><c r=\"A1\" t=\"s\"><v>0</v></c><c r=\"B1\" t=\"s\"><v> 1 </v></c>\
-                    <c r=\"C1\"><v>1</v></c><c r=\"AA2\" t=\"inlineStr\"><is><t>x </t></is></c></row></sheetData></worksheet>";
-        let doubts = doubtful_cells(part, &shared).expect("well-formed");
-        let expected = [((0, 1), Doubt::Spaces), ((1, 26), Doubt::Spaces)];
-        assert_eq!(doubts, expected.into());
+                    <c r=\"C1\"><v>1</v></c><c r=\"AA2\" t=\"inlineStr\"><is><t>x </t></is></c></row>\
+                    <row><c r=\"A3\"><f t=\"array\" ref=\"A3:A4\">x</f><v>0</v></c><c r=\"B3\" t=\"str\"><v>a_x0041_</v></c></row></sheetData></worksheet>";
+        let cells = doubtful_cells(part, &shared).expect("well-formed");
+        let expected = [
+            ((0, 1), Doubt::Spaces),
+            ((1, 26), Doubt::Spaces),
+            ((2, 1), Doubt::Escape),
+        ];
+        assert_eq!(cells.doubts, expected.into());
+        let area = Area {
+            first: (2, 0),
+            last: (3, 0),
+        };
+        assert_eq!(cells.arrays, [area]);
     }
 
     #[test]

@@ -46,7 +46,9 @@ pub fn read_ods(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String>
     let bytes = remarks::without_indentation(bytes).map_err(|error| damaged(&error))?;
     let mut book = Ods::new(Cursor::new(&*bytes)).map_err(explain)?;
     let mut sheets = sheets(&mut book, progress, |_, name| {
-        Ok(all.remove(name).unwrap_or_default())
+        let mut remarks = all.sheets.remove(name).unwrap_or_default();
+        remarks.results_do_not_count = all.results_do_not_count;
+        Ok(remarks)
     })
     .map_err(explain)?;
     // LibreOffice computes every formula before it saves.
@@ -113,9 +115,13 @@ fn cells(
             Data::DateTime(_) | Data::DateTimeIso(_) | Data::DurationIso(_) => Cell::Date,
             Data::Error(error) => Cell::Error(error.to_string()),
         };
-        // A formula may well have an empty text as its result.
-        cells.clear(position);
-        cells.put(position, value);
+        let is_computed = !remarks.results_do_not_count
+            || formulas.get_value(position).is_none_or(String::is_empty);
+        if is_computed {
+            // A formula may well have an empty text as its result.
+            cells.clear(position);
+            cells.put(position, value);
+        }
     }
     for _ in 0..values.height() {
         progress.row();

@@ -13,6 +13,15 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::{Area, NumberFormat, table};
 
+/// What is said of a workbook.
+#[derive(Debug, Default)]
+pub struct All {
+    /// By our tabs' names.
+    pub sheets: HashMap<String, Remarks>,
+    /// SheetJS wrote it, which computes no formula: what stands there as results does not count.
+    pub results_do_not_count: bool,
+}
+
 /// What is said of one sheet.
 #[derive(Debug, Default)]
 pub struct Remarks {
@@ -21,6 +30,8 @@ pub struct Remarks {
     pub shown: HashMap<(u32, u32), Shown>,
     /// Nothing is known of what cells show.
     formats_unknown: bool,
+    /// What stands there as the results of formulas does not count.
+    pub results_do_not_count: bool,
 }
 
 /// What a cell shows.
@@ -106,17 +117,28 @@ fn stripped(content: &str) -> Result<String, Failure> {
     }
 }
 
-/// The remarks by our tabs' names.
+/// SheetJS's own name space, which its files name.
+const SHEETJS: &str = "urn:oasis:names:tc:opendocument:sh33tjs:";
+
+/// The names of errors, as Gnumeric writes them: as texts of formulas (ODF 1.2, part 2, 5.12).
+const ERRORS: [&str; 7] = [
+    "#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!",
+];
+
+/// What is said of our tabs.
 ///
 /// # Errors
 /// The file is not what it pretends to be; in particular, its XML is not well-formed.
-pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
+pub fn read_ods(bytes: &[u8]) -> Result<All, Failure> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     let content = content(&mut archive)?;
     let mut general = HashSet::new();
     let mut reader = Reader::from_str(&content);
     reader.config_mut().expand_empty_elements = true;
-    let mut all = HashMap::new();
+    let mut all = All {
+        sheets: HashMap::new(),
+        results_do_not_count: content.contains(SHEETJS),
+    };
     let mut open = 0;
     loop {
         match reader.read_event()? {
@@ -129,7 +151,7 @@ pub fn read_ods(bytes: &[u8]) -> Result<HashMap<String, Remarks>, Failure> {
                 }
                 let name = attribute(&start, "table:name")?.unwrap_or_default();
                 if is_table && table(&name).is_some() {
-                    all.insert(name, read_table(&mut reader, &general)?);
+                    all.sheets.insert(name, read_table(&mut reader, &general)?);
                     open -= 1;
                 }
             }
@@ -198,9 +220,11 @@ fn shown(
     let is_error = attribute(cell, "calcext:value-type")?.as_deref() == Some("error");
     let style = attribute(cell, "table:style-name")?;
     let is_general = style.is_some_and(|style| general.contains(&style));
+    let is_formula = attribute(cell, "table:formula")?.is_some();
     let text = text(reader, cell.name().as_ref())?;
     Ok(match value {
         _ if is_error => Some(Shown::Error(text)),
+        _ if is_formula && ERRORS.contains(&&*text) => Some(Shown::Error(text)),
         _ if is_general => None,
         Some(value) if value != text && !text.is_empty() => Some(Shown::Number(text)),
         _ => None,

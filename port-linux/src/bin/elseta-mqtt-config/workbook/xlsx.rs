@@ -43,13 +43,17 @@ fn sheets(bytes: &[u8], doubts: &mut Doubts, progress: &Progress) -> Result<Vec<
             continue;
         }
         let mut cells = values(&mut book, &sheet.name, progress)?;
+        let doubtful = doubts.of(&sheet.name);
         let all = doubts.results_do_not_count;
         formulas_without_result(&mut book, &sheet.name, all, &mut cells)?;
+        if all {
+            cells.refuse(&doubtful.arrays);
+        }
         let merged = book.merge_cells_by_sheet_name(&sheet.name)?;
         ours.push(Sheet {
             table,
             hidden: sheet.visible != SheetVisible::Visible,
-            doubts: doubts.of(&sheet.name),
+            doubts: doubtful.doubts,
             lines: cells.into_lines(),
             merged: merged.into_iter().map(Area::from).collect(),
             empty_results: BTreeSet::new(),
