@@ -121,6 +121,19 @@ fn spaces_that_a_file_does_not_mark_as_kept_and_what_stands_for_a_character_are_
     );
 }
 
+/// LibreOffice keeps the 0 that XlsxWriter puts in the place of a result, and drops the request to compute it.
+#[test]
+fn a_text_that_is_the_number_0_is_remarked() {
+    let text = "is the number 0, which is also what stands in the place of a formula's result that no program has computed; if it \
+                should be 0, format the cell as Text and type it again";
+    let formula = Formula::new("=\"plant/7/\"&C2").set_result("0");
+    let kept = Book::plant().put("Signals!H2", formula).build_computed();
+    assert_eq!(
+        kept.warnings(),
+        [format!("warning: Signals!H2 topic: {text}")]
+    );
+}
+
 #[test]
 fn an_error_is_one_in_whatever_dress_its_writer_puts_it() {
     assert_eq!(

@@ -44,6 +44,8 @@ pub enum Refusal {
 pub enum Oddity {
     /// The number may have been a text with zeros in front.
     PasswordAsNumber,
+    /// What should be a text is 0: programs leave that in the place of a result that they have not computed.
+    Zero,
     /// The number may be shown with zeros in front, or otherwise than it is.
     UnknownFormat,
     /// In a text where spaces count.
@@ -68,6 +70,7 @@ pub fn value(key: Key, kind: Kind, cell: &Cell) -> Result<(Value, Option<Oddity>
             Kind::Text => {
                 let oddity = match format {
                     NumberFormat::General if key == Key::Password => Some(Oddity::PasswordAsNumber),
+                    _ if *number == 0.0 => Some(Oddity::Zero),
                     NumberFormat::Unknown => Some(Oddity::UnknownFormat),
                     _ => None,
                 };
@@ -219,6 +222,10 @@ impl Display for Oddity {
         f.write_str(match *self {
             Oddity::PasswordAsNumber => {
                 "is a number, which has no zeros in front; if it should, format the cell as Text and type it again"
+            }
+            Oddity::Zero => {
+                "is the number 0, which is also what stands in the place of a formula's result that no program has computed; if it \
+                 should be 0, format the cell as Text and type it again"
             }
             Oddity::UnknownFormat => {
                 "is a number, and this file does not tell how it is shown: zeros in front would be lost; format the \
