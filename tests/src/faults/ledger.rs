@@ -85,9 +85,10 @@ impl Ledger {
         }
     }
 
-    /// The broker has let the device in again. At QoS 0 nobody knows whether the last value got there, so the next one is news.
-    pub fn reconnected(&mut self) {
-        if self.qos == 0 {
+    /// The broker has let the device in again. At QoS 0 nobody knows whether the last value got there, and a broker without the session may have
+    /// lost what it retained, so the next one is news.
+    pub fn reconnected(&mut self, session_present: bool) {
+        if self.qos == 0 || !session_present {
             self.last_value = None;
         }
     }
@@ -274,11 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn after_a_reconnect_a_repeated_value_is_expected_at_qos_0_only() {
-        for (qos, suppressed) in [(0, 0), (1, 1)] {
+    fn after_a_reconnect_a_repeated_value_is_expected_at_qos_0_and_without_a_session() {
+        for (qos, session_present, suppressed) in [(0, false, 0), (1, true, 1), (1, false, 0)] {
             let mut ledger = Ledger::new(qos);
             ledger.read("6,6,");
-            ledger.reconnected();
+            ledger.reconnected(session_present);
             ledger.read("6,7,");
             assert_eq!(ledger.suppressed, suppressed, "QoS {qos}");
         }

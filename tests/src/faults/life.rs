@@ -412,10 +412,13 @@ fn take_up(daemon: &Daemon, from: usize, books: &mut [Book], trace: &mut Trace) 
                 let book = books.iter_mut().find(|book| book.channel == channel);
                 book.expect("a channel of ours").ledger.read(message);
             }
-            Some(News::Reconnected { device }) => books
+            Some(News::Reconnected {
+                device,
+                session_present,
+            }) => books
                 .iter_mut()
                 .filter(|book| DEVICES[book.device].0 == device)
-                .for_each(|book| book.ledger.reconnected()),
+                .for_each(|book| book.ledger.reconnected(session_present)),
             None => {}
         }
     }

@@ -25,8 +25,11 @@ struct Connection {
 pub enum News<'l> {
     /// A message was read from Redis.
     Read { channel: &'l str, message: &'l str },
-    /// A broker has let this device in again.
-    Reconnected { device: &'l str },
+    /// A broker has let this device in again, and says that it has its session, or not; MQTT 3.1 never says so.
+    Reconnected {
+        device: &'l str,
+        session_present: bool,
+    },
 }
 
 impl Trace {
@@ -45,7 +48,11 @@ impl Trace {
             "CONNECT" => connections.push(Connection::default()),
             "CONNACK" if words.next()? == "accepted" => {
                 let is_first = self.let_in.insert(String::from(device));
-                return (!is_first).then_some(News::Reconnected { device });
+                let session_present = words.next()? == "session_present=1";
+                return (!is_first).then_some(News::Reconnected {
+                    device,
+                    session_present,
+                });
             }
             "PUBLISH" => {
                 let connection = connections.last_mut()?;
@@ -128,9 +135,15 @@ mod tests {
             "MQTT < CONNACK b refused: not authorised",
             "MQTT < CONNACK b accepted session_present=0",
             "MQTT < CONNACK a accepted session_present=0",
+            "MQTT < CONNACK a accepted session_present=1",
         ]
         .map(|line| trace.line(line));
-        let again = News::Reconnected { device: "a" };
-        assert_eq!(news, [None, None, None, Some(again)]);
+        let again = |session_present| {
+            Some(News::Reconnected {
+                device: "a",
+                session_present,
+            })
+        };
+        assert_eq!(news, [None, None, None, again(false), again(true)]);
     }
 }

@@ -26,8 +26,8 @@ fn whatever_a_broker_says_the_board_ends_the_connection_tries_again_and_goes_on(
         // Instead of CONNACK: a page, and a packet that no broker sends.
         (false, b"HTTP/1.1 400 Bad Request\r\n\r\n"),
         (false, &[0xf0, 0xff, 0xff, 0xff, 0xff]),
-        // After it: an acknowledgement of what was never sent, and noise.
-        (true, &[0x40, 2, 0x12, 0x34]),
+        // After it: an answer to a subscription that was never asked for, and noise.
+        (true, &[0x90, 3, 0x12, 0x34, 0]),
         (true, &noise),
     ];
     for (let_in, bytes) in nonsense {
