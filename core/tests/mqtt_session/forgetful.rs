@@ -49,6 +49,28 @@ fn puback_ends_a_qos_2_message_of_a_broker_that_has_only_qos_1() {
 }
 
 #[test]
+fn of_a_broker_that_has_qos_2_puback_is_a_breach_until_it_begins_a_new_session() {
+    let device = device(ExactlyOnce);
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    client.online(0, WELCOME);
+    client.queues("a");
+    client.queues("b");
+    client.says(0);
+    assert_eq!(client.hears(1, &pubrec(1)), Ok(()));
+    // A bit that flips makes PUBACK of PUBREC: the message would be lost.
+    let close = client.hears(1, &puback(2)).expect_err("a breach");
+    client.closed(2, ClosedBy::Us(close));
+    client.online(3, WELCOME_BACK);
+    let close = client.hears(3, &puback(2)).expect_err("a breach");
+    client.closed(4, ClosedBy::Us(close));
+    client.online(5, WELCOME);
+    client.says(5);
+    assert_eq!(client.hears(6, &puback(2)), Ok(()));
+    assert_eq!(client.counters().acknowledged, 1);
+}
+
+#[test]
 fn puback_after_pubrec_is_a_breach() {
     let device = device(ExactlyOnce);
     let mut memory = Memory::for_device(&device);

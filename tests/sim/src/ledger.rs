@@ -53,6 +53,8 @@ pub struct Ledger {
     unanswered: HashMap<u16, u32>,
     /// The broker has forgotten all, and has not said so.
     is_forgotten: bool,
+    /// The broker has answered with PUBREC since it began this session.
+    has_qos2: bool,
     is_misled: bool,
     beginnings: usize,
     /// Connections that have ended after the broker let us in.
@@ -167,6 +169,7 @@ impl Ledger {
             closed_for: HashMap::new(),
             unanswered: HashMap::new(),
             is_forgotten: false,
+            has_qos2: false,
             is_misled: false,
             beginnings: 0,
             ends: 0,

@@ -156,6 +156,7 @@ impl Session<'_> {
             self.leave(observer);
             return Ok(());
         };
+        self.state.has_qos2 &= known == Known::All;
         if matches!(known, Known::Nothing | Known::Wiped) {
             // A PUBREL would mean nothing to its new session, and what it had only PUBREC for, it may have lost.
             self.outbox.take_back_released();
@@ -197,6 +198,11 @@ impl Session<'_> {
         now: Instant,
         observer: &mut dyn Observer,
     ) -> Result<(), Close> {
+        // A broker without QoS 2 answers each message so; of one that has it, a PUBACK is a breach, and would lose the message.
+        if ack == Ack::Puback && self.state.has_qos2 {
+            return Err(Violation::PubackAfterPubrec.into());
+        }
+        self.state.has_qos2 |= ack == Ack::Pubrec && self.device.qos == QoS::ExactlyOnce;
         self.state.liveness.progressed(now);
         let tick = self.state.liveness.tick(now);
         match self.outbox.acknowledge(ack, packet_id, tick)? {

@@ -78,6 +78,8 @@ pub struct State {
     passing: Option<Unasked>,
     said_unasked: bool,
     said_no_qos2: bool,
+    /// The broker has answered with PUBREC since it began this session: it has QoS 2.
+    has_qos2: bool,
     suspicion: Suspicion,
     /// No message goes out until PINGRESP shows that this connection holds without any.
     proving: bool,
@@ -143,6 +145,7 @@ impl<'a> Session<'a> {
             passing: None,
             said_unasked: false,
             said_no_qos2: false,
+            has_qos2: false,
             suspicion: Suspicion::default(),
             proving: false,
             draining: false,

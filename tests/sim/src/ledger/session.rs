@@ -80,6 +80,7 @@ impl Ledger {
             return;
         }
         self.begins_anew = false;
+        self.has_qos2 &= session_present && !self.wire.old;
         let was_wiped = take(&mut self.has_wiped);
         let is_gone = !session_present && !self.wire.old;
         if was_wiped || is_gone {
@@ -124,6 +125,7 @@ impl Ledger {
         self.last.clear();
         self.newest.clear();
         self.is_ours = false;
+        self.has_qos2 = false;
         self.has_said_identifier = false;
         self.counters = Counters::default();
         self.wire = Wire {
@@ -140,10 +142,12 @@ impl Ledger {
         let item = sent.find(|item| item.id == id && item.stage != Stage::Queued);
         let stage = item.as_ref().map(|item| item.stage);
         let done = match (self.device.qos, ack, stage) {
-            // At QoS 2 it comes from a broker that has no QoS 2.
+            // At QoS 2 it comes from a broker that has no QoS 2; of one that has it, it is a breach.
+            (2, Ack::Puback, _) if self.has_qos2 => false,
             (1 | 2, Ack::Puback, Some(Stage::Published)) => true,
             (2, Ack::Pubcomp, Some(Stage::Released)) => true,
             (2, Ack::Pubrec, _) => {
+                self.has_qos2 = true;
                 if let Some(item) = item
                     && item.stage == Stage::Published
                 {
