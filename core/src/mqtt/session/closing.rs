@@ -118,10 +118,7 @@ impl Session<'_> {
             return None;
         }
         if self.state.attempts.is_thrown_out() || self.state.suspicion.is_on_trial() {
-            self.send_one_by_one(match self.device.qos {
-                QoS::AtMostOnce => usize::MAX,
-                QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
-            });
+            self.send_suspects_one_by_one();
         }
         None
     }
@@ -144,12 +141,8 @@ impl Session<'_> {
         let (_, signal) = self.outbox.oldest();
         self.state.events.set_aside = Some(signal);
         self.state.counters.sent -= self.outbox.set_topic_aside() as u64;
-        let under_way = match self.device.qos {
-            QoS::AtMostOnce => usize::MAX,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
-        };
         self.state.suspicion.set_aside(now);
-        self.send_one_by_one(under_way);
+        self.send_suspects_one_by_one();
         self.state.attempts.is_explained();
         Retry::StartOver
     }
@@ -157,6 +150,14 @@ impl Session<'_> {
     fn oldest_topic<'p>(&self, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
         let publish = self.outbox.oldest_packet(packet);
         publish.map_or(&[], |publish| publish.topic)
+    }
+
+    /// What is under way goes one message at a time; at QoS 0, where nobody knows what that is, all that follows does.
+    fn send_suspects_one_by_one(&mut self) {
+        self.send_one_by_one(match self.device.qos {
+            QoS::AtMostOnce => usize::MAX,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
+        });
     }
 
     pub(super) fn send_one_by_one(&mut self, count: usize) {
