@@ -1,8 +1,7 @@
 //! The packets that a publishing client sends: CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT, and its answers to what it did not ask for
 //! (MQTT 3.1.1, chapter 3).
 
-use super::qos::Ack;
-use super::{ClientId, Level, MAX_GENERATED, QoS};
+use super::{Ack, ClientId, Level, MAX_GENERATED, QoS};
 use crate::bytes::put;
 use crate::config::{Secret, Will};
 
