@@ -15,7 +15,7 @@ pub const DUP: u8 = 0x08;
 const MAX_REMAINING: usize = 268_435_455;
 
 /// The first packet of a connection (3.1).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connect<'a> {
     pub level: Level,
     pub client_id: ClientId<'a>,

@@ -8,7 +8,7 @@ use super::{Ack, MAX_GENERATED, QoS};
 use crate::log::{Legible, Text};
 
 /// A packet in either direction.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packet<'a> {
     Connect(Connect<'a>),
     Publish(Publish<'a>),

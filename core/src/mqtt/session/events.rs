@@ -6,7 +6,7 @@ use crate::mqtt::decode::Incoming;
 use crate::mqtt::packet::Packet;
 
 /// What a session has to tell, see [`Session::poll_event`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'s> {
     /// The broker may not have the last value of any signal any more: the next sample of each is to be sent.
     ValuesLost,
