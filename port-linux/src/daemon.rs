@@ -255,7 +255,11 @@ impl<'o> Daemon<'o> {
         };
         let mut broker = Broker::resume(config, number, self.digits, storage, suspended)?;
         let renumber = |old: u32| numbers.get(old as usize).copied().flatten();
-        broker.session_mut().outbox_mut().renumber(renumber);
+        let dropped = broker.session_mut().renumber(renumber);
+        if dropped > 0 {
+            let alias = broker.device().alias;
+            log::warn!("{alias}: {dropped} samples are dropped, whose signals are not enabled any more");
+        }
         Some(broker)
     }
 

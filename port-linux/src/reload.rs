@@ -7,10 +7,10 @@ use mqtt_client_core::bridge::{Broker, broker, feed};
 use mqtt_client_core::config::{Config, Device, Signal};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::{self, Index};
-use mqtt_client_core::mqtt::packet::Publish;
 use mqtt_client_core::observer::Observer;
-use mqtt_client_core::outbox::{self, Message};
+use mqtt_client_core::outbox::Room;
 use mqtt_client_core::routes::LastSample;
+use mqtt_client_core::sample::{MAX_TEXT, Quality, Sample};
 use mqtt_client_core::time::Instant;
 
 use crate::configuration::enabled;
@@ -53,10 +53,19 @@ pub enum Start {
 /// What is left of a broker whose device has changed.
 #[derive(Default)]
 pub struct Inheritance {
-    /// What has not been confirmed, with old signal numbers.
-    samples: Vec<(u32, Vec<u8>)>,
+    /// What has not been confirmed.
+    samples: Vec<Unconfirmed>,
     /// Without these samples.
     counters: Counters,
+}
+
+/// A sample that waits for a new session.
+struct Unconfirmed {
+    /// Old number.
+    signal: u32,
+    /// `value,timestamp`
+    text: Vec<u8>,
+    quality: Quality,
 }
 
 /// What was suspended of an old broker, or collected.
@@ -127,7 +136,13 @@ impl Inheritance {
         broker
             .session()
             .outbox()
-            .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
+            .for_each_unconfirmed(|signal, sample| {
+                samples.push(Unconfirmed {
+                    signal,
+                    text: sample.text(&mut [0; MAX_TEXT]).to_vec(),
+                    quality: sample.quality,
+                });
+            });
         let counters = broker.counters();
         // What is in flight is sent once more, and counted then.
         let in_flight = (samples.len() as u64).saturating_sub(counters.queued);
@@ -138,29 +153,30 @@ impl Inheritance {
         Inheritance { samples, counters }
     }
 
-    /// Queues the samples for the new settings; the counters go on.
+    /// Queues the samples for the new settings, but for those whose signals are gone; the counters go on.
     pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<u32>]) {
+        broker.resume_counters(self.counters);
+        let alias = broker.device().alias;
         let session = broker.session_mut();
-        *session.counters_mut() = self.counters;
-        for (signal, packet) in &self.samples {
-            let signal = numbers
-                .get(*signal as usize)
-                .copied()
-                .flatten()
-                .unwrap_or(outbox::NO_SIGNAL);
-            let mut dropped = 0;
-            let is_queued = Publish::decode(packet).is_some_and(|publish| {
-                let message = Message {
-                    signal,
-                    is_aside: false,
-                    topic: publish.topic,
-                    payload: [publish.payload, b"", b"", b""],
-                };
-                // A signal's memory was not carried over, so none has to be cleared.
-                session.queue(&message, |_| dropped += 1).is_ok()
-            });
-            session.count_dropped(dropped + u64::from(!is_queued));
+        let mut gone = 0;
+        for waiting in &self.samples {
+            let number = numbers.get(waiting.signal as usize).copied().flatten();
+            let sample = Sample::of_text(&waiting.text, waiting.quality);
+            let (Some(number), Some(sample)) = (number, sample) else {
+                gone += 1;
+                continue;
+            };
+            // A signal's memory was not carried over, so none has to be cleared.
+            while !session.queue(number, false, &sample) {
+                if session.make_room(&sample) == Room::None {
+                    break;
+                }
+            }
         }
+        if gone > 0 {
+            log::warn!("{alias}: {gone} samples are dropped, whose signals are not enabled any more");
+        }
+        session.count_dropped(gone);
     }
 }
 
@@ -174,8 +190,27 @@ impl Plan {
         brokers: &[Broker<'_, Stack>],
         unfinished: &[&str],
     ) -> Plan {
+        let mut slots = vec![0; Index::slots_for(new.signals.len())];
+        let by_channel = ByChannel::new(new, &mut slots);
+        let is_wanted = |number: &u32| {
+            (new.signals.get(*number as usize)).is_some_and(|signal| is_subscribed(new, signal))
+        };
+        let numbers = (old.signals.iter())
+            .map(|signal| by_channel.find(&channel(old, signal).map(str::as_bytes)))
+            .map(|number| number.filter(is_wanted))
+            .collect::<Vec<_>>();
+        let has_its_topic = |signal: u32| {
+            let number = numbers.get(signal as usize).copied().flatten();
+            let new_signal = number.and_then(|number| new.signals.get(number as usize));
+            let old_signal = old.signals.get(signal as usize);
+            let topics = new_signal.zip(old_signal);
+            topics.is_some_and(|(new, old)| new.topic == old.topic)
+        };
         let devices = (enabled(new.devices).zip(transports))
-            .map(|(device, transport)| (origin(device, &transport, brokers), transport))
+            .map(|(device, transport)| {
+                let origin = origin(device, &transport, brokers, has_its_topic);
+                (origin, transport)
+            })
             .collect::<Vec<_>>();
         let mut origins = devices.iter();
         let kept_devices = (new.devices.iter())
@@ -187,11 +222,6 @@ impl Plan {
                     )
             })
             .collect::<Vec<_>>();
-        let mut slots = vec![0; Index::slots_for(new.signals.len())];
-        let by_channel = ByChannel::new(new, &mut slots);
-        let numbers = (old.signals.iter())
-            .map(|signal| by_channel.find(&channel(old, signal).map(str::as_bytes)))
-            .collect::<Vec<_>>();
         let unchanged = (old.signals.iter().zip(&numbers))
             .map(|(signal, number)| {
                 number
@@ -199,16 +229,14 @@ impl Plan {
                     .is_some_and(|new_signal| is_unchanged(signal, new_signal, &kept_devices))
             })
             .collect();
-        let is_wanted = |number: Option<u32>| {
-            number
-                .and_then(|number| new.signals.get(number as usize))
-                .is_some_and(|signal| is_subscribed(new, signal))
-        };
         let gone = (old.signals.iter().zip(&numbers))
-            .filter(|(signal, number)| is_subscribed(old, signal) && !is_wanted(**number))
+            .filter(|(signal, number)| is_subscribed(old, signal) && number.is_none())
             .map(|(signal, _)| channel(old, signal).concat());
         let unfinished = (unfinished.iter())
-            .filter(|channel| !is_wanted(by_channel.find(&[channel.as_bytes()])))
+            .filter(|channel| {
+                let number = by_channel.find(&[channel.as_bytes()]);
+                number.filter(is_wanted).is_none()
+            })
             .map(ToString::to_string);
         let left = gone.chain(unfinished).collect();
         Plan {
@@ -297,11 +325,13 @@ impl Plan {
     }
 }
 
-/// The old broker of a new device, and how much of it goes on.
+/// The old broker of a new device, and how much of it goes on. `has_its_topic` tells whether a signal, by its old number, still goes to the same
+/// topic.
 fn origin(
     device: &Device<'_>,
     transport: &Transport,
     brokers: &[Broker<'_, Stack>],
+    has_its_topic: impl Fn(u32) -> bool,
 ) -> Option<(usize, Kept)> {
     let (number, broker) = brokers
         .iter()
@@ -312,7 +342,11 @@ fn origin(
         row: broker.device().row,
         ..*device
     };
-    let kept = if *broker.device() == at_same_place && broker.net().transport() == transport {
+    // What is sent and unacknowledged would be repeated, in a session that goes on, as something else.
+    let mut in_flight = broker.session().outbox().in_flight_signals();
+    let kept = if !in_flight.all(has_its_topic) {
+        Kept::Samples
+    } else if *broker.device() == at_same_place && broker.net().transport() == transport {
         Kept::Connection
     } else if is_same_session(broker.device(), device) {
         Kept::Session
