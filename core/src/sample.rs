@@ -115,6 +115,13 @@ impl<'a> Sample<'a> {
         }
     }
 
+    /// The same, where nothing has to be joined for it.
+    #[inline]
+    #[must_use]
+    pub fn whole_text(&self) -> Option<&'a [u8]> {
+        (!self.whole.is_empty()).then_some(self.whole)
+    }
+
     #[cold]
     #[inline(never)]
     fn join<'t>(&self, room: &'t mut [u8; MAX_TEXT]) -> &'t [u8] {

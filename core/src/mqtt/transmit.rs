@@ -7,7 +7,7 @@
 
 use super::encode::{DUP, publish_first_byte, short_remaining_len};
 use super::packet::Publish;
-use crate::bytes::put;
+use crate::bytes::copy_short;
 use crate::config::{MAX_TOPIC, Signal};
 use crate::delivery::QoS;
 use crate::payload;
@@ -119,6 +119,14 @@ impl<'a> Transmit<'a> {
         self.span.packet < self.span.start
     }
 
+    /// Passes all packets, if all are written whole.
+    #[inline]
+    pub(super) fn pass_all(&mut self) -> bool {
+        let Span { start, end, .. } = self.span;
+        self.span.packet = if start == end { end } else { self.span.packet };
+        start == end
+    }
+
     /// Takes back the packets of which no byte is written.
     pub(super) fn cut(&mut self) {
         self.span.end = if self.is_half_written() {
@@ -180,27 +188,52 @@ fn encode(
         signal,
         device_alias,
     } = header;
-    let topic = signal.topic_pieces(device_alias);
-    let topic_len: usize = topic.iter().map(|piece| piece.len()).sum();
+    let topic_len = match signal.topic {
+        Some(topic) => topic.len(),
+        None => signal.channel_pieces(device_alias).iter().map(|piece| piece.len()).sum(),
+    };
     let id_len = if qos == QoS::AtMostOnce { 0 } else { 2 };
     let remaining = 2 + topic_len + id_len + payload_len;
     let (length, length_bytes) = short_remaining_len(remaining);
     let first = publish_first_byte(qos, retain) | if dup { DUP } else { 0 };
     let [topic_high, topic_low] = (topic_len as u16).to_be_bytes();
-    let out = out.get_mut(..1 + length_bytes + remaining)?;
-    let mut at = if length_bytes == 1 {
-        put(out, 0, &[first, length[0], topic_high, topic_low])?
+    let len = 1 + length_bytes + remaining;
+    let out = out.get_mut(..len)?;
+    let out = if length_bytes == 1 {
+        next(out, [first, length[0], topic_high, topic_low])?
     } else {
-        put(out, 0, &[first, length[0], length[1], topic_high, topic_low])?
+        next(out, [first, length[0], length[1], topic_high, topic_low])?
     };
-    for piece in topic {
-        at = put(out, at, piece.as_bytes())?;
-    }
-    if id_len > 0 {
-        at = put(out, at, &packet_id.to_be_bytes())?;
-    }
-    write_payload(out.get_mut(at..)?);
-    Some(out.len())
+    let out = match signal.topic {
+        Some(topic) => next_text(out, topic)?,
+        None => {
+            let [tag, device, slash, signal, end] = signal.channel_pieces(device_alias);
+            let out = next_text(next_text(out, tag)?, device)?;
+            next_text(next_text(next_text(out, slash)?, signal)?, end)?
+        }
+    };
+    let out = if id_len > 0 {
+        next(out, packet_id.to_be_bytes())?
+    } else {
+        out
+    };
+    write_payload(out);
+    Some(len)
+}
+
+/// Writes these bytes; what is left of `out`.
+#[inline]
+fn next<const N: usize>(out: &mut [u8], bytes: [u8; N]) -> Option<&mut [u8]> {
+    let (place, rest) = out.split_first_chunk_mut()?;
+    *place = bytes;
+    Some(rest)
+}
+
+#[inline]
+fn next_text<'o>(out: &'o mut [u8], text: &str) -> Option<&'o mut [u8]> {
+    let (place, rest) = out.split_at_mut_checked(text.len())?;
+    copy_short(place, text.as_bytes());
+    Some(rest)
 }
 
 #[cfg(test)]

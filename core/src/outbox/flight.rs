@@ -197,7 +197,7 @@ impl Outbox<'_> {
         })
     }
 
-    /// Writes `value,timestamp`, as they were accepted, to the front of `out`, which has room for [`Outgoing::text_len`] bytes.
+    /// Writes `value,timestamp`, as they were accepted, to `out`, which has [`Outgoing::text_len`] bytes.
     #[inline]
     pub fn write_text(&self, outgoing: &Outgoing, out: &mut [u8]) {
         outgoing.head.read_text(&self.ring, outgoing.at, out);
@@ -249,27 +249,55 @@ impl Outbox<'_> {
     }
 
     /// The network has taken all of the next packet that was handed out, at this tick. Whether for the first time.
-    #[inline]
     pub fn sent_whole(&mut self, tick: u8) -> bool {
-        if self.qos == QoS::AtMostOnce && !self.at.one_by_one && self.in_flight() == 0 {
-            let head = Head::read(&self.ring, self.at.start);
-            self.free_oldest(head.record_len());
-            return true;
-        }
-        self.be_in_flight();
-        self.at.is_half_sent = false;
-        let index = self.at.cursor.record;
-        let stage = self.handshakes.get(index).stage;
-        let first_time = stage == Stage::Queued;
-        // One that was acknowledged while it was half repeated keeps its stage.
-        let stage = stage.max(Stage::Published);
-        self.handshakes.set(index, Handshake { stage, tick });
-        self.pass();
+        let mut next = self.at.cursor;
+        next.offset += self.head_at_cursor().record_len();
+        next.record += 1;
+        self.sent_up_to(next, tick) > 0
+    }
+
+    /// The network has taken all that was handed out, at this tick. How many messages for the first time.
+    #[inline]
+    pub fn sent_all(&mut self, tick: u8) -> usize {
+        self.sent_up_to(self.at.handed_out, tick)
+    }
+
+    #[inline]
+    fn sent_up_to(&mut self, end: Cursor, tick: u8) -> usize {
         if self.qos == QoS::AtMostOnce && !self.at.one_by_one {
-            self.complete_oldest();
-        } else {
-            self.free_complete();
+            return self.free_up_to(end);
         }
+        let mut first_time = 0;
+        for index in self.at.cursor.record..end.record {
+            if index == self.in_flight() {
+                self.handshakes.push();
+            }
+            let stage = self.handshakes.get(index).stage;
+            first_time += usize::from(stage == Stage::Queued);
+            // One that was acknowledged while it was half repeated keeps its stage.
+            let stage = stage.max(Stage::Published);
+            self.handshakes.set(index, Handshake { stage, tick });
+        }
+        self.at.flight_bytes = self.at.flight_bytes.max(end.offset);
+        self.at.is_half_sent = false;
+        self.at.cursor = end;
+        self.free_complete();
+        first_time
+    }
+
+    /// At QoS 0 what is sent is done with; how many were not sent before.
+    #[inline]
+    fn free_up_to(&mut self, end: Cursor) -> usize {
+        let first_time = end.record - self.at.cursor.record;
+        self.handshakes.clear();
+        let at = &mut self.at;
+        at.cursor = Cursor::default();
+        at.is_half_sent = false;
+        at.flight_bytes = 0;
+        at.handed_out.record -= end.record;
+        at.handed_out.offset -= end.offset;
+        at.count -= end.record;
+        self.free_bytes(end.offset);
         first_time
     }
 

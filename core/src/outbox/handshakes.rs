@@ -101,6 +101,11 @@ impl<'a> Handshakes<'a> {
     }
 
     #[inline]
+    pub(super) fn clear(&mut self) {
+        self.span = Span::default();
+    }
+
+    #[inline]
     fn slot(&self, index: usize) -> usize {
         let slot = self.span.first + index;
         slot.checked_sub(self.slots.len()).unwrap_or(slot)

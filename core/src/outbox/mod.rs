@@ -220,16 +220,35 @@ impl<'a> Outbox<'a> {
     #[inline]
     #[must_use]
     pub fn append(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
+        let is_aside = is_aside && self.at.any_aside;
+        let Some(text) = sample.whole_text() else {
+            return self.append_any(signal, is_aside, sample);
+        };
+        let head = Head::packed(signal, is_aside, sample.quality, text.len());
+        let len = head.record_len();
+        let end = self.at.start + self.at.used;
+        if self.is_too_full_for(len) || !head.write(&mut self.ring, end, text) {
+            return self.append_any(signal, is_aside, sample);
+        }
+        self.at.used += len;
+        self.at.count += 1;
+        true
+    }
+
+    /// The same, whatever the text, and its place in the ring.
+    #[cold]
+    #[inline(never)]
+    fn append_any(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
         let mut joined = [0; MAX_TEXT];
         let text = sample.text(&mut joined);
-        let head = Head::new(signal, is_aside && self.at.any_aside, sample.quality, text);
+        let head = Head::new(signal, is_aside, sample.quality, text);
         let len = head.record_len();
         while self.is_too_full_for(len) {
             if !self.take_more_storage() {
                 return false;
             }
         }
-        head.write(&mut self.ring, self.at.start + self.at.used, text);
+        head.write_any(&mut self.ring, self.at.start + self.at.used, text);
         self.at.used += len;
         self.at.count += 1;
         true

@@ -1,11 +1,12 @@
 //! How does a waiting sample lie in the ring?
 //!
 //! ```text
-//!   | flags | length of the text | signal, 3 bytes | value,timestamp: two characters to a byte |
+//!   | length of the text, signal in 3 bytes | flags | value,timestamp: two characters to a byte |
 //! ```
 //!
 //! Digits, `.`, `-`, `+` and the comma differ in their lower four bits, so a text of these alone is packed two to a byte, and comes back
-//! byte for byte. A text with letters in it (`nan`, an exponent) lies there as it is. `12.5,1708000203824` takes 14 bytes.
+//! byte for byte. Eight characters go at a time; the last eight stand for themselves, also where some of them were packed already: so no
+//! rest has to be treated apart. A text with letters in it (`nan`, an exponent), or a very short one, lies there as it is.
 
 use super::ring::Ring;
 use crate::bytes::put;
@@ -20,39 +21,55 @@ pub(super) const MAX_RECORD: usize = HEAD + MAX_TEXT;
 /// Signals are numbered below this.
 pub const MAX_SIGNALS: usize = 1 << 24;
 
+/// Characters that are packed at a time, and the bytes that they take.
+const UNPACKED: usize = 8;
+const PACKED: usize = 4;
+
 const GOOD: u8 = 1;
 const ASIDE: u8 = 2;
-const PACKED: u8 = 4;
+const IS_PACKED: u8 = 4;
 
 /// A record but for its text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
+    /// Length of the text in the lowest byte, and the signal above.
+    word: u32,
     flags: u8,
-    text_len: u8,
-    signal: [u8; 3],
 }
 
 impl Head {
     /// Of a sample with this text, of at most [`MAX_TEXT`] bytes.
     pub(super) fn new(signal: u32, is_aside: bool, quality: Quality, text: &[u8]) -> Self {
-        let [signal @ .., _] = signal.to_le_bytes();
+        let head = Head::packed(signal, is_aside, quality, text.len());
+        if can_be_packed(text) {
+            head
+        } else {
+            head.unpacked()
+        }
+    }
+
+    /// The same, where the text is known to be one that can be packed.
+    #[inline]
+    pub(super) fn packed(signal: u32, is_aside: bool, quality: Quality, text_len: usize) -> Self {
         let good = if quality == Quality::Good { GOOD } else { 0 };
         let aside = if is_aside { ASIDE } else { 0 };
-        let packed = if can_be_packed(text) { PACKED } else { 0 };
         Head {
-            flags: good | aside | packed,
-            text_len: text.len() as u8,
-            signal,
+            word: signal << 8 | text_len as u32 & 0xff,
+            flags: IS_PACKED | good | aside,
         }
+    }
+
+    fn unpacked(self) -> Self {
+        let flags = self.flags & !IS_PACKED;
+        Head { flags, ..self }
     }
 
     #[inline]
     pub(super) fn read(ring: &Ring<'_>, at: usize) -> Self {
-        let [flags, text_len, signal @ ..] = ring.array::<HEAD>(at);
+        let [word @ .., flags] = ring.array::<HEAD>(at);
         Head {
+            word: u32::from_le_bytes(word),
             flags,
-            text_len,
-            signal,
         }
     }
 
@@ -62,19 +79,18 @@ impl Head {
         HEAD + self.stored_len()
     }
 
+    #[inline]
     fn stored_len(self) -> usize {
-        let len = usize::from(self.text_len);
-        if self.flags & PACKED != 0 {
-            len.div_ceil(2)
+        if self.flags & IS_PACKED != 0 {
+            self.text_len().div_ceil(UNPACKED) * PACKED
         } else {
-            len
+            self.text_len()
         }
     }
 
     #[inline]
     pub(super) fn signal(self) -> u32 {
-        let [low, middle, high] = self.signal;
-        u32::from_le_bytes([low, middle, high, 0])
+        self.word >> 8
     }
 
     #[inline]
@@ -92,69 +108,60 @@ impl Head {
         self.flags & ASIDE != 0
     }
 
-    pub(super) fn text_len(self) -> usize {
-        usize::from(self.text_len)
-    }
-
-    /// Writes the record to the ring.
     #[inline]
-    pub(super) fn write(self, ring: &mut Ring<'_>, at: usize, text: &[u8]) {
-        let len = self.record_len();
-        if let Some(record) = ring.run_mut(at, len) {
-            self.encode(record, text);
-        } else {
-            self.write_around(ring, at, text);
-        }
+    pub(super) fn text_len(self) -> usize {
+        (self.word & 0xff) as usize
     }
 
+    /// Writes the record to the ring. `false`, and it is not there, if this head is for a [packed](Head::packed) text, and that one cannot
+    /// be, or if the record would wrap: then [`Head::write_any`] helps.
+    #[inline]
+    pub(super) fn write(self, ring: &mut Ring<'_>, at: usize, text: &[u8]) -> bool {
+        let record = ring.run_mut(at, self.record_len());
+        let Some((head, stored)) = record.and_then(|record| record.split_first_chunk_mut()) else {
+            return false;
+        };
+        *head = self.bytes();
+        pack(text, stored)
+    }
+
+    /// Writes the record to the ring, whatever its text and its place. The head must be a [new](Head::new) one.
     #[cold]
     #[inline(never)]
-    fn write_around(self, ring: &mut Ring<'_>, at: usize, text: &[u8]) {
-        let mut record = [0; MAX_RECORD];
-        let record = record.get_mut(..self.record_len()).unwrap_or_default();
-        self.encode(record, text);
-        ring.write(at, record);
-    }
-
-    #[inline]
-    fn encode(self, record: &mut [u8], text: &[u8]) {
-        let Some((head, stored)) = record.split_first_chunk_mut::<HEAD>() else {
-            return;
-        };
-        let [low, middle, high] = self.signal;
-        *head = [self.flags, self.text_len, low, middle, high];
-        if self.flags & PACKED != 0 {
+    pub(super) fn write_any(self, ring: &mut Ring<'_>, at: usize, text: &[u8]) {
+        let mut stored = [0; MAX_TEXT];
+        let stored = stored.get_mut(..self.stored_len()).unwrap_or_default();
+        if self.flags & IS_PACKED != 0 {
             pack(text, stored);
         } else {
             put(stored, 0, text);
         }
+        self.store(ring, at);
+        ring.write(at + HEAD, stored);
     }
 
-    /// Writes `value,timestamp` of the record at `at` to the front of `out`, byte for byte as it was accepted.
+    #[inline]
+    fn bytes(self) -> [u8; HEAD] {
+        let [len, low, middle, high] = self.word.to_le_bytes();
+        [len, low, middle, high, self.flags]
+    }
+
+    /// Writes `value,timestamp` of the record at `at` to `out`, byte for byte as it was accepted; `out` is as long as that.
     #[inline]
     pub(super) fn read_text(self, ring: &Ring<'_>, at: usize, out: &mut [u8]) {
-        let len = self.stored_len();
-        match ring.whole_run(at + HEAD, len) {
-            Some(stored) => self.decode(stored, out),
-            None => self.read_around(ring, at, out),
+        match ring.whole_run(at + HEAD, self.stored_len()) {
+            Some(stored) if self.flags & IS_PACKED != 0 => unpack(stored, out),
+            _ => self.read_any(ring, at, out),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn read_around(self, ring: &Ring<'_>, at: usize, out: &mut [u8]) {
+    fn read_any(self, ring: &Ring<'_>, at: usize, out: &mut [u8]) {
         let mut stored = [0; MAX_TEXT];
         let stored = stored.get_mut(..self.stored_len()).unwrap_or_default();
         ring.read(at + HEAD, stored);
-        self.decode(stored, out);
-    }
-
-    #[inline]
-    fn decode(self, stored: &[u8], out: &mut [u8]) {
-        let Some(out) = out.get_mut(..self.text_len()) else {
-            return;
-        };
-        if self.flags & PACKED != 0 {
+        if self.flags & IS_PACKED != 0 {
             unpack(stored, out);
         } else {
             put(out, 0, stored);
@@ -163,8 +170,7 @@ impl Head {
 
     /// The head with other flags, or of another signal; as long as before.
     pub(super) fn store(self, ring: &mut Ring<'_>, at: usize) {
-        let [low, middle, high] = self.signal;
-        ring.write(at, &[self.flags, self.text_len, low, middle, high]);
+        ring.write(at, &self.bytes());
     }
 
     pub(super) fn with_aside(self, is_aside: bool) -> Self {
@@ -177,65 +183,75 @@ impl Head {
     }
 
     pub(super) fn with_signal(self, signal: u32) -> Self {
-        let [signal @ .., _] = signal.to_le_bytes();
-        Head { signal, ..self }
+        let word = signal << 8 | self.word & 0xff;
+        Head { word, ..self }
     }
 }
 
-/// Whether the lower four bits tell these characters apart: no letter is among them.
-#[inline]
+/// The bit that all letters have, and no character of a text that can be packed.
+const LETTER: u64 = 0x4040_4040_4040_4040;
+
+/// Whether the lower four bits tell these characters apart: no letter is among them; and whether there are enough of them.
 fn can_be_packed(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks::<4>();
-    let words = words
-        .iter()
-        .fold(0, |bits, word| bits | u32::from_le_bytes(*word));
-    let rest = rest.iter().fold(0, |bits, byte| bits | byte);
-    (words & 0x4040_4040) == 0 && rest & 0x40 == 0
+    text.len() >= UNPACKED && text.iter().all(|byte| byte & LETTER as u8 == 0)
 }
 
-/// Packs two characters to a byte, four at a time.
+/// Packs two characters to a byte; `false` if they cannot be.
 #[inline]
-fn pack(text: &[u8], packed: &mut [u8]) {
-    let (words, rest) = text.as_chunks::<4>();
-    let (pairs, last) = packed.as_chunks_mut::<2>();
-    let mut pairs = pairs.iter_mut();
-    for (word, pair) in words.iter().zip(pairs.by_ref()) {
-        let nibbles = u32::from_le_bytes(*word) & 0x0f0f_0f0f;
-        let bytes = nibbles | nibbles >> 4;
-        *pair = [bytes as u8, (bytes >> 16) as u8];
+fn pack(text: &[u8], packed: &mut [u8]) -> bool {
+    let (Some(last), Some(last_place)) = (text.last_chunk(), packed.last_chunk_mut()) else {
+        return false;
+    };
+    let last = u64::from_le_bytes(*last);
+    let mut bits = last;
+    *last_place = pack_eight(last);
+    let (mut text, mut packed) = (text, packed);
+    while let (Some((characters, text_behind)), Some((place, packed_behind))) = (
+        text.split_first_chunk::<UNPACKED>(),
+        packed.split_first_chunk_mut(),
+    ) {
+        let characters = u64::from_le_bytes(*characters);
+        bits |= characters;
+        *place = pack_eight(characters);
+        (text, packed) = (text_behind, packed_behind);
     }
-    let left = pairs.next().into_iter().flatten().chain(last);
-    for (characters, byte) in rest.chunks(2).zip(left) {
-        *byte = characters
-            .iter()
-            .rev()
-            .fold(0, |byte, character| byte << 4 | character & 0x0f);
-    }
+    bits & LETTER == 0
+}
+
+#[inline]
+fn pack_eight(characters: u64) -> [u8; PACKED] {
+    let nibbles = characters & 0x0f0f_0f0f_0f0f_0f0f;
+    let bytes = (nibbles | nibbles >> 4) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+    ((pairs | pairs >> 16) as u32).to_le_bytes()
 }
 
 /// The inverse of [`pack`]; `text` is as long as what was packed.
 #[inline]
 fn unpack(packed: &[u8], text: &mut [u8]) {
-    let (words, rest) = text.as_chunks_mut::<4>();
-    let (pairs, last) = packed.as_chunks::<2>();
-    let mut pairs = pairs.iter();
-    for (word, pair) in words.iter_mut().zip(pairs.by_ref()) {
-        let [low, high] = *pair;
-        let bytes = u32::from(low) | u32::from(high) << 16;
-        let nibbles = (bytes | bytes << 4) & 0x0f0f_0f0f;
-        // 10 and above stand for `+`, `,`, `-` and `.`, which begin with 2 where digits begin with 3.
-        let above = (nibbles + 0x0606_0606) & 0x1010_1010;
-        *word = ((nibbles | 0x3030_3030) ^ above).to_le_bytes();
+    let (Some(last), Some(last_place)) = (packed.last_chunk(), text.last_chunk_mut()) else {
+        return;
+    };
+    *last_place = unpack_eight(*last);
+    let (mut packed, mut text) = (packed, text);
+    while let (Some((place, text_behind)), Some((eight, packed_behind))) = (
+        text.split_first_chunk_mut::<UNPACKED>(),
+        packed.split_first_chunk(),
+    ) {
+        *place = unpack_eight(*eight);
+        (packed, text) = (packed_behind, text_behind);
     }
-    let left = pairs.next().into_iter().flatten().chain(last);
-    let characters = left.flat_map(|byte| [byte & 0x0f, byte >> 4]);
-    for (place, nibble) in rest.iter_mut().zip(characters) {
-        *place = if nibble < 10 {
-            nibble | 0x30
-        } else {
-            nibble | 0x20
-        };
-    }
+}
+
+#[inline]
+fn unpack_eight(packed: [u8; PACKED]) -> [u8; UNPACKED] {
+    let bytes = u64::from(u32::from_le_bytes(packed));
+    let pairs = (bytes | bytes << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (bytes | bytes << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 10 and above stand for `+`, `,`, `-` and `.`, which begin with 2 where digits begin with 3.
+    let above = (nibbles + 0x0606_0606_0606_0606) & 0x1010_1010_1010_1010;
+    ((nibbles | 0x3030_3030_3030_3030) ^ above).to_le_bytes()
 }
 
 #[cfg(test)]
@@ -249,7 +265,9 @@ mod tests {
         let mut storage = vec![0; capacity];
         let mut ring = Ring::new(&mut storage, capacity);
         let head = Head::new(0x12_3456, true, Quality::Bad, text.as_bytes());
-        head.write(&mut ring, at, text.as_bytes());
+        if !head.write(&mut ring, at, text.as_bytes()) {
+            head.write_any(&mut ring, at, text.as_bytes());
+        }
         let head = Head::read(&ring, at);
         assert_eq!((head.signal(), head.quality()), (0x12_3456, Quality::Bad));
         assert!(head.is_aside());
@@ -286,16 +304,17 @@ mod tests {
                 .collect();
             let (record_len, read) = read_back(&text, 0, MAX_RECORD);
             assert_eq!(String::from_utf8_lossy(&read), text);
-            assert_eq!(record_len, 5 + len.div_ceil(2));
+            let stored = if len < 8 { len } else { len.div_ceil(8) * 4 };
+            assert_eq!(record_len, 5 + stored);
         }
     }
 
     #[test]
     fn the_record_of_a_usual_sample_is_as_short_as_the_table_in_the_documents_says() {
         for (text, len) in [
-            ("12.5,1708000203824", 14),
-            ("230.1,1708000203824", 15),
-            ("0.10000000000000001,1708000203824", 22),
+            ("12.5,1708000203824", 17),
+            ("230.1,1708000203824", 17),
+            ("0.10000000000000001,1708000203824", 25),
             ("nan,1708000203824", 22),
         ] {
             assert_eq!(read_back(text, 0, 100).0, len, "{text}");

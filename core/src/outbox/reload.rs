@@ -74,8 +74,8 @@ impl Outbox<'_> {
             };
             if stage <= Stage::Published {
                 let mut text = [0; MAX_TEXT];
-                head.read_text(&self.ring, position, &mut text);
-                let text = text.get(..head.text_len()).unwrap_or_default();
+                let text = text.get_mut(..head.text_len()).unwrap_or_default();
+                head.read_text(&self.ring, position, text);
                 if let Some(sample) = Sample::of_text(text, head.quality()) {
                     each(head.signal(), &sample);
                 }

@@ -47,15 +47,16 @@ impl<'a> Ring<'a> {
     #[inline]
     pub(super) fn whole_run(&self, at: usize, len: usize) -> Option<&[u8]> {
         let at = self.wrap(at);
-        self.bytes.get(..self.len)?.get(at..at.checked_add(len)?)
+        let end = at.checked_add(len).filter(|end| *end <= self.len)?;
+        self.bytes.get(at..end)
     }
 
     /// The same, to be written.
     #[inline]
     pub(super) fn run_mut(&mut self, at: usize, len: usize) -> Option<&mut [u8]> {
         let at = self.wrap(at);
-        let ring = self.bytes.get_mut(..self.len)?;
-        ring.get_mut(at..at.checked_add(len)?)
+        let end = at.checked_add(len).filter(|end| *end <= self.len)?;
+        self.bytes.get_mut(at..end)
     }
 
     /// The `N` bytes at `at`.

@@ -100,14 +100,12 @@ impl Protocol for Session<'_> {
         }
         let tick = self.state.liveness.tick(now);
         self.transmit.written(count);
-        let mut first_time = 0;
-        while self.transmit.pass_packet() {
-            first_time += u64::from(self.outbox.sent_whole(tick));
-        }
-        if self.transmit.is_half_written() {
-            self.outbox.sent_in_part();
-        }
-        self.state.counters.sent += first_time;
+        let first_time = if self.transmit.pass_all() {
+            self.outbox.sent_all(tick)
+        } else {
+            self.sent_in_part(tick)
+        };
+        self.state.counters.sent += first_time as u64;
         self.state.last_publish = now;
         if self.state.suspicion.goes_one_by_one() {
             self.ask_after_qos0(now);
@@ -154,6 +152,18 @@ impl Protocol for Session<'_> {
 }
 
 impl<'a> Session<'a> {
+    /// The network has taken some of the packets, and perhaps the beginning of one more; how many for the first time.
+    fn sent_in_part(&mut self, tick: u8) -> usize {
+        let mut first_time = 0;
+        while self.transmit.pass_packet() {
+            first_time += usize::from(self.outbox.sent_whole(tick));
+        }
+        if self.transmit.is_half_written() {
+            self.outbox.sent_in_part();
+        }
+        first_time
+    }
+
     /// Encodes what is to be sent next, once all that was encoded before is written.
     #[inline]
     fn fill(&mut self) {
