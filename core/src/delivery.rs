@@ -132,7 +132,11 @@ mod tests {
             (AtMostOnce, Received, [qos0; 5]),
             (AtMostOnce, Completed, [qos0; 5]),
             // A QoS 1 message is never Released; the impossible pair is refused like an unsent one's.
-            (AtLeastOnce, Accepted, [ignore, unsent, done, unsent, ignore]),
+            (
+                AtLeastOnce,
+                Accepted,
+                [ignore, unsent, done, unsent, ignore],
+            ),
             (AtLeastOnce, Received, [wrong1; 5]),
             (AtLeastOnce, Completed, [wrong1; 5]),
             // A broker that has no QoS 2.
@@ -142,7 +146,11 @@ mod tests {
                 Received,
                 [pubrel, unsent, pubrel, pubrel, pubrel],
             ),
-            (ExactlyOnce, Completed, [ignore, unsent, early, done, ignore]),
+            (
+                ExactlyOnce,
+                Completed,
+                [ignore, unsent, early, done, ignore],
+            ),
         ];
         for (qos, reply, results) in table {
             for (stage, expected) in STAGES.into_iter().zip(results) {

@@ -298,7 +298,8 @@ impl<
     const INDEX: usize,
     const HANDSHAKES: usize,
     const BYTES: usize,
-> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, HANDSHAKES, BYTES>> for Pieces<'a>
+> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, HANDSHAKES, BYTES>>
+    for Pieces<'a>
 {
     fn from(
         memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, HANDSHAKES, BYTES>,

@@ -8,7 +8,7 @@ use mqtt_client_core::config::{Config, Device, Signal};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::{self, Index};
 use mqtt_client_core::observer::Observer;
-use mqtt_client_core::outbox::Room;
+use mqtt_client_core::outbox::{NewSignal, Room};
 use mqtt_client_core::routes::LastSample;
 use mqtt_client_core::sample::{MAX_TEXT, Quality, Sample};
 use mqtt_client_core::time::Instant;
@@ -30,7 +30,7 @@ pub struct Carried {
     /// One for each signal of the new configuration, or none at the start.
     pub last: Vec<LastSample>,
     /// Old number of a signal to new number.
-    pub numbers: Vec<Option<u32>>,
+    pub numbers: Vec<Option<NewSignal>>,
     /// Channels that are not configured any more.
     pub left: Vec<String>,
 }
@@ -80,7 +80,7 @@ pub struct Plan {
     same_redis: bool,
     /// For each enabled device of the new configuration the number of its old broker, and how much of it goes on.
     devices: Vec<(Option<(usize, Kept)>, Transport)>,
-    numbers: Vec<Option<u32>>,
+    numbers: Vec<Option<NewSignal>>,
     /// Old numbers of signals that are the same in every respect.
     unchanged: Vec<bool>,
     left: Vec<String>,
@@ -154,13 +154,14 @@ impl Inheritance {
     }
 
     /// Queues the samples for the new settings, but for those whose signals are gone; the counters go on.
-    pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<u32>]) {
+    pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<NewSignal>]) {
         broker.resume_counters(self.counters);
         let alias = broker.device().alias;
         let session = broker.session_mut();
         let mut gone = 0;
         for waiting in &self.samples {
             let number = numbers.get(waiting.signal as usize).copied().flatten();
+            let number = number.map(|new| new.number);
             let sample = Sample::of_text(&waiting.text, waiting.quality);
             let (Some(number), Some(sample)) = (number, sample) else {
                 gone += 1;
@@ -174,7 +175,9 @@ impl Inheritance {
             }
         }
         if gone > 0 {
-            log::warn!("{alias}: {gone} samples are dropped, whose signals are not enabled any more");
+            log::warn!(
+                "{alias}: {gone} samples are dropped, whose signals are not enabled any more"
+            );
         }
         session.count_dropped(gone);
     }
@@ -196,21 +199,18 @@ impl Plan {
             (new.signals.get(*number as usize)).is_some_and(|signal| is_subscribed(new, signal))
         };
         let numbers = (old.signals.iter())
-            .map(|signal| by_channel.find(&channel(old, signal).map(str::as_bytes)))
-            .map(|number| number.filter(is_wanted))
-            .collect::<Vec<_>>();
-        let has_its_topic = |signal: u32| {
-            let number = numbers.get(signal as usize).copied().flatten();
-            let new_signal = number.and_then(|number| new.signals.get(number as usize));
-            let old_signal = old.signals.get(signal as usize);
-            let topics = new_signal.zip(old_signal);
-            topics.is_some_and(|(new, old)| new.topic == old.topic)
-        };
-        let devices = (enabled(new.devices).zip(transports))
-            .map(|(device, transport)| {
-                let origin = origin(device, &transport, brokers, has_its_topic);
-                (origin, transport)
+            .map(|signal| {
+                let number = by_channel.find(&channel(old, signal).map(str::as_bytes));
+                let number = number.filter(is_wanted)?;
+                let new_signal = new.signals.get(number as usize)?;
+                Some(NewSignal {
+                    number,
+                    has_moved: new_signal.topic != signal.topic,
+                })
             })
+            .collect::<Vec<_>>();
+        let devices = (enabled(new.devices).zip(transports))
+            .map(|(device, transport)| (origin(device, &transport, brokers), transport))
             .collect::<Vec<_>>();
         let mut origins = devices.iter();
         let kept_devices = (new.devices.iter())
@@ -225,7 +225,7 @@ impl Plan {
         let unchanged = (old.signals.iter().zip(&numbers))
             .map(|(signal, number)| {
                 number
-                    .and_then(|number| new.signals.get(number as usize))
+                    .and_then(|new_signal| new.signals.get(new_signal.number as usize))
                     .is_some_and(|new_signal| is_unchanged(signal, new_signal, &kept_devices))
             })
             .collect();
@@ -292,7 +292,7 @@ impl Plan {
     ) -> Carried {
         let mut new_last = vec![LastSample::NOTHING; self.signals];
         for ((last, number), unchanged) in last.iter().zip(&self.numbers).zip(&self.unchanged) {
-            if let Some(slot) = number.and_then(|number| new_last.get_mut(number as usize))
+            if let Some(slot) = number.and_then(|new| new_last.get_mut(new.number as usize))
                 && *unchanged
             {
                 *slot = *last;
@@ -325,13 +325,11 @@ impl Plan {
     }
 }
 
-/// The old broker of a new device, and how much of it goes on. `has_its_topic` tells whether a signal, by its old number, still goes to the same
-/// topic.
+/// The old broker of a new device, and how much of it goes on.
 fn origin(
     device: &Device<'_>,
     transport: &Transport,
     brokers: &[Broker<'_, Stack>],
-    has_its_topic: impl Fn(u32) -> bool,
 ) -> Option<(usize, Kept)> {
     let (number, broker) = brokers
         .iter()
@@ -342,11 +340,7 @@ fn origin(
         row: broker.device().row,
         ..*device
     };
-    // What is sent and unacknowledged would be repeated, in a session that goes on, as something else.
-    let mut in_flight = broker.session().outbox().in_flight_signals();
-    let kept = if !in_flight.all(has_its_topic) {
-        Kept::Samples
-    } else if *broker.device() == at_same_place && broker.net().transport() == transport {
+    let kept = if *broker.device() == at_same_place && broker.net().transport() == transport {
         Kept::Connection
     } else if is_same_session(broker.device(), device) {
         Kept::Session

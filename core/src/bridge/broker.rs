@@ -14,6 +14,9 @@ use crate::time::{Instant, SECOND};
 /// Rounds of one link in one turn, so that a busy one does not keep the others waiting.
 pub(super) const ROUNDS: usize = 8;
 
+/// Times that events are drained in one turn: the packets of a large input, if they are shown.
+const MOST_TOLD: usize = 2048;
+
 /// One enabled device at work. `S` is the session that its samples leave by.
 pub struct Broker<'a, N: Network, S = Session<'a>> {
     device: &'a Device<'a>,
@@ -183,13 +186,18 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
             connect_within: CONNECT_WITHIN.min(u64::from(self.device.keep_alive) * SECOND / 2 * 3),
         };
         self.session.watch(observer.sees_packets());
-        for _ in 0..ROUNDS {
+        let (mut rounds, mut told) = (0, 0);
+        while rounds < ROUNDS && told < MOST_TOLD {
             let wake_up = self
                 .link
                 .poll(now, &mut self.net, target, &mut self.session);
-            let has_told = self.drain_events(routes, observer);
-            if wake_up > now && !has_told {
+            if self.drain_events(routes, observer) {
+                // There may be more that waited for these to be shown: that is no new round.
+                told += 1;
+            } else if wake_up > now {
                 return wake_up;
+            } else {
+                rounds += 1;
             }
         }
         now

@@ -253,8 +253,7 @@ impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
         let is_aside = self.routes.is_aside(number);
         let session = broker.session_mut();
         if session.queue(number, is_aside, &sample)
-            || make_room(session, self.routes, &sample)
-                && session.queue(number, is_aside, &sample)
+            || make_room(session, self.routes, &sample) && session.queue(number, is_aside, &sample)
         {
             self.routes.remember(number, &sample);
         } else {

@@ -190,7 +190,11 @@ fn encode(
     } = header;
     let topic_len = match signal.topic {
         Some(topic) => topic.len(),
-        None => signal.channel_pieces(device_alias).iter().map(|piece| piece.len()).sum(),
+        None => signal
+            .channel_pieces(device_alias)
+            .iter()
+            .map(|piece| piece.len())
+            .sum(),
     };
     let id_len = if qos == QoS::AtMostOnce { 0 } else { 2 };
     let remaining = 2 + topic_len + id_len + payload_len;

@@ -147,7 +147,9 @@ impl Outbox<'_> {
     pub(super) fn close_gap(&mut self) {
         let gap = core::mem::take(&mut self.at.aside.gap);
         let bytes = self.at.aside.bytes;
-        let behind = self.ring.wrap(self.at.start + self.ring.len() - (gap + bytes));
+        let behind = self
+            .ring
+            .wrap(self.at.start + self.ring.len() - (gap + bytes));
         self.ring.shift(behind, bytes, gap);
     }
 }

@@ -356,7 +356,10 @@ impl Outbox<'_> {
 
     #[inline]
     fn head_at_cursor(&self) -> Head {
-        Head::read(&self.ring, self.ring.wrap(self.at.start + self.at.cursor.offset))
+        Head::read(
+            &self.ring,
+            self.ring.wrap(self.at.start + self.at.cursor.offset),
+        )
     }
 
     /// Frees the messages at the old end that are done with. One that is half repeated stays until its packet is whole.

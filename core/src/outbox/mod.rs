@@ -31,6 +31,7 @@ mod room;
 
 pub use flight::{Outgoing, Waiting};
 pub use record::MAX_SIGNALS;
+pub use reload::{NewSignal, Renumbered};
 pub use room::Room;
 
 use crate::delivery::{QoS, Stage};

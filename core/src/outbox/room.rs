@@ -1,7 +1,7 @@
 //! What goes when there is no room? The oldest samples of which no byte has been sent.
 
-use super::record::Head;
 use super::Outbox;
+use super::record::Head;
 use crate::sample::{MAX_TEXT, Sample};
 
 /// A sample more is dropped at a time for so many messages that are in flight, and that have to be moved for it.

@@ -208,7 +208,10 @@ fn each_messages_own_age_decides_when_its_acknowledgement_is_overdue() {
         let again = format!("PUBLISH {lost}+ a");
         assert!(client.says(at).contains(&again), "{qos:?}");
         // An older value is the last one at the broker now: the next sample of each signal is to be sent.
-        assert!(matches!(client.session.poll_event(), Some(Event::ValuesLost)));
+        assert!(matches!(
+            client.session.poll_event(),
+            Some(Event::ValuesLost)
+        ));
     }
 }
 

@@ -35,11 +35,11 @@ use std::sync::LazyLock;
 
 use mqtt_client_core::config::{Config, Device, Redis, Signal};
 use mqtt_client_core::counters::Counters;
-use mqtt_client_core::mqtt::{MAX_PUBLISH, QoS};
 use mqtt_client_core::mqtt::close::Close;
 use mqtt_client_core::mqtt::session::{Session, State, Storage};
-use mqtt_client_core::net::protocol::{ClosedBy, Retry};
+use mqtt_client_core::mqtt::{MAX_PUBLISH, QoS};
 use mqtt_client_core::net::protocol::Protocol as _;
+use mqtt_client_core::net::protocol::{ClosedBy, Retry};
 use mqtt_client_core::outbox::Room;
 use mqtt_client_core::random::Random;
 use mqtt_client_core::sample::{Quality, Sample};

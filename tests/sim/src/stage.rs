@@ -9,7 +9,7 @@ use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::MAX_PUBLISH;
 use mqtt_client_core::mqtt::session::{self as mqtt, Session};
 use mqtt_client_core::observer::Observer;
-use mqtt_client_core::outbox;
+use mqtt_client_core::outbox::{self, NewSignal};
 use mqtt_client_core::redis::session::{self as redis_session, MIN_INPUT};
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
@@ -184,8 +184,14 @@ pub fn play(
                     suspended,
                 )
                 .expect("the device is there");
-                let renumber = |old: u32| numbers[old as usize].map(|new| new as u32);
-                let _ = broker.session_mut().renumber(renumber);
+                let renumber = |old: u32| {
+                    let number = numbers[old as usize]? as u32;
+                    Some(NewSignal {
+                        number,
+                        has_moved: false,
+                    })
+                };
+                broker.session_mut().renumber(renumber);
                 Some(broker)
             }
         };

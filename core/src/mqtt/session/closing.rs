@@ -22,6 +22,7 @@ impl<'a> Session<'a> {
         self.state.filled = 0;
         self.state.overflow.pass(now);
         self.state.draining = false;
+        self.forget_flight();
         let reached = match phase {
             Phase::Greeting => Reached::Greeting,
             Phase::Online { since } => Reached::Online(self.held(since, now)),

@@ -69,6 +69,10 @@ impl Protocol for Session<'_> {
                 self.leave();
             }
         }
+        if self.state.events.is_watched() && self.has_packets_to_show() {
+            // Who watches sees a packet before it is written.
+            return Ok(&[]);
+        }
         let bytes = match self.source() {
             Source::Control => self.control.bytes(),
             Source::RestOfPacket => self.transmit.rest_of_packet(),
@@ -174,7 +178,6 @@ impl<'a> Session<'a> {
         let window = self.window();
         let (qos, retain) = (self.device.qos, self.device.retain);
         while let Some(outgoing) = self.outbox.next_outgoing(window) {
-            // Numbers come from the table that the signals are in.
             let Some(signal) = self.signals.get(outgoing.signal() as usize) else {
                 return;
             };

@@ -98,6 +98,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether [`Session::poll_event`] comes first.
+    pub(super) fn has_packets_to_show(&self) -> bool {
+        self.transmit.is_unshown() || !self.state.events.packets.is_empty()
+    }
+
     #[cold]
     #[inline(never)]
     fn next_event(&mut self) -> Option<Event<'_>> {

@@ -51,17 +51,13 @@ impl Session<'_> {
     }
     fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Close> {
         match (self.state.phase, packet) {
-            (Phase::Greeting, Incoming::Connack(Ok(accepted))) => {
-                self.accept(accepted, now)
-            }
+            (Phase::Greeting, Incoming::Connack(Ok(accepted))) => self.accept(accepted, now),
             (Phase::Greeting, Incoming::Connack(Err(refusal))) => Err(Close::Refused(refusal)),
             (Phase::Greeting, other) => Err(Violation::NoConnack(other.packet_type()).into()),
             // DISCONNECT did not wait for it.
             (Phase::Leaving, Incoming::Connack(_)) => Ok(()),
             (_, Incoming::Connack(_)) => Err(Violation::SecondConnack.into()),
-            (_, Incoming::Ack { ack, packet_id }) => {
-                self.acknowledge(ack, packet_id, now)
-            }
+            (_, Incoming::Ack { ack, packet_id }) => self.acknowledge(ack, packet_id, now),
             (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => {
                 self.state.proving &= self.state.liveness.awaits_pong();
                 if self.state.suspicion.goes_one_by_one() && self.device.qos == QoS::AtMostOnce {
@@ -106,7 +102,9 @@ impl Session<'_> {
     fn push_answer(&mut self, ack: Ack, packet_id: u16) {
         // Nothing follows DISCONNECT [MQTT-3.14.4-2].
         if self.is_online() && self.control.push(&answer(ack, packet_id)) {
-            self.state.events.sent(ControlPacket::Answer(ack, packet_id));
+            self.state
+                .events
+                .sent(ControlPacket::Answer(ack, packet_id));
         }
     }
 

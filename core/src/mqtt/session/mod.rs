@@ -25,7 +25,9 @@ use super::unasked::Unasked;
 use super::{ClientId, Level};
 use crate::config::{Auth, Config, Device, Signal};
 use crate::counters::Counters;
-use crate::outbox::{self, Outbox, Room};
+use crate::delivery::QoS;
+use crate::log::{info, warning};
+use crate::outbox::{self, NewSignal, Outbox, Renumbered, Room};
 use crate::random::Random;
 use crate::sample::Sample;
 use crate::time::Instant;
@@ -79,6 +81,8 @@ pub struct State {
     transmit: Span,
     /// What was handed out had to be taken back, and the network has taken nothing since: one packet is handed out at a time.
     is_stalled: bool,
+    /// What is in flight is to go again in a new session.
+    forgets_flight: bool,
     outbox: outbox::State,
     /// A message from the broker that has come in part.
     passing: Option<Unasked>,
@@ -131,6 +135,7 @@ impl<'a> Session<'a> {
             pending: Pending::default(),
             transmit: Span::default(),
             is_stalled: false,
+            forgets_flight: false,
             outbox: outbox::State::empty(random.below(u16::MAX)),
             passing: None,
             said_unasked: false,
@@ -278,12 +283,44 @@ impl<'a> Session<'a> {
         &self.outbox
     }
 
-    /// Numbers the signals anew, see [`Outbox::renumber`]; how many samples had to be dropped for it.
-    pub fn renumber(&mut self, new_number: impl FnMut(u32) -> Option<u32>) -> usize {
+    /// Numbers the signals anew, and drops the samples that wait for a signal that is gone. If a message in flight could not be repeated as it
+    /// was first sent, the session begins anew: a DUP never has other contents.
+    pub fn renumber(&mut self, new_signal: impl FnMut(u32) -> Option<NewSignal>) {
         self.take_back_unsent();
-        let dropped = self.outbox.renumber(new_number);
+        let Renumbered {
+            dropped,
+            has_lost_topics,
+        } = self.outbox.renumber(new_signal);
         self.state.counters.dropped += dropped as u64;
-        dropped
+        if dropped > 0 {
+            warning!(
+                "{}: {} samples are dropped, whose signals are not enabled any more",
+                self.device.alias,
+                dropped
+            );
+        }
+        self.state.forgets_flight |= has_lost_topics;
+        if has_lost_topics && self.device.qos != QoS::AtMostOnce {
+            info!(
+                "{}: a new session begins, since topics of what is in flight have changed",
+                self.device.alias
+            );
+            let is_connected = self.is_connected();
+            self.state.attempts.begin_anew(is_connected);
+            self.leave();
+        }
+        if !self.is_connected() {
+            self.forget_flight();
+        }
+    }
+
+    /// What is in flight goes again in a session that begins anew, once the connection has ended on which that was decided.
+    fn forget_flight(&mut self) {
+        if core::mem::take(&mut self.state.forgets_flight) {
+            let (again, dropped) = self.outbox.begin_anew();
+            self.state.counters.sent -= again as u64;
+            self.count_dropped(dropped as u64);
+        }
     }
 
     fn take_back_unsent(&mut self) {
