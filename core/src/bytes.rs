@@ -17,7 +17,7 @@ pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
         return;
     }
     if from.len() > 16 {
-        to.copy_from_slice(from);
+        put(to, 0, from);
     } else if !copy_ends::<8>(to, from) && !copy_ends::<4>(to, from) {
         for (place, byte) in to.iter_mut().zip(from).take(3) {
             *place = *byte;
