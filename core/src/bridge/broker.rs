@@ -11,7 +11,7 @@ use crate::observer::Observer;
 use crate::random::Random;
 use crate::time::{Instant, SECOND};
 
-/// One enabled device at work.
+/// One device at work.
 pub struct Broker<'a, N: Network> {
     device: &'a Device<'a>,
     number: u16,

@@ -290,7 +290,7 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
     }
 }
 
-/// The brokers stand in the order of their devices, see [`super::Bridge::new`]; disabled devices have none.
+/// The brokers stand in the order of their devices, see [`super::Bridge::new`].
 fn broker_of<'s, 'a, N: Network>(
     brokers: &'s mut [Broker<'a, N>],
     device: u16,

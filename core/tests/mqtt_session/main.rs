@@ -61,7 +61,6 @@ fn pubcomp(id: u8) -> [u8; 4] {
 fn device(qos: QoS) -> Device<'static> {
     Device {
         alias: "cloud",
-        enable: true,
         qos,
         ..Device::EMPTY
     }
