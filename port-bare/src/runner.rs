@@ -99,7 +99,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         };
         let config = config::parse(setup.table, storage, ABILITIES, &mut report)
             .map_err(|_| NotStarted::Configuration)?;
-        if !config.devices.iter().any(|device| device.enable) {
+        if config.devices.is_empty() {
             log::error(&"no MQTT device is enabled: nothing to do");
             return Err(NotStarted::NothingToDo);
         }
@@ -133,9 +133,6 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         let random = (setup.network.seed >> 32) as u32 ^ setup.network.seed as u32;
         let feed = Feed::new(config, random, storage, net);
         for (number, device) in (0..).zip(config.devices) {
-            if !device.enable {
-                continue;
-            }
             let net = client(
                 bytes.take(sizes.broker_receive)?,
                 bytes.take(sizes.broker_send)?,

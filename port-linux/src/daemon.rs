@@ -18,7 +18,7 @@ use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::{Instant, SECOND};
 
 use crate::args::Options;
-use crate::configuration::{self, Tables, Unusable, complain, enabled};
+use crate::configuration::{self, Tables, Unusable, complain};
 use crate::machine_id::machine_id;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
@@ -123,7 +123,7 @@ impl<'o> Daemon<'o> {
             let Ok(config) = config else {
                 return ExitCode::from(EX_CONFIG);
             };
-            if !config.devices.iter().any(|device| device.enable) {
+            if config.devices.is_empty() {
                 complain(format_args!(
                     "{}: no MQTT device is enabled: nothing to do",
                     self.path.display()
@@ -163,7 +163,7 @@ impl<'o> Daemon<'o> {
         let mut feed_memory = feed_memory.unwrap_or_else(|| FeedBuffers::new(config));
         let left = carried.left.iter().map(String::as_str).collect::<Vec<_>>();
         let feed = self.feed(config, &mut feed_memory, suspended_feed, &left);
-        let (starts, mut memories): (Vec<_>, Vec<_>) = enabled(config.devices)
+        let (starts, mut memories): (Vec<_>, Vec<_>) = (config.devices.iter())
             .zip(carried.brokers)
             .map(|(device, carried)| carried.into_parts(device))
             .unzip();
@@ -213,12 +213,8 @@ impl<'o> Daemon<'o> {
         memories: &'a mut [BrokerBuffers],
         numbers: &[Option<NewSignal>],
     ) -> Vec<Broker<'a, Stack>> {
-        let numbered = (0..)
-            .zip(config.devices)
-            .filter(|(_, device)| device.enable)
-            .map(|(number, _)| number);
         let mut brokers = Vec::with_capacity(starts.len());
-        for ((number, start), memory) in numbered.zip(starts).zip(memories) {
+        for ((number, start), memory) in (0..).zip(starts).zip(memories) {
             brokers.extend(self.broker(config, number, start, memory, numbers));
         }
         brokers

@@ -17,7 +17,7 @@ pub(super) const ROUNDS: usize = 8;
 /// Times that events are drained in one turn: the packets of a large input, if they are shown.
 const MOST_TOLD: usize = 2048;
 
-/// One enabled device at work. `S` is the session that its samples leave by.
+/// One device at work. `S` is the session that its samples leave by.
 pub struct Broker<'a, N: Network, S = Session<'a>> {
     device: &'a Device<'a>,
     number: u16,

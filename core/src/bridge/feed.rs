@@ -297,7 +297,7 @@ fn make_room(session: &mut impl Sink, routes: &mut Routes<'_>, sample: &Sample<'
     }
 }
 
-/// The brokers stand in the order of their devices, see [`super::Bridge::new`]; disabled devices have none.
+/// The brokers stand in the order of their devices, see [`super::Bridge::new`].
 fn broker_of<'s, 'a, N: Network, S: Sink>(
     brokers: &'s mut [Broker<'a, N, S>],
     device: u16,

@@ -1,4 +1,4 @@
-//! The whole product without its network: one feed from Redis, the routes, and a broker for each enabled device.
+//! The whole product without its network: one feed from Redis, the routes, and a broker for each device.
 //!
 //! ```text
 //! feed (Redis link and session) -> sample -> routes -> outbox -> broker (MQTT link and session)
@@ -24,7 +24,7 @@ use sink::Sink;
 /// Longest time that [`Bridge::stop`] takes, in milliseconds.
 pub const STOP_WITHIN: u64 = 5 * SECOND;
 
-/// The brokers are not those of the enabled devices, in the devices' order.
+/// The brokers are not those of the devices, in the devices' order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mismatched;
 
@@ -39,7 +39,7 @@ pub struct Bridge<'b, 'a, N: Network, S = Session<'a>> {
 }
 
 impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
-    /// A bridge of `brokers`, one for each enabled device, in the order of [`Config::devices`].
+    /// A bridge of `brokers`, one for each device, in the order of [`Config::devices`].
     ///
     /// # Errors
     /// [`Mismatched`]: else the signals of a device without a broker would go unread, and nobody would say so.
@@ -49,11 +49,8 @@ impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
         feed: Feed<'a, N>,
         brokers: &'b mut [Broker<'a, N, S>],
     ) -> Result<Self, Mismatched> {
-        let enabled = (0..)
-            .zip(config.devices)
-            .filter(|(_, device)| device.enable)
-            .map(|(number, _)| number);
-        if !brokers.iter().map(Broker::number).eq(enabled) {
+        let devices = (0..).zip(config.devices).map(|(number, _)| number);
+        if !brokers.iter().map(Broker::number).eq(devices) {
             return Err(Mismatched);
         }
         Ok(Bridge {

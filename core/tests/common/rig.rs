@@ -105,16 +105,10 @@ pub fn with_brokers(
     let redis_line = Line::new(clock.clone());
     let feed = Feed::new(&config, RANDOM, storage, redis_line.clone());
 
-    let enabled = (0..)
-        .zip(config.devices)
-        .filter(|(_, device)| device.enable);
-    let mut memories: Vec<_> = enabled
-        .clone()
-        .map(|(_, device)| Memory::for_device(device))
-        .collect();
+    let mut memories: Vec<_> = config.devices.iter().map(Memory::for_device).collect();
     let lines: Vec<_> = memories.iter().map(|_| Line::new(clock.clone())).collect();
     let mut brokers = Vec::new();
-    for (((number, _), memory), line) in enabled.zip(&mut memories).zip(&lines) {
+    for ((number, memory), line) in (0..).zip(&mut memories).zip(&lines) {
         let storage = mqtt::Storage {
             input: &mut memory.input,
             control: &mut memory.control,
