@@ -25,6 +25,8 @@ pub struct Session {
     stream: Stream,
     /// The peer has sent something.
     heard: bool,
+    /// The peer has said close_notify.
+    ended: bool,
     /// The earlier session that this connection has offered, until data from the peer shows that it does no harm: the peer may break off for its
     /// sake even after our side of the handshake has ended.
     offer: Option<Offer>,
@@ -49,6 +51,7 @@ impl Session {
             connection,
             stream,
             heard: false,
+            ended: false,
             offer: Offer::of(&identity.sessions),
         })
     }
@@ -111,6 +114,11 @@ impl Session {
         // The peer may be gone already.
         let _ = self.write();
         self.stream.finish();
+    }
+
+    /// Whether the next [`Session::receive`] may bring something without an event of the stream.
+    pub fn is_readable(&self) -> bool {
+        self.ended || self.stream.is_readable()
     }
 
     /// Whether the peer has sent anything at all.
@@ -184,8 +192,12 @@ impl Session {
 
     fn process(&mut self) -> Result<(), Error> {
         let greeting = self.connection.protocol_version().is_none();
-        let Err(error) = self.connection.process_new_packets() else {
-            return Ok(());
+        let error = match self.connection.process_new_packets() {
+            Ok(state) => {
+                self.ended = state.peer_has_closed();
+                return Ok(());
+            }
+            Err(error) => error,
         };
         // The alert that tells the broker why; it may be gone already.
         let _ = self.connection.write_tls(&mut self.stream);
