@@ -289,9 +289,7 @@ impl<'o> Daemon<'o> {
             } else {
                 limit(wake_up.since(now))
             };
-            if let Err(error) = self.poller.wait(&mut events, Some(limit))
-                && error.kind() != io::ErrorKind::Interrupted
-            {
+            if let Err(error) = self.poller.wait(&mut events, Some(limit)) {
                 return Ended::Failed(error);
             }
             let mut is_signalled = false;

@@ -2,7 +2,8 @@
 //!
 //! The stream tells of a change only once, so nothing may be left behind that no event will fetch:
 //!
-//! - before anything waits for the stream, all plaintext that has come is handed out, and all that is encrypted is written;
+//! - all plaintext that has come is handed out, as far as the caller's buffer takes it; [`Session::is_readable`] tells whether more may follow without
+//!   an event. Before anything waits for the stream, all that is encrypted is written;
 //! - at most one call's worth of encrypted output waits here while the stream is full. Every call writes it first, and no
 //!   more is taken until it is gone.
 
