@@ -1,31 +1,33 @@
-//! What can go on? Waits for sockets, for other threads and for a time, in one place, with one system call: epoll(7).
+//! What can go on? Waits for sockets, for other threads and for a time, in one place, with one system call: epoll(7), by `mio`.
+//!
+//! Own epoll over `rustix` was here before. Measured on a big-endian gateway, without TLS: the same system calls, 109 instructions more for each
+//! wake-up (`rustix` divides the limit in 64 bits, for which MIPS has no instruction), and 816 bytes less of 313,864.
 //!
 //! `polling`, which does the same for all systems, cannot be used: it keeps time with timerfd, and `rustix` 1.1 hands
-//! that a `timespec` whose layout is not musl's on 32-bit MIPS, so that to wait with a limit fails with EINVAL. It
-//! does not tell of `EPOLLRDHUP` either, see [`Event::ended`], and it takes five system calls for a wait.
+//! that a `timespec` whose layout is not musl's on 32-bit MIPS, so that to wait with a limit fails with EINVAL; for the same reason `rustix` reads a
+//! wrong time there. `polling` does not tell of `EPOLLRDHUP` either, see [`Event::ended`], and it takes five system calls for a wait.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
-use rustix::io::{Errno, write};
+use mio::unix::SourceFd;
+use mio::{Poll, Registry, Token, Waker};
 
 /// Key of the notifier.
-const NOTIFIER: u64 = u64::MAX;
+const NOTIFIER: Token = Token(usize::MAX);
 
 /// Events that one call of [`Poller::wait`] tells of; the next call tells of the rest.
 const EVENTS: usize = 32;
 
-/// Beyond this epoll_wait(2) cannot count: it takes milliseconds in 31 bits.
-const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
-
 /// The process's sources of events. It may be shared with threads, which call [`Poller::notify`].
 #[derive(Debug)]
 pub struct Poller {
-    epoll: OwnedFd,
-    notifier: OwnedFd,
+    /// Only the event loop waits, so nobody ever waits for the lock.
+    poll: Mutex<Poll>,
+    registry: Registry,
+    waker: Waker,
 }
 
 /// What a source is watched for.
@@ -50,87 +52,71 @@ pub struct Event {
 }
 
 /// Room for what [`Poller::wait`] tells.
-pub struct Events(Vec<epoll::Event>);
+pub struct Events(mio::Events);
 
 impl Poller {
     /// # Errors
     /// No file descriptor is left.
     pub fn new() -> io::Result<Poller> {
-        let poller = Poller {
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            notifier: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-        };
-        // For edges, so that it need never be read: each write makes an event.
-        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        let key = epoll::EventData::new_u64(NOTIFIER);
-        epoll::add(&poller.epoll, &poller.notifier, key, flags)?;
-        Ok(poller)
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        Ok(Poller {
+            waker: Waker::new(&registry, NOTIFIER)?,
+            poll: Mutex::new(poll),
+            registry,
+        })
     }
 
     /// Tells of the source's present state, and then of each change (edge-triggered), until it is removed.
     pub fn add(&self, source: impl AsFd, key: u32, interest: Interest) -> io::Result<()> {
-        use epoll::EventFlags as Flags;
-        let read = Flags::IN | Flags::RDHUP;
-        let flags = match interest {
-            Interest::Read => read,
-            Interest::Write => Flags::OUT,
-            Interest::ReadAndWrite => read | Flags::OUT,
+        let interests = match interest {
+            Interest::Read => mio::Interest::READABLE,
+            Interest::Write => mio::Interest::WRITABLE,
+            Interest::ReadAndWrite => mio::Interest::READABLE | mio::Interest::WRITABLE,
         };
-        epoll::add(
-            &self.epoll,
-            source,
-            epoll::EventData::new_u64(key.into()),
-            flags | Flags::ET,
-        )?;
-        Ok(())
+        let source = source.as_fd().as_raw_fd();
+        let token = Token(key as usize);
+        (self.registry).register(&mut SourceFd(&source), token, interests)
     }
 
     /// Tells no more of the source. Before it is closed: a copy of its descriptor would keep it here.
     pub fn remove(&self, source: impl AsFd) -> io::Result<()> {
-        Ok(epoll::delete(&self.epoll, source)?)
+        let source = source.as_fd().as_raw_fd();
+        self.registry.deregister(&mut SourceFd(&source))
     }
 
     /// Ends the present [`Poller::wait`], or else the next one, without an event. From any thread.
     pub fn notify(&self) {
-        // It fails only when the counter is full, and then the notice has long been given.
-        let _ = write(&self.notifier, &1_u64.to_ne_bytes());
+        // It cannot fail: the descriptor is open, and a full counter is emptied.
+        let _ = self.waker.wake();
     }
 
     /// Waits for events, a notice, a signal or the time limit, and replaces what is in `events`. `None` is no limit;
-    /// a limit is rounded up to milliseconds, and one beyond 24 days is cut to that.
+    /// a limit is rounded up to milliseconds, and one beyond 24 days (31 bits) is cut to that.
     pub fn wait(&self, events: &mut Events, limit: Option<Duration>) -> io::Result<()> {
-        events.0.clear();
-        let limit = limit.map(|limit| {
-            let limit = limit.min(LONGEST_WAIT);
-            Timespec {
-                tv_sec: limit.as_secs() as i64,
-                tv_nsec: limit.subsec_nanos() as _,
-            }
-        });
-        match epoll::wait(&self.epoll, spare_capacity(&mut events.0), limit.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
+        let mut poll = self.poll.lock().unwrap_or_else(PoisonError::into_inner);
+        match poll.poll(&mut events.0, limit) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
         }
     }
 }
 
 impl Events {
     pub fn new() -> Events {
-        Events(Vec::with_capacity(EVENTS))
+        Events(mio::Events::with_capacity(EVENTS))
     }
 
     /// What the last wait told, without the notices.
     pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
-        use epoll::EventFlags as Flags;
-        let broken = Flags::HUP | Flags::ERR;
-        self.0.iter().filter_map(move |event| {
-            let (flags, key) = (event.flags, event.data.u64());
+        self.0.iter().filter_map(|event| {
+            let ended = event.is_read_closed() || event.is_error();
             Some(Event {
-                // The notifier's key is no `u32`.
-                key: key.try_into().ok()?,
-                readable: flags.intersects(Flags::IN | Flags::RDHUP | broken),
-                writable: flags.intersects(Flags::OUT | broken),
-                ended: flags.intersects(Flags::RDHUP | broken),
+                // On a gateway the notifier's key is a `u32` too, but nobody's: keys count up from 0.
+                key: (event.token() != NOTIFIER).then_some(event.token().0 as u32)?,
+                readable: event.is_readable() || ended,
+                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                ended,
             })
         })
     }

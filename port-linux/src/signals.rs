@@ -60,12 +60,14 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Takes an event of the poller; those of others pass by.
-    pub fn ready(&self, event: Event) {
-        if event.key == self.key {
+    /// Takes an event of the poller; those of others pass by. Whether there has been a signal: until then, nothing has been asked for.
+    pub fn ready(&self, event: Event) -> bool {
+        let is_mine = event.key == self.key;
+        if is_mine {
             // The bytes carry nothing; only, a full socket would take no more of them.
             while matches!((&self.wake).read(&mut [0; 16]), Ok(1..)) {}
         }
+        is_mine
     }
 
     /// Whether the process is to end. Stays so.
@@ -114,7 +116,7 @@ mod tests {
         let mut events = Events::new();
         signals.poller.wait(&mut events, Some(LIMIT)).unwrap();
         assert_ne!(events.iter().count(), 0, "the loop does not wake");
-        events.iter().for_each(|event| signals.ready(event));
+        assert!(events.iter().all(|event| signals.ready(event)));
         (signals.stop(), signals.take_reload(), signals.take_report())
     }
 

@@ -35,6 +35,8 @@ pub const OPENSSL: Tool = Tool::new("openssl", "openssl");
 pub const SERVERS: [Tool; 4] = [REDIS_SERVER, MOSQUITTO, MOSQUITTO_PASSWD, OPENSSL];
 /// Sets a program's clock.
 pub const FAKETIME: Tool = Tool::new("faketime", "faketime");
+/// Writes down a program's system calls.
+pub const STRACE: Tool = Tool::new("strace", "strace");
 /// Makes network namespaces and links between them.
 pub const IP: Tool = Tool::new("ip", "iproute2");
 /// For a person at the demo's servers.

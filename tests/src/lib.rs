@@ -32,6 +32,7 @@ pub mod config;
 pub mod counters;
 pub mod daemon;
 pub mod debian_rust;
+pub mod earlier;
 pub mod elf;
 pub mod fake_broker;
 pub mod faults;

@@ -20,6 +20,21 @@ pub struct Program {
     pub arguments: Vec<String>,
 }
 
+/// A program that cargo can build.
+pub struct Wanted<'a> {
+    pub package: &'a str,
+    pub name: &'a str,
+    /// Profile and features.
+    pub arguments: &'a [&'a str],
+}
+
+/// The daemon as it is shipped.
+pub const DAEMON: Wanted<'static> = Wanted {
+    package: "mqtt-client",
+    name: "mqtt-client",
+    arguments: &["--release"],
+};
+
 /// The workspace's folder.
 #[must_use]
 pub fn workspace() -> &'static Path {
@@ -95,7 +110,14 @@ pub fn spreadsheet_utility() -> &'static Path {
     static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let path = PATH.get_or_init(|| {
         // Not as it is shipped: optimising it takes minutes, and it would do nothing else.
-        build("elseta-mqtt-config", &["--features", "excel"])
+        build(
+            workspace(),
+            &Wanted {
+                package: "mqtt-client",
+                name: "elseta-mqtt-config",
+                arguments: &["--features", "excel"],
+            },
+        )
     });
     path.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
@@ -103,7 +125,7 @@ pub fn spreadsheet_utility() -> &'static Path {
 fn find() -> Result<Program, String> {
     let daemon = match std::env::var_os("MQTT_CLIENT_BIN") {
         Some(path) => workspace().join(path),
-        None => build("mqtt-client", &["--release"])?,
+        None => build(workspace(), &DAEMON)?,
     };
     if !daemon.is_file() {
         return Err(format!("there is no {}", daemon.display()));
@@ -122,12 +144,22 @@ fn find() -> Result<Program, String> {
     })
 }
 
-/// Builds a binary of the daemon's package, and asks cargo where it is.
-fn build(name: &str, arguments: &[&str]) -> Result<PathBuf, String> {
-    let output = cargo()
-        .current_dir(workspace())
-        .args(["build", "-p", "mqtt-client", "--bin", name])
-        .args(arguments)
+/// Builds a program in the workspace at `folder`, and asks cargo where it is.
+///
+/// # Errors
+///
+/// If it does not build.
+pub fn build(folder: &Path, wanted: &Wanted<'_>) -> Result<PathBuf, String> {
+    let mut cargo = cargo();
+    cargo.current_dir(folder);
+    if folder != workspace() {
+        // Its programs have this workspace's names.
+        cargo.env("CARGO_TARGET_DIR", folder.join("target"));
+    }
+    let name = wanted.name;
+    let output = cargo
+        .args(["build", "-p", wanted.package, "--bin", name])
+        .args(wanted.arguments)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()

@@ -1,14 +1,16 @@
 //! How does the core reach the peer of one link? `embedded_nal`'s stack over sockets of the system.
 
-use std::io::{self, Read, Write};
+use std::cell::Cell;
+use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
+use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use super::Error;
@@ -40,8 +42,10 @@ pub struct Stack {
     key: u32,
     transport: Transport,
     resolver: Resolver,
-    /// Of the connection, while there is one.
-    readiness: Weak<Readiness>,
+    /// Shared with the connection, while there is one.
+    readiness: Rc<Readiness>,
+    /// See [`Stack::has_more`].
+    has_more: Cell<bool>,
     /// Since when there is one, its TLS handshake done.
     established_at: Option<Instant>,
     #[cfg(feature = "tls")]
@@ -71,7 +75,8 @@ impl Stack {
             poller,
             key,
             transport,
-            readiness: Weak::new(),
+            readiness: Rc::default(),
+            has_more: Cell::new(false),
             established_at: None,
             #[cfg(feature = "tls")]
             handshakes: Handshakes::default(),
@@ -87,19 +92,25 @@ impl Stack {
 
     /// Takes an event of the poller; those of other links pass by.
     pub fn ready(&self, event: Event) {
-        if event.key == self.key
-            && let Some(readiness) = self.readiness.upgrade()
-        {
-            readiness.add(event);
+        if event.key == self.key {
+            self.readiness.add(event);
         }
     }
 
+    /// Whether the last input did not fill its buffer, and yet more may follow without an event: the end that was told of together with the data, or
+    /// a TLS record of which the stream holds more. The link is then to be driven once more at once; it is told once.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.has_more.replace(false)
+    }
+
     fn open(&mut self, address: &SocketAddrAny) -> io::Result<(Stream, Progress)> {
-        if self.readiness.strong_count() > 0 {
+        if Rc::strong_count(&self.readiness) > 1 {
             return Err(io::Error::other("the link has a connection already"));
         }
         let (stream, progress) = Stream::open(self.poller.clone(), self.key, address)?;
-        self.readiness = Rc::downgrade(stream.readiness());
+        self.readiness = stream.readiness().clone();
+        self.has_more.set(false);
         self.established_at = None;
         Ok((stream, progress))
     }
@@ -185,7 +196,7 @@ impl TcpClientStack for Stack {
                 self.open(&address).map_err(Error::Io)?
             }
             Socket::Connecting(stream) => {
-                let progress = stream.progress(&address).map_err(Error::Io)?;
+                let progress = stream.progress(&address).map_err(io_error)?;
                 (stream, progress)
             }
             Socket::Connected(stream) => (stream, Progress::Connected),
@@ -203,7 +214,7 @@ impl TcpClientStack for Stack {
 
     fn send(&mut self, socket: &mut Socket, buffer: &[u8]) -> nb::Result<usize, Error> {
         match socket {
-            Socket::Connected(stream) => stream.write(buffer).map_err(io_error),
+            Socket::Connected(stream) => stream.send(buffer).map_err(of_stream),
             #[cfg(feature = "tls")]
             Socket::Secured(session) => session.send(buffer),
             Socket::Idle | Socket::Connecting(_) => Err(not_connected()),
@@ -215,16 +226,18 @@ impl TcpClientStack for Stack {
         if buffer.is_empty() {
             return Ok(0);
         }
-        match socket {
-            Socket::Connected(stream) => match stream.read(buffer) {
-                Ok(0) => Err(Error::Closed.into()),
-                Ok(length) => Ok(length),
-                Err(error) => Err(io_error(error)),
+        let (length, is_readable) = match socket {
+            Socket::Connected(stream) => match stream.receive(buffer) {
+                Ok(0) => return Err(Error::Closed.into()),
+                Ok(length) => (length, stream.is_readable()),
+                Err(error) => return Err(of_stream(error)),
             },
             #[cfg(feature = "tls")]
-            Socket::Secured(session) => session.receive(buffer),
-            Socket::Idle | Socket::Connecting(_) => Err(not_connected()),
-        }
+            Socket::Secured(session) => (session.receive(buffer)?, session.is_readable()),
+            Socket::Idle | Socket::Connecting(_) => return Err(not_connected()),
+        };
+        self.has_more.set(is_readable && length < buffer.len());
+        Ok(length)
     }
 
     /// What was sent still arrives, though input is unread. To drop the socket is ruder: the peer may be reset, and lose what it has not read;
@@ -265,11 +278,11 @@ fn not_connected() -> nb::Error<Error> {
 }
 
 fn io_error(error: impl Into<io::Error>) -> nb::Error<Error> {
-    let error = error.into();
-    match error.kind() {
-        io::ErrorKind::WouldBlock => nb::Error::WouldBlock,
-        _ => Error::Io(error).into(),
-    }
+    Error::Io(error.into()).into()
+}
+
+fn of_stream(error: nb::Error<Errno>) -> nb::Error<Error> {
+    error.map(|error| Error::Io(error.into()))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use embedded_nal::nb;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketFlags, SocketType, connect,
@@ -104,6 +105,11 @@ impl Stream {
         &self.descriptor
     }
 
+    /// Whether there may be input: a read would ask the socket.
+    pub fn is_readable(&self) -> bool {
+        self.readiness.readable.get()
+    }
+
     /// The next read asks the socket, whatever the events have said so far: what a peer sent before it closed may be here already,
     /// and its event still on the way.
     #[cfg(feature = "tls")]
@@ -119,6 +125,46 @@ impl Stream {
             return Ok(Progress::Pending);
         }
         advance(&self.descriptor, &self.readiness, address)
+    }
+
+    /// Reads once what has come. `Ok(0)` is the peer's end of the connection, and stays so.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> nb::Result<usize, Errno> {
+        if !self.readiness.readable.get() {
+            return Err(nb::Error::WouldBlock);
+        }
+        match retry_on_intr(|| recv(&self.descriptor, &mut *buffer, RecvFlags::empty())) {
+            Ok((length, _)) => {
+                if length < buffer.len() && !self.readiness.ended.get() {
+                    self.readiness.readable.set(false);
+                }
+                Ok(length)
+            }
+            Err(Errno::AGAIN) => {
+                self.readiness.readable.set(false);
+                Err(nb::Error::WouldBlock)
+            }
+            Err(error) => Err(nb::Error::Other(error)),
+        }
+    }
+
+    /// Writes once, as much as there is room for.
+    pub fn send(&mut self, bytes: &[u8]) -> nb::Result<usize, Errno> {
+        if !self.readiness.writable.get() {
+            return Err(nb::Error::WouldBlock);
+        }
+        match retry_on_intr(|| send(&self.descriptor, bytes, SendFlags::NOSIGNAL)) {
+            Ok(length) => {
+                if length < bytes.len() {
+                    self.readiness.writable.set(false);
+                }
+                Ok(length)
+            }
+            Err(Errno::AGAIN) => {
+                self.readiness.writable.set(false);
+                Err(nb::Error::WouldBlock)
+            }
+            Err(error) => Err(nb::Error::Other(error)),
+        }
     }
 
     /// Closes in good order: what was written goes on its way. close(2) alone, with input unread, would reset the connection, and throw
@@ -139,39 +185,31 @@ impl Stream {
     }
 }
 
+/// What rustls reads from and writes to.
+#[cfg(feature = "tls")]
 impl io::Read for Stream {
-    /// `Ok(0)` is the peer's end of the connection, and stays so.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.readiness.readable.get() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let result = retry_on_intr(|| recv(&self.descriptor, &mut *buffer, RecvFlags::empty()));
-        let is_used_up = match result {
-            Ok((length, _)) => length < buffer.len() && !self.readiness.ended.get(),
-            Err(error) => error == Errno::AGAIN,
-        };
-        if is_used_up {
-            self.readiness.readable.set(false);
-        }
-        Ok(result?.0)
+        self.receive(buffer).map_err(or_would_block)
     }
 }
 
+#[cfg(feature = "tls")]
 impl io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.readiness.writable.get() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let result = retry_on_intr(|| send(&self.descriptor, bytes, SendFlags::NOSIGNAL));
-        if result == Err(Errno::AGAIN) || result.is_ok_and(|length| length < bytes.len()) {
-            self.readiness.writable.set(false);
-        }
-        Ok(result?)
+        self.send(bytes).map_err(or_would_block)
     }
 
     /// Nothing is kept back.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(feature = "tls")]
+fn or_would_block(error: nb::Error<Errno>) -> io::Error {
+    match error {
+        nb::Error::WouldBlock => io::ErrorKind::WouldBlock.into(),
+        nb::Error::Other(error) => error.into(),
     }
 }
 

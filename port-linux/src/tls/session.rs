@@ -2,7 +2,8 @@
 //!
 //! The stream tells of a change only once, so nothing may be left behind that no event will fetch:
 //!
-//! - before anything waits for the stream, all plaintext that has come is handed out, and all that is encrypted is written;
+//! - all plaintext that has come is handed out, as far as the caller's buffer takes it; [`Session::is_readable`] tells whether more may follow without
+//!   an event. Before anything waits for the stream, all that is encrypted is written;
 //! - at most one call's worth of encrypted output waits here while the stream is full. Every call writes it first, and no
 //!   more is taken until it is gone.
 
@@ -25,6 +26,8 @@ pub struct Session {
     stream: Stream,
     /// The peer has sent something.
     heard: bool,
+    /// The peer has said close_notify.
+    ended: bool,
     /// The earlier session that this connection has offered, until data from the peer shows that it does no harm: the peer may break off for its
     /// sake even after our side of the handshake has ended.
     offer: Option<Offer>,
@@ -49,6 +52,7 @@ impl Session {
             connection,
             stream,
             heard: false,
+            ended: false,
             offer: Offer::of(&identity.sessions),
         })
     }
@@ -111,6 +115,11 @@ impl Session {
         // The peer may be gone already.
         let _ = self.write();
         self.stream.finish();
+    }
+
+    /// Whether the next [`Session::receive`] may bring something without an event of the stream.
+    pub fn is_readable(&self) -> bool {
+        self.ended || self.stream.is_readable()
     }
 
     /// Whether the peer has sent anything at all.
@@ -184,8 +193,12 @@ impl Session {
 
     fn process(&mut self) -> Result<(), Error> {
         let greeting = self.connection.protocol_version().is_none();
-        let Err(error) = self.connection.process_new_packets() else {
-            return Ok(());
+        let error = match self.connection.process_new_packets() {
+            Ok(state) => {
+                self.ended = state.peer_has_closed();
+                return Ok(());
+            }
+            Err(error) => error,
         };
         // The alert that tells the broker why; it may be gone already.
         let _ = self.connection.write_tls(&mut self.stream);

@@ -11,7 +11,7 @@ use super::workload::{SIGNALS, alias, channel};
 use crate::install::{self, Tool, packages};
 use crate::process::Process;
 use crate::program::output;
-use crate::{config, program};
+use crate::{config, earlier, program};
 
 /// A bridge to be measured.
 pub struct Subject {
@@ -42,6 +42,12 @@ pub struct Running {
     _folder: Option<TempDir>,
 }
 
+/// The daemon with its defaults.
+pub const DAEMON: &str = "mqtt-client";
+
+/// The bridge that no other can be faster than.
+pub const RELAY: &str = "bytes relayed unread";
+
 /// The default of `max_inflight` at QoS 0 and 1, and that of the peers' libraries, which is ours at QoS 2.
 const WINDOWS: [u16; 2] = [100, 20];
 
@@ -50,7 +56,7 @@ const WINDOWS: [u16; 2] = [100, 20];
 pub fn all() -> Vec<(Subject, Build)> {
     let [ours, theirs] = WINDOWS;
     vec![
-        (subject("mqtt-client", ours, 1_000_000), daemon as Build),
+        (subject(DAEMON, ours, 1_000_000), daemon as Build),
         (subject("mqtt-client, window 20", theirs, 1_000_000), daemon),
         (
             subject("mqtt-client, static, no TLS", ours, 1_000_000),
@@ -65,18 +71,21 @@ pub fn all() -> Vec<(Subject, Build)> {
         (
             Subject {
                 qos: &[0],
-                ..subject("bytes relayed unread", ours, 5_000_000)
+                ..subject(RELAY, ours, 5_000_000)
             },
             relay,
         ),
     ]
 }
 
-/// Another build of the daemon.
-#[must_use]
-pub fn other_daemon(path: PathBuf) -> (Subject, Program) {
-    let subject = subject(&path.display().to_string(), WINDOWS[0], 1_000_000);
-    (subject, Program::Daemon(path))
+/// An older build of the daemon, named as in [`earlier::program`].
+///
+/// # Errors
+///
+/// As there.
+pub fn other_daemon(named: &str) -> Result<(Subject, Program), String> {
+    let program = Program::Daemon(earlier::program(named, &program::DAEMON)?);
+    Ok((subject(named, WINDOWS[0], 1_000_000), program))
 }
 
 fn subject(name: &str, window: u16, messages: u64) -> Subject {

@@ -1,15 +1,15 @@
 //! `cargo compare`: how fast and how small is the daemon, and bridges that do the same with other libraries?
 //!
 //! ```text
-//! cargo compare [--runs N] [--messages N] [--with PATH]... [NAME...]
+//! cargo compare [--runs N] [--messages N] [--with OLD]... [NAME...]
 //! ```
 //!
 //! All bridges whose name holds one of the words, or all; one at a time, taking turns, with everything on one processor.
-//! `--with` adds another build of the daemon: what has a change brought? The exit code is 1 if a bridge loses, repeats or changes a
-//! message, 64 for a wrong argument. A bridge that cannot be built here is left out.
+//! `--with` adds an older build of the daemon (a git revision, a folder with a checkout, or a daemon that is built already): what has a change
+//! brought? Below the table stand the ratios of this build to each of them and to the relay. The exit code is 1 if a bridge loses, repeats or
+//! changes a message, 64 for a wrong argument. A bridge that cannot be built here is left out.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mqtt_client_tests::bench::ends::AHEAD;
@@ -19,12 +19,12 @@ use mqtt_client_tests::bench::subjects::{self, Program, Subject};
 use mqtt_client_tests::bench::workload::{SIGNALS, Workload};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-const USAGE: &str = "usage: cargo compare [--runs N] [--messages N] [--with PATH]... [NAME...]";
+const USAGE: &str = "usage: cargo compare [--runs N] [--messages N] [--with OLD]... [NAME...]";
 
 struct Arguments {
     runs: usize,
     messages: Option<u64>,
-    others: Vec<PathBuf>,
+    others: Vec<String>,
     names: Vec<String>,
 }
 
@@ -33,6 +33,8 @@ struct Row {
     subject: Subject,
     program: Program,
     runs: [Vec<Figures>; 3],
+    /// Whether this build's ratio to it is wanted.
+    is_compared: bool,
 }
 
 fn main() -> ExitCode {
@@ -78,7 +80,7 @@ fn parse(words: &[String]) -> Result<Arguments, String> {
         match word.as_str() {
             "--runs" => arguments.runs = number(value()?)? as usize,
             "--messages" => arguments.messages = Some(number(value()?)?),
-            "--with" => arguments.others.push(PathBuf::from(value()?)),
+            "--with" => arguments.others.push(value()?.clone()),
             option if option.starts_with('-') => return Err(format!("no such option: {option}")),
             _ => arguments.names.push(word.clone()),
         }
@@ -88,7 +90,7 @@ fn parse(words: &[String]) -> Result<Arguments, String> {
 
 fn compare(arguments: &Arguments) -> Result<(), String> {
     // Built first, on all processors.
-    let mut rows = build(arguments);
+    let mut rows = build(arguments)?;
     let processor = share_one_processor()?;
     println!(
         "{SIGNALS} signals; bridge, Redis and broker on processor {processor}; at most {AHEAD} messages under way; median of {} runs",
@@ -108,6 +110,10 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
     for row in &rows {
         println!("{}", row.shown());
     }
+    if let Some(ours) = rows.iter().find(|row| row.subject.name == subjects::DAEMON) {
+        let compared = rows.iter().filter(|row| row.is_compared);
+        compared.for_each(|row| println!("{}", ours.over(row)));
+    }
     if failures.is_empty() {
         Ok(())
     } else {
@@ -115,7 +121,7 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-fn build(arguments: &Arguments) -> Vec<Row> {
+fn build(arguments: &Arguments) -> Result<Vec<Row>, String> {
     let wanted = |name: &str| {
         arguments.names.is_empty() || arguments.names.iter().any(|word| name.contains(word))
     };
@@ -125,24 +131,23 @@ fn build(arguments: &Arguments) -> Vec<Row> {
             continue;
         }
         match build() {
-            Ok(program) => found.push((subject, program)),
+            Ok(program) => {
+                let is_compared = subject.name == subjects::RELAY;
+                found.push(Row::new(subject, program, is_compared));
+            }
             Err(reason) => println!("left out: {}: {reason}", subject.name),
         }
     }
-    let others = arguments.others.iter().cloned().map(subjects::other_daemon);
-    let found = found.into_iter().chain(others);
-    found
-        .map(|(subject, program)| Row {
-            subject,
-            program,
-            runs: Default::default(),
-        })
-        .collect()
+    for named in &arguments.others {
+        let (subject, program) = subjects::other_daemon(named)?;
+        found.push(Row::new(subject, program, true));
+    }
+    Ok(found)
 }
 
 fn heading() -> String {
-    let mut top = format!("{:<28}", "");
-    let mut names = format!("{:<28}", "bridge");
+    let mut top = format!("{:<30}", "");
+    let mut names = format!("{:<30}", "bridge");
     for qos in 0..3 {
         write!(top, " | {:<16}", format!("QoS {qos}")).expect("memory");
         write!(names, " | {:>9} {:>6}", "msg/s", "us CPU").expect("memory");
@@ -154,6 +159,15 @@ fn heading() -> String {
 }
 
 impl Row {
+    fn new(subject: Subject, program: Program, is_compared: bool) -> Row {
+        Row {
+            subject,
+            program,
+            runs: Default::default(),
+            is_compared,
+        }
+    }
+
     /// One run at each QoS.
     fn run(&mut self, workload: &Workload, messages: Option<u64>) -> Result<(), String> {
         let messages = messages.unwrap_or(self.subject.messages);
@@ -166,7 +180,7 @@ impl Row {
     }
 
     fn shown(&self) -> String {
-        let mut line = format!("{:<28}", self.subject.name);
+        let mut line = format!("{:<30}", self.subject.name);
         let (mut idle, mut peak, mut own) = (0, 0, 0);
         for runs in &self.runs {
             if runs.is_empty() {
@@ -181,6 +195,21 @@ impl Row {
             own = figures.own.max(own);
         }
         format!("{line} | {idle:>6} {peak:>6} {own:>6}")
+    }
+
+    /// The ratios of this bridge's figures to the other's.
+    fn over(&self, other: &Row) -> String {
+        let mut line = format!("{:<30}", format!("ratio to {}", other.subject.name));
+        for (ours, theirs) in self.runs.iter().zip(&other.runs) {
+            if ours.is_empty() || theirs.is_empty() {
+                write!(line, " | {:>9} {:>6}", "-", "-").expect("memory");
+                continue;
+            }
+            let (ours, theirs) = (measure::median(ours), measure::median(theirs));
+            let (rate, cpu) = (ours.rate / theirs.rate, ours.cpu / theirs.cpu);
+            write!(line, " | {rate:>9.2} {cpu:>6.2}").expect("memory");
+        }
+        line
     }
 }
 

@@ -1,19 +1,22 @@
 //! `cargo pipeline`: how much work is one message? The core alone, from Redis' bytes to the broker's, without sockets.
 //!
 //! ```text
-//! cargo pipeline [--profile QOS]
+//! cargo pipeline [--with OLD]... [--profile QOS]
 //! ```
 //!
 //! Prints messages per second (both ends included), and instructions per message if `valgrind` is installed: those of
-//! `Bridge::poll` and all that it calls. `--profile` shows where the instructions of one QoS go.
+//! `Bridge::poll` and all that it calls. `--with` runs an older build by turns with this one, and prints the ratios: a git revision, a folder
+//! with a checkout, or a `pipeline` that is built already. `--profile` shows where the instructions of one QoS go.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use mqtt_client_tests::bench::ends::AHEAD;
 use mqtt_client_tests::bench::memory::with_pipeline;
-use mqtt_client_tests::install;
+use mqtt_client_tests::program::{self, Wanted};
+use mqtt_client_tests::{earlier, install};
 use tempfile::TempDir;
 
 /// Messages of a timed run, and of one whose instructions are counted (which takes fifty times as long).
@@ -23,22 +26,46 @@ const COUNTED: u64 = 50_000;
 /// The functions that `--profile` lists cover so much of all instructions, in percent.
 const COVERED: &str = "--threshold=97";
 
+const USAGE: &str = "usage: cargo pipeline [--with OLD]... [--profile QOS]";
+
+/// This program.
+const PIPELINE: Wanted<'static> = Wanted {
+    package: "mqtt-client-tests",
+    name: "pipeline",
+    arguments: &["--profile", "profiling"],
+};
+
+/// A build, and what it is called in the table.
+struct Build {
+    name: String,
+    program: PathBuf,
+}
+
+/// What one build takes at one QoS.
+struct Figures {
+    rate: f64,
+    /// `None` without valgrind.
+    instructions: Option<f64>,
+}
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let result = match words[..] {
-        [] => table(),
         ["--profile", qos @ ("0" | "1" | "2")] => profile(qos),
-        // What runs under valgrind.
+        // What is timed, and what runs under valgrind.
         ["run", qos, messages] => {
             let number = |word: &str| word.parse().expect("a number");
             run(number(qos) as u8, number(messages));
             Ok(())
         }
-        _ => {
-            eprintln!("usage: cargo pipeline [--profile QOS]");
-            return ExitCode::from(64);
-        }
+        _ => match others(&words) {
+            Some(others) => table(&others),
+            None => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(64);
+            }
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,28 +76,87 @@ fn main() -> ExitCode {
     }
 }
 
-fn table() -> Result<(), String> {
-    println!("QoS  messages/s  instructions/message");
+/// The older builds that are asked for; `None` if that is not all that is asked for.
+fn others<'w>(words: &[&'w str]) -> Option<Vec<&'w str>> {
+    let pairs = words.chunks(2).map(|pair| match *pair {
+        ["--with", old] => Some(old),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+fn table(others: &[&str]) -> Result<(), String> {
+    let mut builds = vec![Build {
+        name: String::from("this"),
+        program: this()?,
+    }];
+    for other in others {
+        builds.push(Build {
+            name: String::from(*other),
+            program: earlier::program(other, &PIPELINE)?,
+        });
+    }
+    let width = builds.iter().map(|build| build.name.len()).max();
+    let width = width.unwrap_or_default() + "this / ".len();
+    println!("QoS  {:<width$}  messages/s  instructions/message", "build");
     for qos in 0..3 {
-        let start = Instant::now();
-        run(qos, TIMED);
-        let rate = TIMED as f64 / start.elapsed().as_secs_f64();
-        let instructions = match install::find("valgrind") {
-            None => String::from("(no valgrind)"),
-            Some(_) => {
-                let folder = TempDir::new().map_err(|error| error.to_string())?;
-                let counted = count(&qos.to_string(), &folder)?.instructions;
-                format!("{:.0}", counted as f64 / COUNTED as f64)
-            }
+        let mut all = Vec::new();
+        for build in &builds {
+            let figures = measure(&build.program, qos)?;
+            let name = &build.name;
+            println!("{qos:>3}  {name:<width$}  {}", figures.shown(0));
+            all.push(figures);
+        }
+        let Some((this, older)) = all.split_first() else {
+            continue;
         };
-        println!("{qos:>3}  {rate:>10.0}  {instructions:>20}");
+        for (old, build) in older.iter().zip(&builds[1..]) {
+            let name = format!("this / {}", build.name);
+            println!("{qos:>3}  {name:<width$}  {}", this.over(old).shown(2));
+        }
     }
     Ok(())
 }
 
+impl Figures {
+    /// The ratios.
+    fn over(&self, old: &Figures) -> Figures {
+        Figures {
+            rate: self.rate / old.rate,
+            instructions: (self.instructions.zip(old.instructions)).map(|(new, old)| new / old),
+        }
+    }
+
+    fn shown(&self, digits: usize) -> String {
+        let mut line = format!("{:>10.digits$}", self.rate);
+        match self.instructions {
+            Some(number) => write!(line, "  {number:>20.digits$}"),
+            None => write!(line, "  {:>20}", "(no valgrind)"),
+        }
+        .expect("memory");
+        line
+    }
+}
+
+fn measure(program: &Path, qos: u8) -> Result<Figures, String> {
+    let qos = qos.to_string();
+    let start = Instant::now();
+    program::output(Command::new(program).args(["run", &qos, &TIMED.to_string()]))?;
+    let rate = TIMED as f64 / start.elapsed().as_secs_f64();
+    let instructions = match install::find("valgrind") {
+        None => None,
+        Some(_) => {
+            let folder = TempDir::new().map_err(|error| error.to_string())?;
+            let counted = count(program, &qos, &folder)?.instructions;
+            Some(counted as f64 / COUNTED as f64)
+        }
+    };
+    Ok(Figures { rate, instructions })
+}
+
 fn profile(qos: &str) -> Result<(), String> {
     let folder = TempDir::new().map_err(|error| error.to_string())?;
-    let counted = count(qos, &folder)?;
+    let counted = count(&this()?, qos, &folder)?;
     let shown = Command::new("callgrind_annotate")
         .args(["--auto=no", COVERED])
         .arg(counted.file)
@@ -87,14 +173,17 @@ struct Counted {
     file: PathBuf,
 }
 
+fn this() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| error.to_string())
+}
+
 /// Counts the instructions of [`COUNTED`] messages.
-fn count(qos: &str, folder: &TempDir) -> Result<Counted, String> {
-    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+fn count(program: &Path, qos: &str, folder: &TempDir) -> Result<Counted, String> {
     let file = folder.path().join("callgrind.out");
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--toggle-collect=*poll_bridge*"])
         .arg(format!("--callgrind-out-file={}", file.display()))
-        .arg(this)
+        .arg(program)
         .args(["run", qos, &COUNTED.to_string()])
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;

@@ -1,6 +1,7 @@
 //! The stack against real sockets: TCP over the loopback, and Unix.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -106,6 +107,26 @@ impl Link {
                 Ok(value) => return Ok(value),
                 Err(nb::Error::Other(error)) => return Err(error),
                 Err(nb::Error::WouldBlock) => assert!(self.wait(LIMIT) > 0, "an event was lost"),
+            }
+        }
+    }
+
+    /// Receives to the end as a link does that asks no more after a read that left room in its buffer: it waits then, unless there is more.
+    fn receive_to_the_end(&mut self, room: usize) -> (Vec<u8>, Error) {
+        let (mut buffer, mut received) = (vec![0; room], Vec::new());
+        loop {
+            match self.receive(&mut buffer) {
+                Ok(length) => {
+                    received.extend_from_slice(&buffer[..length]);
+                    if length == room {
+                        continue;
+                    }
+                }
+                Err(nb::Error::WouldBlock) => {}
+                Err(nb::Error::Other(error)) => return (received, error),
+            }
+            if !self.stack.has_more() {
+                assert!(self.wait(LIMIT) > 0, "nothing wakes the link");
             }
         }
     }
@@ -373,6 +394,40 @@ fn the_end_is_seen_even_if_it_came_together_with_the_data_before_it() {
     end(link, peer);
     let (link, peer) = Link::unix("end");
     end(link, peer);
+}
+
+#[test]
+fn whoever_asks_no_more_after_a_short_read_misses_neither_data_nor_the_end() {
+    fn end(mut link: Link, mut peer: impl Write + AsFd, room: usize) {
+        peer.write_all(b"last words").unwrap();
+        drop(peer);
+        // One event stands for both.
+        await_condition(link.descriptor(), PollFlags::RDHUP);
+        let (received, error) = link.receive_to_the_end(room);
+        assert_eq!(received, b"last words", "{room}");
+        assert!(matches!(error, Error::Closed), "{room}: {error}");
+    }
+    for room in [1, 4, 10, 100] {
+        let (link, peer) = Link::tcp();
+        end(link, peer, room);
+        let (link, peer) = Link::unix("short");
+        end(link, peer, room);
+    }
+}
+
+#[test]
+fn that_there_is_more_is_told_once() {
+    let (mut link, mut peer) = Link::tcp();
+    peer.write_all(b"bytes").unwrap();
+    let mut buffer = [0; 100];
+    assert_eq!(link.until(|link| link.receive(&mut buffer)).unwrap(), 5);
+    assert!(!link.stack.has_more());
+    peer.write_all(b"last words").unwrap();
+    drop(peer);
+    await_condition(link.descriptor(), PollFlags::RDHUP);
+    assert_eq!(link.until(|link| link.receive(&mut buffer)).unwrap(), 10);
+    assert!(link.stack.has_more());
+    assert!(!link.stack.has_more());
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! The command line of `cargo mips`.
 
+use std::path::PathBuf;
+
 use mqtt_client_tests::gateway::{self, Gateway};
 
 /// Shown with an error.
 pub const USAGE: &str =
-    "usage: cargo mips [--lean] [--features LIST] [--sizes | --instructions] [TARGET...]
+    "usage: cargo mips [--lean] [--features LIST] [--sizes | --instructions [--with OLD]...] [TARGET...]
   --lean           without the features that are on by default
   --features LIST  with these
   --sizes          print the README's table instead: sizes, and memory under the emulator
   --instructions   print what a message costs instead, counted by the emulator
+  --with OLD       beside an older daemon that is built already, and the ratios
   TARGET           mips-unknown-linux-musl, mipsel-unknown-linux-musl; else both";
 
 /// What to build.
@@ -16,6 +19,8 @@ pub const USAGE: &str =
 pub struct Arguments {
     pub features: Features,
     pub job: Job,
+    /// Older daemons, to be counted too.
+    pub with: Vec<PathBuf>,
     pub gateways: Vec<Gateway>,
 }
 
@@ -48,6 +53,7 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, Strin
     let mut arguments = Arguments {
         features: Features::default(),
         job: Job::Build,
+        with: Vec::new(),
         gateways: Vec::new(),
     };
     let mut words = words.into_iter();
@@ -59,12 +65,19 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, Strin
             }
             "--sizes" => arguments.job = Job::Sizes,
             "--instructions" => arguments.job = Job::Instructions,
+            "--with" => {
+                let old = words.next().ok_or("--with needs a program")?;
+                arguments.with.push(old.into());
+            }
             name => {
                 let known = gateway::ALL.into_iter().find(|known| known.target == name);
                 let known = known.ok_or_else(|| format!("no such argument: {name}"))?;
                 arguments.gateways.push(known);
             }
         }
+    }
+    if !arguments.with.is_empty() && arguments.job != Job::Instructions {
+        return Err(String::from("--with is for --instructions"));
     }
     if arguments.gateways.is_empty() {
         arguments.gateways = gateway::ALL.into();
@@ -91,7 +104,9 @@ mod tests {
     #[test]
     fn tables_can_be_asked_for() {
         assert_eq!(parsed("--sizes").unwrap().job, Job::Sizes);
-        assert_eq!(parsed("--instructions").unwrap().job, Job::Instructions);
+        let instructions = parsed("--instructions --with old").unwrap();
+        assert_eq!(instructions.job, Job::Instructions);
+        assert_eq!(instructions.with, [PathBuf::from("old")]);
     }
 
     #[test]
@@ -106,6 +121,8 @@ mod tests {
     fn what_is_wrong_is_named() {
         for (line, named) in [
             ("--features", "needs a list"),
+            ("--instructions --with", "needs a program"),
+            ("--with old", "is for --instructions"),
             ("arm-unknown-linux-musleabi", "arm-"),
         ] {
             let error = parsed(line).unwrap_err();

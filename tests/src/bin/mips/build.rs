@@ -54,15 +54,24 @@ pub fn binary(zig: &Zig, gateway: &Gateway, features: &Features) -> Result<Binar
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::copy(built.join("release/mqtt-client"), &path))
         .map_err(|error| format!("{}: {error}", path.display()))?;
-    check(&path, gateway)
+    let binary = check(&path)?;
+    if binary.elf.data != gateway.elf_data {
+        return Err(format!("{}: not of {gateway:?}", path.display()));
+    }
+    Ok(binary)
 }
 
-fn check(path: &Path, gateway: &Gateway) -> Result<Binary, String> {
+/// Looks at a program that was built for a gateway.
+///
+/// # Errors
+///
+/// If it is not static for MIPS.
+pub fn check(path: &Path) -> Result<Binary, String> {
     let complaint = |what: &str| format!("{}: {what}", path.display());
     let file = std::fs::read(path).map_err(|error| complaint(&error.to_string()))?;
     let elf = Elf::of(&file).ok_or_else(|| complaint("no 32-bit ELF file"))?;
-    if (elf.machine, elf.data, elf.is_static) != (MIPS, gateway.elf_data, true) {
-        return Err(complaint(&format!("not static for {gateway:?}: {elf:?}")));
+    if (elf.machine, elf.is_static) != (MIPS, true) {
+        return Err(complaint(&format!("not static for MIPS: {elf:?}")));
     }
     Ok(Binary {
         path: path.into(),

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use mqtt_client_tests::gateway::Gateway;
@@ -31,12 +31,15 @@ enum Pace {
     AtOnce,
 }
 
-/// Builds the daemon without TLS, counts, and prints the table.
+/// Builds the daemon without TLS, counts, and prints the table. `others` are older daemons; each is counted for the gateway of its byte order.
 ///
 /// # Errors
 ///
-/// If it does not build.
-pub fn print(zig: &Zig, gateways: &[Gateway]) -> Result<(), String> {
+/// If it does not build, or one of `others` is no program of a gateway.
+pub fn print(zig: &Zig, gateways: &[Gateway], others: &[PathBuf]) -> Result<(), String> {
+    let older = (others.iter())
+        .map(|path| Ok((path, build::check(path)?.elf.data)))
+        .collect::<Result<Vec<_>, String>>()?;
     println!("| target | QoS | instructions/message, one by one | all at once |");
     println!("|---|---:|---:|---:|");
     for gateway in gateways {
@@ -46,11 +49,25 @@ pub fn print(zig: &Zig, gateways: &[Gateway]) -> Result<(), String> {
             ..Features::default()
         };
         let binary = build::binary(zig, gateway, &features)?;
+        let target = gateway.target;
         for qos in 0..=2 {
-            let [one_by_one, at_once] = [Pace::OneByOne, Pace::AtOnce]
-                .map(|pace| per_message(gateway, &binary.path, qos, pace));
-            let target = gateway.target;
+            let count = |path| {
+                [Pace::OneByOne, Pace::AtOnce].map(|pace| per_message(gateway, path, qos, pace))
+            };
+            let ours = count(&binary.path);
+            let [one_by_one, at_once] = ours;
             println!("| `{target}` | {qos} | {one_by_one} | {at_once} |");
+            for (path, _) in older.iter().filter(|(_, data)| *data == gateway.elf_data) {
+                let theirs = count(path);
+                let ratio = |pace: usize| ours[pace] as f64 / theirs[pace] as f64;
+                let (path, [one_by_one, at_once]) = (path.display(), theirs);
+                println!("| {path} | {qos} | {one_by_one} | {at_once} |");
+                println!(
+                    "| ratio to it | {qos} | {:.2} | {:.2} |",
+                    ratio(0),
+                    ratio(1)
+                );
+            }
         }
     }
     Ok(())

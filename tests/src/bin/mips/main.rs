@@ -1,7 +1,7 @@
 //! `cargo mips`: the daemon for OpenWrt gateways of both MIPS byte orders, as static binaries and as packages.
 //!
 //! ```text
-//! cargo mips [--lean] [--features LIST] [--sizes | --instructions] [TARGET...]
+//! cargo mips [--lean] [--features LIST] [--sizes | --instructions [--with OLD]...] [TARGET...]
 //! ```
 //!
 //! It installs what it needs (Debian's Rust with the library's source; zig, in `target/tools`), and writes to `target/dist`:
@@ -41,7 +41,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     match arguments.job {
         Job::Build => {}
         Job::Sizes => return sizes::print(&zig, &arguments.gateways),
-        Job::Instructions => return instructions::print(&zig, &arguments.gateways),
+        Job::Instructions => {
+            return instructions::print(&zig, &arguments.gateways, &arguments.with);
+        }
     }
     for gateway in &arguments.gateways {
         let binary = build::binary(&zig, gateway, &arguments.features)?;

@@ -400,6 +400,34 @@ fn what_comes_with_the_end_of_the_connection_is_still_received() {
 }
 
 #[test]
+fn whoever_asks_no_more_after_a_short_read_misses_neither_records_nor_close_notify() {
+    let site = Site::new();
+    for (length, room) in [(10, 100), (10, 10), (100_000, 5_000), (100_000, 200_000)] {
+        let listener = listener();
+        let mut link = site.link(NAME, true, &listener);
+        let (tell, said) = mpsc::channel();
+        let server = serve(&listener, site.server(ALL_VERSIONS), move |mut peer| {
+            peer.write_all(&pattern(length)).unwrap();
+            peer.conn.send_close_notify();
+            peer.flush().unwrap();
+            tell.send(()).unwrap();
+            // The connection itself stays, until the link closes it.
+            let _ = io::copy(&mut peer, &mut io::sink());
+        });
+        link.until_connected().unwrap();
+        if length < 1_000 {
+            // So that one read brings both.
+            said.recv().unwrap();
+        }
+        let (received, error) = link.receive_to_the_end(room);
+        assert!(received == pattern(length), "{length} in {room}");
+        assert!(matches!(error, Error::Closed), "{room}: {error}");
+        link.close();
+        server.join().unwrap();
+    }
+}
+
+#[test]
 fn a_broker_whose_answer_is_unread_when_the_link_closes_still_gets_what_was_sent() {
     let (site, listener) = (Site::new(), listener());
     let (tell, closed) = mpsc::channel();
