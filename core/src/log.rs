@@ -6,6 +6,8 @@
 
 use core::fmt::{self, Write};
 
+use crate::secret::Secrets;
+
 macro_rules! emit {
     ($level:ident, $($arg:tt)*) => {{
         #[cfg(feature = "log")]
@@ -46,31 +48,50 @@ impl<T: fmt::Display> defmt::Format for Printed<T> {
     }
 }
 
-/// Bytes from outside, shown as text: what is not printable ASCII is escaped, as is the backslash, and what is over 160 bytes
-/// is cut.
+/// Bytes from outside that no peer chose the words of, shown as text: what is not printable ASCII is escaped, as is the backslash, and
+/// what is over 160 bytes is cut.
 pub struct Text<'a>(pub &'a [u8]);
+
+/// A peer's own words, in the same form: what is secret between it and us is masked.
+pub struct Words<'a>(pub &'a [u8], pub Secrets<'a>);
 
 const SHOWN_BYTES: usize = 160;
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shown, mark) = match self.0.get(..SHOWN_BYTES) {
-            Some(start) if self.0.len() > SHOWN_BYTES => (start, "..."),
-            _ => (self.0, ""),
-        };
-        for byte in shown {
-            match byte {
-                // `escape_ascii` has Rust's literals in mind.
-                b'"' | b'\'' => f.write_char(char::from(*byte))?,
-                _ => write!(f, "{}", byte.escape_ascii())?,
+        Words(self.0, Secrets::NONE).fmt(f)
+    }
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = 0;
+        for piece in self.1.masked(self.0) {
+            if shown >= SHOWN_BYTES {
+                return f.write_str("...");
+            }
+            shown += piece.len();
+            for byte in piece {
+                match byte {
+                    // `escape_ascii` has Rust's literals in mind.
+                    b'"' | b'\'' => f.write_char(char::from(*byte))?,
+                    _ => write!(f, "{}", byte.escape_ascii())?,
+                }
             }
         }
-        f.write_str(mark)
+        Ok(())
     }
 }
 
 #[cfg(feature = "defmt")]
 impl defmt::Format for Text<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", defmt::Display2Format(self));
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Words<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "{}", defmt::Display2Format(self));
     }

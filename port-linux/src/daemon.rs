@@ -152,6 +152,7 @@ impl<'o> Daemon<'o> {
 
     /// One configuration's life: its parts are put together, run, and taken apart.
     fn serve_one(&mut self, config: &Config<'_>, carried: Carried) -> Ended<Carried> {
+        self.show.mask(&config.redis);
         let mut last = carried.last;
         last.resize(config.signals.len(), LastSample::NOTHING);
         let mut slots = vec![0; Index::slots_for(config.signals.len())];

@@ -13,6 +13,7 @@ use super::text::{Raw, TextStore};
 use super::topic;
 use crate::index::Index;
 use crate::mqtt::QoS;
+use crate::secret::may_be_a_path;
 
 /// What checking the whole file carries along.
 pub(super) struct Check<'a, 'r> {
@@ -202,11 +203,15 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         }
     }
 
-    /// A path of a file or a socket. It takes no control characters, and thus no PEM text instead of its path.
+    /// A path of a file or a socket; neither PEM text instead of it nor an address.
     pub fn path(&mut self, key: Key) -> Option<&'a str> {
         let text = self.text(key)?;
         if text.bytes().any(|byte| byte.is_ascii_control()) {
             self.error(key, Problem::ControlCharacter);
+            return None;
+        }
+        if !may_be_a_path(text) {
+            self.error(key, Problem::NotAPath);
             return None;
         }
         Some(text)

@@ -1,7 +1,7 @@
 //! What a session says on one connection, and when.
 
 use super::{Phase, Session, connect};
-use crate::log::{Text, trace};
+use crate::log::{Text, Words, trace};
 use crate::mqtt::QoS;
 use crate::mqtt::close::Close;
 use crate::mqtt::encode::PINGREQ;
@@ -64,7 +64,7 @@ impl Session<'_> {
                 "{}: {} bytes from the broker: {}",
                 self.device.alias,
                 count,
-                Text(new)
+                Words(new, self.device.secrets())
             );
         } else {
             // Who answers CONNECT may be no broker, and repeat it with its password.
