@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Severity, Signal};
 
 use crate::net::Transport;
+use crate::rights;
 #[cfg(feature = "tls")]
 use crate::tls::Identity;
 
@@ -30,6 +31,31 @@ pub struct Tables<'t> {
 /// Says what is wrong: [`complain`] before the start, and later a way that never waits.
 pub type Complain = fn(fmt::Arguments<'_>);
 
+/// How many errors and how many warnings are told one by one; the rest is counted.
+#[derive(Clone, Copy)]
+pub struct Most {
+    errors: u32,
+    warnings: u32,
+}
+
+impl Most {
+    /// For `--check`.
+    pub const ALL: Most = Most {
+        errors: u32::MAX,
+        warnings: u32::MAX,
+    };
+    /// Nothing is started for them, so every error is to be seen.
+    pub const AT_START: Most = Most {
+        errors: u32::MAX,
+        warnings: 50,
+    };
+    /// A gateway's log holds 64 KB.
+    pub const IN_SERVICE: Most = Most {
+        errors: 50,
+        warnings: 50,
+    };
+}
+
 /// The configuration is not to be used. All reasons have been told.
 #[derive(Debug)]
 pub struct Unusable;
@@ -40,7 +66,11 @@ pub struct Unusable;
 /// It cannot be read; the reason has been told.
 pub fn read(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
     fs::read(path).map_err(|error| {
-        complain(format_args!("{}: cannot be read: {error}", path.display()));
+        let remedy = rights::remedy(path, &error);
+        complain(format_args!(
+            "{}: cannot be read: {error}{remedy}",
+            path.display()
+        ));
         Unusable
     })
 }
@@ -72,8 +102,8 @@ impl<'t> Tables<'t> {
         }
     }
 
-    /// Checks `text` and reports everything that is wrong with it: errors by `complain`, warnings through the log. If there are any
-    /// errors, the devices' files are checked here too; else [`transports`] does that.
+    /// Checks `text` and reports what is wrong with it, or as much of that as `most` says: errors by `complain`, warnings through the log. If
+    /// there are any errors, the devices' files are checked here too; else [`transports`] does that.
     ///
     /// # Errors
     /// There was an error.
@@ -82,13 +112,33 @@ impl<'t> Tables<'t> {
         path: &Path,
         text: &'t [u8],
         complain: Complain,
+        most: Most,
     ) -> Result<Config<'t>, Unusable> {
         let file = path.to_string_lossy();
-        self.fill(text, &mut |finding| match finding.severity {
-            Severity::Error => complain(format_args!("{}", finding.in_file(&file))),
-            Severity::Warning => log::warn!("{}", finding.in_file(&file)),
-        })
-        .map_err(|invalid| {
+        let (mut errors, mut warnings) = (0, 0);
+        let filled = self.fill(text, &mut |finding| match finding.severity {
+            Severity::Error => {
+                errors += 1;
+                if errors <= most.errors {
+                    complain(format_args!("{}", finding.in_file(&file)));
+                }
+            }
+            Severity::Warning => {
+                warnings += 1;
+                if warnings <= most.warnings {
+                    log::warn!("{}", finding.in_file(&file));
+                }
+            }
+        });
+        if let Some(more @ 1..) = errors.checked_sub(most.errors) {
+            complain(format_args!(
+                "{file}: {more} more errors: --check shows all"
+            ));
+        }
+        if let Some(more @ 1..) = warnings.checked_sub(most.warnings) {
+            log::warn!("{file}: {more} more warnings: --check shows all");
+        }
+        filled.map_err(|invalid| {
             let _ = transports(path, invalid.devices, complain);
             Unusable
         })

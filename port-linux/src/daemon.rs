@@ -17,13 +17,15 @@ use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::{Instant, SECOND};
 
 use crate::args::Options;
-use crate::configuration::{self, Tables, Unusable, complain, enabled};
+use crate::configuration::{self, Most, Tables, Unusable, complain, enabled};
 use crate::machine_id::machine_id;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
+use crate::patience::wait_until_usable;
 use crate::poller::{Events, Poller};
 use crate::random;
 use crate::reload::{Carried, Plan, Start, SuspendedFeed};
+use crate::rights::give_up_rights;
 use crate::show::Show;
 use crate::signals::Signals;
 use crate::{EX_CONFIG, EX_OSERR, logger};
@@ -47,6 +49,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Runs until a signal ends it.
 pub fn run(options: &Options) -> ExitCode {
     if let Err(error) = logger::start(options.debug) {
+        return denied(&error);
+    }
+    give_up_rights();
+    if options.keep_trying
+        && let Err(error) = wait_until_usable(&options.config)
+    {
         return denied(&error);
     }
     // Before signals are caught: whoever waits here, for the writer of a pipe, can still be ended.
@@ -116,7 +124,7 @@ impl<'o> Daemon<'o> {
         loop {
             let mut tables = Tables::for_text(&text);
             let config = match carried {
-                None => tables.parse(self.path, &text, complain),
+                None => tables.parse(self.path, &text, complain, Most::AT_START),
                 Some(_) => tables.parse_again(&text),
             };
             let Ok(config) = config else {
@@ -326,7 +334,9 @@ impl<'o> Daemon<'o> {
         let text = configuration::read_again(self.path, complain).ok();
         let plan = text.as_ref().and_then(|text| {
             let mut tables = Tables::for_text(text);
-            let new = tables.parse(self.path, text, complain).ok()?;
+            let new = tables
+                .parse(self.path, text, complain, Most::IN_SERVICE)
+                .ok()?;
             let transports = configuration::transports(self.path, new.devices, complain).ok()?;
             let unfinished = bridge.feed().session().still_to_leave();
             Some(Plan::new(

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`args`] | what did the user ask for? |
 //! | [`configuration`] | is the mapping table right, and where does it live? |
+//! | [`rights`] | what does the process give up for good, and what may it not read? |
+//! | [`patience`] | what if the configuration cannot be used yet? |
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
 //! | [`reload`] | what goes on when the configuration changes? |
 //! | [`memory`] | how much memory has each session? |
@@ -28,9 +30,11 @@ mod machine_id;
 mod memory;
 mod net;
 mod outlet;
+mod patience;
 mod poller;
 mod random;
 mod reload;
+mod rights;
 mod show;
 mod signals;
 mod summary;
@@ -43,7 +47,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use args::Command;
-use configuration::{Tables, Unusable, complain};
+use configuration::{Most, Tables, Unusable, complain};
 
 /// `sysexits.h`: the command line is wrong.
 const EX_USAGE: u8 = 64;
@@ -89,14 +93,17 @@ fn check(path: &Path) -> ExitCode {
         complain(format_args!("mqtt-client: {error}"));
         return ExitCode::from(EX_OSERR);
     }
+    rights::give_up_rights();
     let Ok(text) = configuration::read(path, complain) else {
         return ExitCode::from(EX_CONFIG);
     };
     let mut tables = Tables::for_text(&text);
-    let config = tables.parse(path, &text, complain).and_then(|config| {
-        configuration::transports(path, config.devices, complain)?;
-        Ok(config)
-    });
+    let config = tables
+        .parse(path, &text, complain, Most::ALL)
+        .and_then(|config| {
+            configuration::transports(path, config.devices, complain)?;
+            Ok(config)
+        });
     match config {
         Ok(config) => {
             summary::print(&config);

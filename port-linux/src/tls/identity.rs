@@ -19,6 +19,7 @@ use super::resumption::Sessions;
 use super::setup::Setup;
 use super::{Fault, entropy};
 use crate::date::{Day, SECONDS_PER_DAY};
+use crate::rights;
 
 /// A certificate is warned about when it ends within so many days.
 const WARN_DAYS: u64 = 30;
@@ -275,7 +276,8 @@ fn read(path: &str, key: Key, report: &mut Report<'_>) -> Option<Contents> {
     }
     pem::read(Path::new(path))
         .map_err(|error| {
-            let words = format_args!("{path}: cannot be read: {error}");
+            let remedy = rights::remedy(Path::new(path), &error);
+            let words = format_args!("{path}: cannot be read: {error}{remedy}");
             report(Severity::Error, key, words);
         })
         .ok()

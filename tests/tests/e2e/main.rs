@@ -16,6 +16,7 @@ mod output;
 mod qos;
 mod redis;
 mod reload;
+mod rights;
 mod secrets;
 mod sessions;
 mod several_brokers;

@@ -161,7 +161,7 @@ fn the_version_is_that_of_the_program_and_both_configurations_are_kept() {
     assert_eq!(
         tree.make(&tree.workspace(), "print", &[]),
         format!(
-            "mqtt-client {} 1 /etc/elseta-mqtt.conf /etc/elseta-mqtt.json",
+            "mqtt-client {} 1 mqtt-client:mqtt-client /etc/elseta-mqtt.conf /etc/elseta-mqtt.json",
             env!("CARGO_PKG_VERSION")
         )
     );
@@ -194,7 +194,7 @@ fn it_installs_what_the_ipk_has() {
     assert_eq!(
         files,
         [
-            "600 ./etc/elseta-mqtt.json",
+            "640 ./etc/elseta-mqtt.json",
             "644 ./usr/share/mqtt-client/example.json",
             "755 ./etc/init.d/mqtt-client",
             "755 ./usr/bin/mqtt-client",

@@ -114,7 +114,7 @@ fn every_file_has_its_place_its_mode_and_root_as_owner() {
         members(&package.path("ipk/data.tar.gz")),
         [
             "drwxr-xr-x 0/0 ./etc/",
-            "-rw------- 0/0 ./etc/elseta-mqtt.json",
+            "-rw-r----- 0/0 ./etc/elseta-mqtt.json",
             "drwxr-xr-x 0/0 ./etc/init.d/",
             "-rwxr-xr-x 0/0 ./etc/init.d/mqtt-client",
             "drwxr-xr-x 0/0 ./lib/",
@@ -143,6 +143,7 @@ fn the_control_file_says_what_opkg_needs_to_know() {
         &version,
         "Architecture: mips_24kc",
         "License: MIT",
+        "Require-User: mqtt-client:mqtt-client",
         "Description: Forwards measurements from Redis to MQTT brokers",
     ] {
         assert!(control.lines().any(|other| other == line), "{line}");

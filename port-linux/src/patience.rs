@@ -1,0 +1,80 @@
+//! What if the configuration cannot be used at the start (`--keep-trying`)? A certificate may be on storage that is mounted later: it is read again,
+//! with back-off, and what is wrong is said once.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use log::LevelFilter;
+use signal_hook::consts::SIGHUP;
+use signal_hook::low_level::{pipe, unregister};
+
+use crate::configuration::{self, Most, Tables, Unusable, complain};
+
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+thread_local! {
+    /// What is wrong with it now, a line for each.
+    static WRONG: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Waits until the configuration can be used, and has a device that is enabled. SIGHUP asks to look at once.
+///
+/// # Errors
+/// No file descriptor is left.
+pub fn wait_until_usable(path: &Path) -> io::Result<()> {
+    let (mut wake, waker) = UnixStream::pair()?;
+    let hang_up = pipe::register(SIGHUP, waker)?;
+    let mut said = String::new();
+    let mut wait = FIRST_WAIT;
+    loop {
+        let wrong = what_is_wrong(path);
+        if wrong.is_empty() {
+            break;
+        }
+        if wrong != said {
+            complain(format_args!(
+                "{wrong}{}: not usable yet; it is read again until it is",
+                path.display()
+            ));
+            said = wrong;
+        }
+        wake.set_read_timeout(Some(wait))?;
+        wait = match wake.read(&mut [0; 16]) {
+            Ok(_) => FIRST_WAIT,
+            Err(_) => LONGEST_WAIT.min(wait * 2),
+        };
+    }
+    unregister(hang_up);
+    Ok(())
+}
+
+/// Nothing if the configuration can be used; else lines. Warnings are left to the start.
+fn what_is_wrong(path: &Path) -> String {
+    let level = log::max_level();
+    log::set_max_level(LevelFilter::Off);
+    // It has told why.
+    let _ = try_to_use(path);
+    log::set_max_level(level);
+    WRONG.take()
+}
+
+fn try_to_use(path: &Path) -> Result<(), Unusable> {
+    let text = configuration::read_again(path, note)?;
+    let mut tables = Tables::for_text(&text);
+    let config = tables.parse(path, &text, note, Most::IN_SERVICE)?;
+    configuration::transports(path, config.devices, note)?;
+    if configuration::enabled(config.devices).next().is_none() {
+        let path = path.display();
+        note(format_args!("{path}: no MQTT device is enabled"));
+    }
+    Ok(())
+}
+
+fn note(line: fmt::Arguments<'_>) {
+    WRONG.with_borrow_mut(|wrong| *wrong += &format!("{line}\n"));
+}
