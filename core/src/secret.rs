@@ -24,6 +24,11 @@ impl<'a> Secrets<'a> {
         Secrets([text, ""])
     }
 
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|secret| secret.is_empty())
+    }
+
     /// The text in pieces: single bytes, and [`MASK`] for each secret.
     pub(crate) fn masked<'t>(self, text: &'t [u8]) -> impl Iterator<Item = &'t [u8]> + use<'a, 't> {
         let mut at = 0;

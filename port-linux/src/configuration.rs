@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Severity, Signal};
 
+use crate::modes;
 use crate::net::Transport;
 use crate::rights;
 #[cfg(feature = "tls")]
@@ -138,6 +139,7 @@ impl<'t> Tables<'t> {
         if let Some(more @ 1..) = warnings.checked_sub(most.warnings) {
             log::warn!("{file}: {more} more warnings: --check shows all");
         }
+        let filled = filled.inspect(|config| modes::warn(path, config));
         filled.map_err(|invalid| {
             let _ = transports(path, invalid.devices, complain);
             Unusable

@@ -5,6 +5,7 @@
 //! | [`args`] | what did the user ask for? |
 //! | [`configuration`] | is the mapping table right, and where does it live? |
 //! | [`rights`] | what does the process give up for good, and what may it not read? |
+//! | [`modes`] | may others read secrets, or write to the table? |
 //! | [`patience`] | what if the configuration cannot be used yet? |
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
 //! | [`reload`] | what goes on when the configuration changes? |
@@ -28,6 +29,7 @@ mod date;
 mod logger;
 mod machine_id;
 mod memory;
+mod modes;
 mod net;
 mod outlet;
 mod patience;

@@ -2,9 +2,8 @@
 //!
 //! A function that returns `None` for a value that was there has reported it.
 
-use core::net::Ipv4Addr;
-
 use super::abilities::Abilities;
+use super::advice::is_this_machine;
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 use super::json::{SyntaxError, Value};
 use super::key::{Key, Table};
@@ -244,13 +243,9 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
             local_servers,
             ..
         } = self.check.abilities;
-        let is_local = || match host.parse::<Ipv4Addr>() {
-            Ok(address) => address.is_loopback() || address.is_unspecified(),
-            Err(_) => host.eq_ignore_ascii_case("localhost"),
-        };
         if !ipv6 && host.contains(':') {
             self.error(key, Problem::NotBuiltIn("IPv6"));
-        } else if !local_servers && is_local() {
+        } else if !local_servers && is_this_machine(host) {
             let value = self.shown(key);
             self.error(key, Problem::LocalHost(value));
         }

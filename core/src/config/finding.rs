@@ -129,6 +129,10 @@ pub enum Problem<'t> {
     HostNotVerified,
     /// `auth`=`password` beside certificates.
     InTheClear,
+    /// A password that is not encrypted on its way to another machine.
+    Plain {
+        cure: &'static str,
+    },
     /// More messages of QoS 2 under way than Mosquitto takes.
     WideWindow(Shown<'t>),
     /// This program is built without what the setting needs.
@@ -288,6 +292,7 @@ impl Display for Problem<'_> {
             Problem::InTheClear => f.write_str(
                 "the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
             ),
+            Problem::Plain { cure } => write!(f, "goes out in the clear: {cure}"),
             Problem::WideWindow(value) => write!(
                 f,
                 "{value}is more than 20: Mosquitto as it is shipped throws away what exceeds that at QoS 2, and acknowledges it all the same"

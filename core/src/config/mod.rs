@@ -31,6 +31,7 @@
 //! of each table (`redis`, `device`, `signal`), and what holds between rows (`unique`).
 
 mod abilities;
+mod advice;
 mod check;
 mod device;
 mod finding;

@@ -41,6 +41,26 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 "warning: devices[0].auth: the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
             ],
         ),
+        // What nobody else carries.
+        (
+            &[
+                ("auth", "\"password\""),
+                ("enable", "1"),
+                ("ip", "\"127.0.0.1\""),
+                ("username", "\"u\""),
+                ("password", "\"p\""),
+            ],
+            &[],
+        ),
+        (
+            &[
+                ("auth", "\"password\""),
+                ("enable", "1"),
+                ("username", "\"u\""),
+                ("password", "\"p\""),
+            ],
+            &["warning: devices[0].password: goes out in the clear: auth=tls encrypts it"],
+        ),
         // Of length 0, which token platforms want.
         (
             &[

@@ -64,9 +64,9 @@ fn the_example_sets_every_key() {
             password: Some(Secret::new("broker-secret")),
         };
         let tls = Tls {
-            ca_certificate: "/etc/ssl/mqtt/ca.pem",
-            client_certificate: "/etc/ssl/mqtt/client.pem",
-            client_key: "/etc/ssl/mqtt/client.key",
+            ca_certificate: "/etc/mqtt-client/ca.pem",
+            client_certificate: "/etc/mqtt-client/client.pem",
+            client_key: "/etc/mqtt-client/client.key",
             verify_hostname: true,
             credentials: Some(credentials),
         };
@@ -366,6 +366,15 @@ fn lengths_are_bounded_by_what_mqtt_can_send() {
 #[test]
 fn redis_rules() {
     redis_cases(&[
+        (
+            &[("host", "\"10.0.0.1\""), ("password", "\"p\"")],
+            &[
+                "warning: redis.password: goes out in the clear: use a network of your own, or a VPN",
+            ],
+        ),
+        (&[("host", "\"LocalHost\""), ("password", "\"p\"")], &[]),
+        (&[("host", "\"::1\""), ("password", "\"p\"")], &[]),
+        (&[("socket", "\"/run/redis\""), ("password", "\"p\"")], &[]),
         (&[], &[]),
         (&[("host", "\"redis.local\""), ("port", "6380")], &[]),
         (
