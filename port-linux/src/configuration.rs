@@ -1,7 +1,6 @@
 //! The mapping table in memory: read from its file, checked by the core, kept in allocations of the right size.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 #[cfg(feature = "tls")]
@@ -9,6 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Severity, Signal};
 
+use crate::files::{read_any, read_regular};
 use crate::modes;
 use crate::net::Transport;
 use crate::rights;
@@ -61,17 +61,18 @@ impl Most {
 #[derive(Debug)]
 pub struct Unusable;
 
+/// Bytes of a table, at most: as many as the smallest gateway has memory.
+const MAX_TABLE: u64 = 64 << 20;
+
 /// Reads the file.
 ///
 /// # Errors
 /// It cannot be read; the reason has been told.
 pub fn read(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
-    fs::read(path).map_err(|error| {
+    read_any(path, MAX_TABLE).map_err(|error| {
         let remedy = rights::remedy(path, &error);
-        complain(format_args!(
-            "{}: cannot be read: {error}{remedy}",
-            path.display()
-        ));
+        let path = path.display();
+        complain(format_args!("{path}: cannot be read: {error}{remedy}"));
         Unusable
     })
 }
@@ -81,14 +82,12 @@ pub fn read(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
 /// # Errors
 /// As [`read`].
 pub fn read_again(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
-    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
-        complain(format_args!(
-            "{}: cannot be read again: not a regular file",
-            path.display()
-        ));
-        return Err(Unusable);
-    }
-    read(path, complain)
+    read_regular(path, MAX_TABLE).map_err(|error| {
+        let remedy = rights::remedy(path, &error);
+        let path = path.display();
+        complain(format_args!("{path}: cannot be read: {error}{remedy}"));
+        Unusable
+    })
 }
 
 impl<'t> Tables<'t> {

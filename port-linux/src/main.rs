@@ -5,6 +5,7 @@
 //! | [`args`] | what did the user ask for? |
 //! | [`configuration`] | is the mapping table right, and where does it live? |
 //! | [`rights`] | what does the process give up for good, and what may it not read? |
+//! | [`files`] | how is a file read that the user names? |
 //! | [`modes`] | may others read secrets, or write to the table? |
 //! | [`patience`] | what if the configuration cannot be used yet? |
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
@@ -26,6 +27,7 @@ mod args;
 mod configuration;
 mod daemon;
 mod date;
+mod files;
 mod logger;
 mod machine_id;
 mod memory;
