@@ -1,6 +1,7 @@
 //! Certificates for tests of TLS: authorities, what they issue, and brokers that show it. All are made on the spot.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -163,7 +164,7 @@ impl Authority {
         Issued { certificate, key }
     }
 
-    /// Writes a file into its folder.
+    /// Writes a file into its folder, for us alone: keys are among them.
     ///
     /// # Panics
     ///
@@ -171,6 +172,8 @@ impl Authority {
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, text).expect("write to a temporary folder");
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&path, mode).expect("our own file");
         path
     }
 

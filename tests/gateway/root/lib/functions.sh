@@ -22,8 +22,8 @@ add_user() {
 	local package=${1##*/} user
 	user=$(sed -n 's/^Require-User: \(.*\):.*/\1/p' "$IPKG_INSTROOT/usr/lib/opkg/info/${package%.*}.control")
 	[ -n "$user" ] && ! grep -q "^$user:" "$IPKG_INSTROOT/etc/passwd" || return 0
-	echo "$user:x:65536:" >>"$IPKG_INSTROOT/etc/group"
-	echo "$user:x:65536:65536:$user:/var/run/$user:/bin/false" >>"$IPKG_INSTROOT/etc/passwd"
+	echo "$user:x:32768:$user" >>"$IPKG_INSTROOT/etc/group"
+	echo "$user:x:32768:32768:$user:/var/run/$user:/bin/false" >>"$IPKG_INSTROOT/etc/passwd"
 }
 
 default_postinst() {
