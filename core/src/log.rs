@@ -97,20 +97,33 @@ impl defmt::Format for Words<'_> {
     }
 }
 
-/// Text from outside in its author's own letters; what a terminal or log viewer would obey, and not show, is escaped: controls,
-/// line and paragraph separators, marks of writing direction.
+/// Whether a terminal or log viewer would obey the character, and not show it: controls, line and paragraph separators, marks of
+/// writing direction.
+#[must_use]
+pub fn is_obeyed(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\x1f'
+            | '\x7f'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// Text from outside in its author's own letters; what would be [obeyed](is_obeyed) is escaped.
 pub struct Legible<'a>(pub &'a str);
 
 impl fmt::Display for Legible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| match character {
-            '\0'..='\x1f'
-            | '\x7f'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => write!(f, "\\u{{{:x}}}", u32::from(character)),
-            letter => f.write_char(letter),
+        self.0.chars().try_for_each(|character| {
+            if is_obeyed(character) {
+                write!(f, "\\u{{{:x}}}", u32::from(character))
+            } else {
+                f.write_char(character)
+            }
         })
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Severity, Signal};
+use mqtt_client_core::log::Legible;
 
 use crate::files::{read_any, read_regular};
 use crate::modes;
@@ -223,5 +224,6 @@ pub fn enabled<'d, 'a>(devices: &'d [Device<'a>]) -> impl Iterator<Item = &'d De
 /// One line on standard error, at every debug level, in one write(2), which waits for its reader. Nobody is left to be told if that
 /// fails.
 pub fn complain(line: fmt::Arguments<'_>) {
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    let line = format!("{}\n", Legible(&line.to_string()));
+    let _ = io::stderr().write_all(line.as_bytes());
 }

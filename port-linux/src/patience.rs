@@ -37,9 +37,12 @@ pub fn wait_until_usable(path: &Path) -> io::Result<()> {
             break;
         }
         if wrong != said {
+            for line in wrong.lines() {
+                complain(format_args!("{line}"));
+            }
+            let path = path.display();
             complain(format_args!(
-                "{wrong}{}: not usable yet; it is read again until it is",
-                path.display()
+                "{path}: not usable yet; it is read again until it is"
             ));
             said = wrong;
         }

@@ -19,6 +19,7 @@ fn write(config: &Config<'_>, output: &mut impl Write) -> io::Result<()> {
             config.redis.database
         )?,
         Endpoint::Unix(path) => {
+            let path = Legible(path);
             writeln!(output, "redis {path} database {}", config.redis.database)?
         }
     }

@@ -21,5 +21,6 @@ mod secrets;
 mod sessions;
 mod several_brokers;
 mod shutdown;
+mod terminal;
 mod versions;
 mod will;
