@@ -10,6 +10,7 @@ use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Severity,
 use mqtt_client_core::log::Legible;
 
 use crate::files::{read_any, read_regular};
+use crate::memory::warn_of_large_buffers;
 use crate::modes;
 use crate::net::Transport;
 use crate::rights;
@@ -139,7 +140,10 @@ impl<'t> Tables<'t> {
         if let Some(more @ 1..) = warnings.checked_sub(most.warnings) {
             log::warn!("{file}: {more} more warnings: --check shows all");
         }
-        let filled = filled.inspect(|config| modes::warn(path, config));
+        let filled = filled.inspect(|config| {
+            modes::warn(path, config);
+            warn_of_large_buffers(path, config.devices);
+        });
         filled.map_err(|invalid| {
             let _ = transports(path, invalid.devices, complain);
             Unusable

@@ -21,7 +21,7 @@ use crate::configuration::{self, Most, Tables, Unusable, complain, enabled};
 use crate::machine_id::machine_id;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
-use crate::patience::wait_until_usable;
+use crate::patience::wait_for_usable;
 use crate::poller::{Events, Poller};
 use crate::random;
 use crate::reload::{Carried, Plan, Start, SuspendedFeed};
@@ -52,14 +52,17 @@ pub fn run(options: &Options) -> ExitCode {
         return denied(&error);
     }
     give_up_rights();
-    if options.keep_trying
-        && let Err(error) = wait_until_usable(&options.config)
-    {
-        return denied(&error);
-    }
     // Before signals are caught: whoever waits here, for the writer of a pipe, can still be ended.
-    let Ok(text) = configuration::read(&options.config, complain) else {
-        return ExitCode::from(EX_CONFIG);
+    let text = if options.keep_trying {
+        match wait_for_usable(&options.config) {
+            Ok(text) => text,
+            Err(error) => return denied(&error),
+        }
+    } else {
+        match configuration::read(&options.config, complain) {
+            Ok(text) => text,
+            Err(Unusable) => return ExitCode::from(EX_CONFIG),
+        }
     };
     match Daemon::new(options) {
         Ok(mut daemon) => {

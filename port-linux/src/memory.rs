@@ -1,8 +1,13 @@
 //! How much memory has each session?
 
+use std::fs;
+use std::path::Path;
+
 use mqtt_client_core::config::{Config, Device};
 use mqtt_client_core::mqtt::session::{self, Session};
 use mqtt_client_core::{outbox, redis};
+
+use crate::configuration::enabled;
 
 /// `buffer_size` where the configuration does not say: 1 MiB.
 const DEFAULT_BUFFER: usize = 1024 * 1024;
@@ -47,6 +52,36 @@ impl FeedBuffers {
     }
 }
 
+/// Warns if the devices' buffers, once they are full, leave little of the machine's memory to others.
+pub fn warn_of_large_buffers(file: &Path, devices: &[Device<'_>]) {
+    let total = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    if let Some(total) = total_memory(&total)
+        && let Some(wanted) = too_large(devices, total)
+    {
+        let (file, wanted, total) = (file.display(), wanted >> 20, total >> 20);
+        log::warn!(
+            "{file}: buffer_size of all devices is {wanted} MiB, more than a quarter of this machine's {total} MiB"
+        );
+    }
+}
+
+/// The sum of the buffers, if it is more than a quarter of `total` bytes.
+fn too_large(devices: &[Device<'_>], total: u64) -> Option<u64> {
+    let sizes =
+        enabled(devices).map(|device| device.buffer_size.map_or(DEFAULT_BUFFER as u64, u64::from));
+    let wanted = sizes.sum();
+    (wanted > total / 4).then_some(wanted)
+}
+
+/// The memory of the machine in bytes, as `/proc/meminfo` has it.
+fn total_memory(text: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib = line.trim().strip_suffix("kB")?.trim_end();
+    Some(kib.parse::<u64>().ok()? << 10)
+}
+
 impl BrokerBuffers {
     pub fn new(device: &Device<'_>) -> Self {
         let buffer_size = device
@@ -76,6 +111,35 @@ impl BrokerBuffers {
             control: &mut self.control,
             outbox: &mut self.outbox,
             records: &mut self.records,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_of_more_than_a_quarter_of_the_memory_are_too_large() {
+        let device = |enable, buffer_size| Device {
+            enable,
+            buffer_size,
+            ..Device::EMPTY
+        };
+        let total = total_memory("MemFree: 7 kB\nMemTotal:          65536 kB\n").unwrap();
+        assert_eq!(total, 64 << 20);
+        for (sizes, expected) in [
+            (&[None; 16][..], None),
+            (&[None; 17], Some(17 << 20)),
+            (&[Some(8 << 20), Some(9 << 20)], Some(17 << 20)),
+        ] {
+            let devices = sizes.iter().map(|&size| device(true, size));
+            // One that is off takes nothing.
+            let devices: Vec<_> = devices.chain([device(false, Some(1 << 30))]).collect();
+            assert_eq!(too_large(&devices, total), expected);
+        }
+        for text in ["", "MemTotal: much", "MemTotal: 5"] {
+            assert_eq!(total_memory(text), None);
         }
     }
 }

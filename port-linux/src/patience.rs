@@ -22,19 +22,20 @@ thread_local! {
     static WRONG: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Waits until the configuration can be used, and has a device that is enabled. SIGHUP asks to look at once.
+/// The text of a configuration that can be used, and has a device that is enabled; waits until it is. SIGHUP asks to look at once.
 ///
 /// # Errors
 /// No file descriptor is left.
-pub fn wait_until_usable(path: &Path) -> io::Result<()> {
+pub fn wait_for_usable(path: &Path) -> io::Result<Vec<u8>> {
     let (mut wake, waker) = UnixStream::pair()?;
     let hang_up = pipe::register(SIGHUP, waker)?;
     let mut said = String::new();
     let mut wait = FIRST_WAIT;
     loop {
-        let wrong = what_is_wrong(path);
-        if wrong.is_empty() {
-            break;
+        let (text, wrong) = look(path);
+        if let Some(text) = text {
+            unregister(hang_up);
+            return Ok(text);
         }
         if wrong != said {
             for line in wrong.lines() {
@@ -52,21 +53,18 @@ pub fn wait_until_usable(path: &Path) -> io::Result<()> {
             Err(_) => LONGEST_WAIT.min(wait * 2),
         };
     }
-    unregister(hang_up);
-    Ok(())
 }
 
-/// Nothing if the configuration can be used; else lines. Warnings are left to the start.
-fn what_is_wrong(path: &Path) -> String {
+/// The configuration's text if it can be used; else lines. Warnings are left to the start.
+fn look(path: &Path) -> (Option<Vec<u8>>, String) {
     let level = log::max_level();
     log::set_max_level(LevelFilter::Off);
-    // It has told why.
-    let _ = try_to_use(path);
+    let text = usable(path).ok();
     log::set_max_level(level);
-    WRONG.take()
+    (text, WRONG.take())
 }
 
-fn try_to_use(path: &Path) -> Result<(), Unusable> {
+fn usable(path: &Path) -> Result<Vec<u8>, Unusable> {
     let text = configuration::read_again(path, note)?;
     let mut tables = Tables::for_text(&text);
     let config = tables.parse(path, &text, note, Most::IN_SERVICE)?;
@@ -74,8 +72,9 @@ fn try_to_use(path: &Path) -> Result<(), Unusable> {
     if configuration::enabled(config.devices).next().is_none() {
         let path = path.display();
         note(format_args!("{path}: no MQTT device is enabled"));
+        return Err(Unusable);
     }
-    Ok(())
+    Ok(text)
 }
 
 fn note(line: fmt::Arguments<'_>) {

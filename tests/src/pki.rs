@@ -52,6 +52,21 @@ pub fn request(name: &str) -> Request {
 }
 
 impl Request {
+    /// For these texts as names, also where they are addresses.
+    ///
+    /// # Panics
+    ///
+    /// If one cannot be a name.
+    #[must_use]
+    pub fn names(mut self, names: &[&str]) -> Self {
+        let names = names.iter().map(|&name| {
+            let name = name.try_into().expect("ASCII");
+            rcgen::SanType::DnsName(name)
+        });
+        self.params.subject_alt_names.extend(names);
+        self
+    }
+
     /// For these hosts, names or addresses.
     ///
     /// # Panics
@@ -136,6 +151,21 @@ impl Authority {
     /// If openssl does not do it.
     #[must_use]
     pub fn issue_by_openssl(&self, name: &str, algorithm: &[&str]) -> Issued {
+        self.issue_with(name, algorithm, &[])
+    }
+
+    /// The same of version 3, for an address.
+    ///
+    /// # Panics
+    ///
+    /// If openssl fails.
+    #[must_use]
+    pub fn issue_by_openssl_for(&self, host: &str, name: &str, algorithm: &[&str]) -> Issued {
+        let extensions = self.write("extensions", &format!("subjectAltName=IP:{host}\n"));
+        self.issue_with(name, algorithm, &[Path::new("-extfile"), &extensions])
+    }
+
+    fn issue_with(&self, name: &str, algorithm: &[&str], more: &[&Path]) -> Issued {
         let path = |end: &str| self.folder.path().join(format!("{name}.{end}"));
         let (certificate, key, request) = (path("pem"), path("key"), path("csr"));
         let subject = format!("/CN={name}");
@@ -145,7 +175,7 @@ impl Authority {
         openssl(words.chain(files));
         let ca = self.file();
         let signer = self.key();
-        openssl([
+        let words = [
             Path::new("x509"),
             Path::new("-req"),
             Path::new("-days"),
@@ -160,7 +190,8 @@ impl Authority {
             &signer,
             Path::new("-out"),
             &certificate,
-        ]);
+        ];
+        openssl(words.iter().chain(more).copied());
         Issued { certificate, key }
     }
 

@@ -134,6 +134,8 @@ fn it_runs_as_a_user_of_its_own_that_can_do_nothing_else() {
 #[test]
 fn a_table_of_an_earlier_version_goes_on_and_a_key_that_is_roots_alone_is_named() {
     let mut machine = Machine::serving(&config::cloud().signal("p").with_ports(6379, 1883));
+    // Now it has read the table.
+    machine.log().wait_for(&["refused"]);
     let id = machine.daemon().expect("it runs");
     machine.run("chmod 600 /etc/elseta-mqtt.json && chgrp root /etc/elseta-mqtt.json");
     machine.run(&format!("{SERVICE} reload"));
@@ -160,6 +162,8 @@ fn a_table_of_an_earlier_version_goes_on_and_a_key_that_is_roots_alone_is_named(
 #[test]
 fn a_wrong_table_ends_no_daemon() {
     let mut machine = Machine::serving(&config::cloud().signal("p").with_ports(6379, 1883));
+    // Now it has read the table.
+    machine.log().wait_for(&["refused"]);
     let id = machine.daemon();
     change(&mut machine, r#""auth": "none""#, r#""auth": "key""#);
     for command in ["start", "restart"] {
