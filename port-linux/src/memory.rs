@@ -1,62 +1,63 @@
-//! How much memory has each session?
+//! How much memory has each session, beyond what it needs?
 
 use std::fs;
 use std::path::Path;
 
-use mqtt_client_core::config::{Config, Device};
-use mqtt_client_core::mqtt::session::{self, Session};
-use mqtt_client_core::{outbox, redis};
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
+use mqtt_client_core::config::{Config, Device, Rows};
+use mqtt_client_core::routes::TooSmall;
+use mqtt_client_core::{mqtt, redis};
 
-use crate::configuration::enabled;
+const FEED: FeedSizes = FeedSizes {
+    // What one read takes at most. Some 200 messages, among which the cost of a read is lost.
+    input: 16 * 1024,
+    // 32 SUBSCRIBE of channels that are not unusually long, as many as may be under way.
+    commands: 4 * 1024,
+};
 
-/// `buffer_size` where the configuration does not say: 1 MiB.
-const DEFAULT_BUFFER: usize = 1024 * 1024;
-
-/// Bytes of a broker's input, and of its control output: 1,024 acknowledgements.
-const ACKNOWLEDGEMENTS: usize = 4 * 1024;
-
-/// Bytes of the input from Redis: what one read takes at most. Some 200 messages, among which the cost of a read is lost.
-const REDIS_INPUT: usize = 16 * 1024;
-
-/// Bytes of commands to Redis: 32 SUBSCRIBE of channels that are not unusually long, as many as may be under way.
-const REDIS_COMMANDS: usize = 4 * 1024;
+const BROKER: BrokerSizes = BrokerSizes {
+    // Where the configuration does not say.
+    outbox: 1024 * 1024,
+    in_flight: 0,
+    // 1,024 acknowledgements, like the next.
+    input: 4 * 1024,
+    control: 4 * 1024,
+    // What one write takes at most: some 150 messages, among which the cost of a write is lost.
+    transmit: 8 * 1024,
+};
 
 /// Memory of the session with Redis.
 pub struct FeedBuffers {
-    input: Vec<u8>,
-    commands: Vec<u8>,
+    sizes: FeedSizes,
+    bytes: Vec<u8>,
 }
 
 /// Memory of the session with one broker. Its pages cost nothing until they are used.
 pub struct BrokerBuffers {
-    input: Vec<u8>,
-    control: Vec<u8>,
-    outbox: Vec<u8>,
-    records: Vec<u64>,
+    sizes: BrokerSizes,
+    bytes: Vec<u8>,
 }
 
 impl FeedBuffers {
     pub fn new(config: &Config<'_>) -> Self {
-        let commands = redis::session::Session::commands_len(&config.redis).max(REDIS_COMMANDS);
+        let sizes = FeedSizes::of(config, FEED);
         FeedBuffers {
-            input: vec![0; REDIS_INPUT],
-            commands: vec![0; commands],
+            sizes,
+            bytes: vec![0; sizes.bytes()],
         }
     }
 
-    pub fn storage(&mut self) -> redis::session::Storage<'_> {
-        redis::session::Storage {
-            input: &mut self.input,
-            commands: &mut self.commands,
-        }
+    pub fn storage(&mut self) -> Result<redis::session::Storage<'_>, TooSmall> {
+        self.sizes.take(&mut Block::new(&mut self.bytes))
     }
 }
 
 /// Warns if the devices' buffers, once they are full, leave little of the machine's memory to others.
-pub fn warn_of_large_buffers(file: &Path, devices: &[Device<'_>]) {
+pub fn warn_of_large_buffers(file: &Path, rows: &Rows<'_>) {
     let total = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let enabled = rows.devices().filter(|(_, is_enabled)| *is_enabled);
     if let Some(total) = total_memory(&total)
-        && let Some(wanted) = too_large(devices, total)
+        && let Some(wanted) = too_large(enabled.map(|(device, _)| device), total)
     {
         let (file, wanted, total) = (file.display(), wanted >> 20, total >> 20);
         log::warn!(
@@ -66,10 +67,11 @@ pub fn warn_of_large_buffers(file: &Path, devices: &[Device<'_>]) {
 }
 
 /// The sum of the buffers, if it is more than a quarter of `total` bytes.
-fn too_large(devices: &[Device<'_>], total: u64) -> Option<u64> {
-    let sizes =
-        enabled(devices).map(|device| device.buffer_size.map_or(DEFAULT_BUFFER as u64, u64::from));
-    let wanted = sizes.sum();
+fn too_large<'d>(devices: impl Iterator<Item = &'d Device<'d>>, total: u64) -> Option<u64> {
+    let default = BROKER.outbox as u64;
+    let wanted = devices
+        .map(|device| device.buffer_size.map_or(default, u64::from))
+        .sum();
     (wanted > total / 4).then_some(wanted)
 }
 
@@ -84,34 +86,27 @@ fn total_memory(text: &str) -> Option<u64> {
 
 impl BrokerBuffers {
     pub fn new(device: &Device<'_>) -> Self {
-        let buffer_size = device
-            .buffer_size
-            .map_or(DEFAULT_BUFFER, |bytes| bytes as usize);
-        let (outbox, records) = outbox::divide(buffer_size);
+        let sizes = BrokerSizes::of(device, BROKER);
         BrokerBuffers {
-            input: vec![0; ACKNOWLEDGEMENTS],
-            control: vec![0; Session::control_len(device).max(ACKNOWLEDGEMENTS)],
-            outbox: vec![0; outbox],
-            records: vec![0; records],
+            sizes,
+            bytes: vec![0; sizes.bytes()],
         }
     }
 
-    /// The same outbox, with room for what this device's CONNECT needs.
+    /// The same outbox, with room for what this device's CONNECT needs, and for its window. What was in flight when that was larger still is.
     pub fn fit(mut self, device: &Device<'_>) -> Self {
-        let needed = Session::control_len(device);
-        if self.control.len() < needed {
-            self.control.resize(needed, 0);
+        let kept = self.sizes.kept_bytes();
+        let sizes = BrokerSizes::of(device, self.sizes);
+        if sizes != self.sizes {
+            self.bytes.truncate(kept);
+            self.bytes.resize(sizes.bytes(), 0);
+            self.sizes = sizes;
         }
         self
     }
 
-    pub fn storage(&mut self) -> session::Storage<'_> {
-        session::Storage {
-            input: &mut self.input,
-            control: &mut self.control,
-            outbox: &mut self.outbox,
-            records: &mut self.records,
-        }
+    pub fn storage(&mut self) -> Result<mqtt::session::Storage<'_>, TooSmall> {
+        self.sizes.take(&mut Block::new(&mut self.bytes))
     }
 }
 
@@ -121,11 +116,6 @@ mod tests {
 
     #[test]
     fn buffers_of_more_than_a_quarter_of_the_memory_are_too_large() {
-        let device = |enable, buffer_size| Device {
-            enable,
-            buffer_size,
-            ..Device::EMPTY
-        };
         let total = total_memory("MemFree: 7 kB\nMemTotal:          65536 kB\n").unwrap();
         assert_eq!(total, 64 << 20);
         for (sizes, expected) in [
@@ -133,10 +123,12 @@ mod tests {
             (&[None; 17], Some(17 << 20)),
             (&[Some(8 << 20), Some(9 << 20)], Some(17 << 20)),
         ] {
-            let devices = sizes.iter().map(|&size| device(true, size));
-            // One that is off takes nothing.
-            let devices: Vec<_> = devices.chain([device(false, Some(1 << 30))]).collect();
-            assert_eq!(too_large(&devices, total), expected);
+            let devices = sizes.iter().map(|&buffer_size| Device {
+                buffer_size,
+                ..Device::EMPTY
+            });
+            let devices: Vec<_> = devices.collect();
+            assert_eq!(too_large(devices.iter(), total), expected);
         }
         for text in ["", "MemTotal: much", "MemTotal: 5"] {
             assert_eq!(total_memory(text), None);

@@ -4,9 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use mqtt_client_core::config::{Auth, Config};
-
-use crate::configuration::enabled;
+use mqtt_client_core::config::{Auth, Device, Redis, Rows};
 
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;
@@ -14,18 +12,28 @@ const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
 /// Warns of the table, of the keys that it names, and of the folders that they lie in.
-pub fn warn(table: &Path, config: &Config<'_>) {
-    each(table, config, &mut |warning| log::warn!("{warning}"));
+pub fn warn(table: &Path, rows: &Rows<'_>) {
+    let devices = rows.devices().collect::<Vec<_>>();
+    each(table, &rows.redis, &devices, &mut |warning| {
+        log::warn!("{warning}");
+    });
 }
 
-fn each(table: &Path, config: &Config<'_>, report: &mut dyn FnMut(String)) {
-    let devices = config.devices.iter().map(|device| device.secrets());
-    let holds_secrets = devices
-        .chain([config.redis.secrets()])
+fn each(
+    table: &Path,
+    redis: &Redis<'_>,
+    devices: &[(&Device<'_>, bool)],
+    report: &mut dyn FnMut(String),
+) {
+    let holds_secrets = (devices.iter())
+        .map(|(device, _)| device.secrets())
+        .chain([redis.secrets()])
         .any(|secrets| !secrets.is_empty());
     look_at(table, holds_secrets, "passwords stand in it", report);
-    for device in enabled(config.devices) {
-        if let Auth::Tls(tls) = &device.auth {
+    for (device, is_enabled) in devices {
+        if let Auth::Tls(tls) = &device.auth
+            && *is_enabled
+        {
             look_at(Path::new(tls.client_key), true, "it is a key", report);
             look_at(Path::new(tls.ca_certificate), false, "", report);
         }
@@ -64,7 +72,7 @@ fn look_at(file: &Path, is_secret: bool, why: &str, report: &mut dyn FnMut(Strin
 mod tests {
     use std::path::PathBuf;
 
-    use mqtt_client_core::config::{Credentials, Device, Redis, Secret, Tls};
+    use mqtt_client_core::config::{Credentials, Secret, Tls};
 
     use super::*;
 
@@ -96,14 +104,11 @@ mod tests {
         fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     }
 
-    fn warnings(table: &Path, devices: &[Device<'_>], redis: Redis<'_>) -> Vec<String> {
-        let config = Config {
-            redis,
-            devices,
-            signals: &[],
-        };
+    fn warnings(table: &Path, devices: &[(&Device<'_>, bool)], redis: Redis<'_>) -> Vec<String> {
         let mut warnings = Vec::new();
-        each(table, &config, &mut |warning| warnings.push(warning));
+        each(table, &redis, devices, &mut |warning| {
+            warnings.push(warning)
+        });
         warnings
     }
 
@@ -153,7 +158,6 @@ mod tests {
         let key = folder.file("key", 0o644).display().to_string();
         for (enable, count) in [(true, 1), (false, 0)] {
             let device = Device {
-                enable,
                 auth: Auth::Tls(Tls {
                     ca_certificate: &key,
                     client_certificate: &key,
@@ -163,7 +167,7 @@ mod tests {
                 }),
                 ..Device::EMPTY
             };
-            let found = warnings(&table, &[device], Redis::default());
+            let found = warnings(&table, &[(&device, enable)], Redis::default());
             assert_eq!(found.len(), count, "{found:?}");
             assert!(found.iter().all(|warning| warning.ends_with(&key)));
         }

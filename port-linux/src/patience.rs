@@ -69,7 +69,7 @@ fn usable(path: &Path) -> Result<Vec<u8>, Unusable> {
     let mut tables = Tables::for_text(&text);
     let config = tables.parse(path, &text, note, Most::IN_SERVICE)?;
     configuration::transports(path, config.devices, note)?;
-    if configuration::enabled(config.devices).next().is_none() {
+    if config.devices.is_empty() {
         let path = path.display();
         note(format_args!("{path}: no MQTT device is enabled"));
         return Err(Unusable);

@@ -16,9 +16,9 @@ pub(super) fn is_this_machine(host: &str) -> bool {
     }
 }
 
-/// A device's user name and password that go to another machine as they are.
+/// An enabled device's user name and password that go to another machine as they are.
 pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let is_plain = matches!(device.auth, Auth::Password(_)) && device.enable;
+    let is_plain = matches!(device.auth, Auth::Password(own) if own.password.is_some());
     // With certificates beside it, that is said already.
     let is_said = TLS_KEYS.iter().any(|&key| fields.row.is_given(key));
     if is_plain && !is_said && !is_this_machine(device.host) {

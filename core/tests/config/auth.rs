@@ -27,14 +27,6 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("auth", "\"password\""),
                 ("username", "\"u\""),
                 ("password", "\"p\""),
-            ],
-            &[],
-        ),
-        (
-            &[
-                ("auth", "\"password\""),
-                ("username", "\"u\""),
-                ("password", "\"p\""),
                 ("client_key", "\"/k\""),
             ],
             &[
@@ -45,7 +37,6 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
         (
             &[
                 ("auth", "\"password\""),
-                ("enable", "1"),
                 ("ip", "\"127.0.0.1\""),
                 ("username", "\"u\""),
                 ("password", "\"p\""),
@@ -54,8 +45,16 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
         ),
         (
             &[
+                ("enable", "0"),
                 ("auth", "\"password\""),
-                ("enable", "1"),
+                ("username", "\"u\""),
+                ("password", "\"p\""),
+            ],
+            &[],
+        ),
+        (
+            &[
+                ("auth", "\"password\""),
                 ("username", "\"u\""),
                 ("password", "\"p\""),
             ],
@@ -68,7 +67,7 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("username", "\"u\""),
                 ("password", "\"\""),
             ],
-            &[],
+            &["warning: devices[0].password: goes out in the clear: auth=tls encrypts it"],
         ),
         (
             &[
