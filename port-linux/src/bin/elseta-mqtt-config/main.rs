@@ -113,6 +113,12 @@ fn build(workbook: &[PathBuf], output: &Output) -> Result<(), Failure> {
             .map_err(|error| Failure::Output(format!("standard output: {error}"))),
         Output::File(path) => {
             output::write(path, verdict.json.as_bytes())?;
+            if verdict.json.contains("\"password\":") && output::is_open(path) {
+                let path = path.display();
+                eprintln!(
+                    "warning: {path}: everybody may read it, and passwords stand in it: chmod o= {path}"
+                );
+            }
             print(&format!("{}: {}\n", path.display(), verdict.counts))
         }
     }
