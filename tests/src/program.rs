@@ -126,7 +126,7 @@ fn find() -> Result<Program, String> {
 fn build(name: &str, arguments: &[&str]) -> Result<PathBuf, String> {
     let output = cargo()
         .current_dir(workspace())
-        .args(["build", "-p", "mqtt-client", "--bin", name])
+        .args(["build", "--locked", "-p", "mqtt-client", "--bin", name])
         .args(arguments)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
