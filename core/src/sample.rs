@@ -2,11 +2,13 @@
 
 use core::fmt;
 
+use crate::bytes::join;
+
 /// Longest message that is taken from Redis, in bytes.
 pub const MAX_MESSAGE: usize = 128;
 
-/// Longest payload that [`Sample::payload`] can make of one: a message without flags gains `,1`.
-pub const MAX_PAYLOAD: usize = MAX_MESSAGE + 2;
+/// Longest `value,timestamp` of a sample, in bytes: it is a part of the message.
+pub const MAX_TEXT: usize = MAX_MESSAGE;
 
 /// So many digits are a timestamp (of 1973 or later) and no flag, not even a numeric one.
 const TIMESTAMP_DIGITS: usize = 11;
@@ -19,6 +21,8 @@ pub struct Sample<'a> {
     /// Unix time in milliseconds, in ASCII digits.
     pub timestamp: &'a [u8],
     pub quality: Quality,
+    /// Both, with the comma between, if nothing else stands there in the message; else empty.
+    whole: &'a [u8],
 }
 
 /// Whether a value may be relied on.
@@ -85,21 +89,58 @@ impl<'a> Sample<'a> {
         if begins_with_timestamp(flags) {
             return Err(Rejection::DecimalComma);
         }
+        let whole = without_leading_spaces(message);
+        let len = value.len() + 1 + timestamp.len();
+        let is_whole = whole.get(value.len() + 1) == timestamp.first()
+            && whole.get(value.len()) == Some(&b',');
         Ok(Sample {
             value,
             timestamp,
             quality: Quality::from_flags(flags),
+            whole: whole.get(..len).filter(|_| is_whole).unwrap_or_default(),
         })
     }
 
-    /// The pieces that make up the MQTT payload, in order.
+    /// `value,timestamp`, in one piece: as it stands in the message where there are no spaces between, else joined in `room`.
+    #[inline]
     #[must_use]
-    pub fn payload(&self) -> [&'a [u8]; 4] {
-        let quality: &[u8] = match self.quality {
-            Quality::Bad => b",0",
-            Quality::Good => b",1",
-        };
-        [self.value, b",", self.timestamp, quality]
+    pub fn text<'t>(&self, room: &'t mut [u8; MAX_TEXT]) -> &'t [u8]
+    where
+        'a: 't,
+    {
+        if self.whole.is_empty() {
+            self.join(room)
+        } else {
+            self.whole
+        }
+    }
+
+    /// The same, where nothing has to be joined for it.
+    #[inline]
+    #[must_use]
+    pub fn whole_text(&self) -> Option<&'a [u8]> {
+        (!self.whole.is_empty()).then_some(self.whole)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn join<'t>(&self, room: &'t mut [u8; MAX_TEXT]) -> &'t [u8] {
+        let len = self.value.len() + 1 + self.timestamp.len();
+        let _ = join(room, &[self.value, b",", self.timestamp]);
+        room.get(..len).unwrap_or_default()
+    }
+
+    /// The sample with this [text](Sample::text), which was a sample's before.
+    #[must_use]
+    pub fn of_text(text: &'a [u8], quality: Quality) -> Option<Self> {
+        let comma = text.iter().position(|byte| *byte == b',')?;
+        let (value, rest) = text.split_at_checked(comma)?;
+        Some(Sample {
+            value,
+            timestamp: rest.get(1..)?,
+            quality,
+            whole: text,
+        })
     }
 }
 
@@ -230,7 +271,15 @@ mod tests {
     /// The MQTT payload that a Redis message becomes.
     fn forwarded(message: &str) -> Result<String, Rejection> {
         let sample = Sample::parse(message.as_bytes())?;
-        Ok(String::from_utf8(sample.payload().concat()).expect("a payload is ASCII"))
+        let mut payload = std::vec![0; crate::payload::MAX_LEN];
+        let mut text = [0; MAX_TEXT];
+        let text = sample.text(&mut text);
+        let len = crate::payload::len(text.len());
+        crate::payload::write(&mut payload[..len], sample.quality, |room| {
+            room.copy_from_slice(text);
+        });
+        payload.truncate(len);
+        Ok(String::from_utf8(payload).expect("a payload is ASCII"))
     }
 
     #[test]
@@ -360,7 +409,7 @@ mod tests {
         }
         assert!(
             forwarded(&std::format!("{long_value},1"))
-                .is_ok_and(|payload| payload.len() == MAX_PAYLOAD)
+                .is_ok_and(|payload| payload.len() == crate::payload::MAX_LEN)
         );
         assert_eq!(
             forwarded("1,18446744073709551615").as_deref(),

@@ -8,7 +8,6 @@ use mqtt_client_core::bridge::{self, Bridge, Broker, Feed};
 use mqtt_client_core::config::{self, Abilities, Config, Device, Finding, Severity};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::mqtt::session as mqtt;
-use mqtt_client_core::outbox;
 use mqtt_client_core::redis::session as redis;
 use mqtt_client_core::routes::{self, Routes};
 use mqtt_client_core::time::Instant;
@@ -89,7 +88,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         let sizes = &setup.sizes;
         let Pieces {
             mut bytes,
-            mut records,
+            mut handshakes,
             ..
         } = pieces;
         let storage = config::Storage {
@@ -141,12 +140,12 @@ impl<'a, D: phy::Device> Runner<'a, D> {
                 bytes.take(sizes.broker_receive)?,
                 bytes.take(sizes.broker_send)?,
             )?;
-            let (outbox_bytes, outbox_records) = outbox::divide(shares.of(device));
             let storage = mqtt::Storage {
                 input: bytes.take(sizes.broker_input)?,
                 control: bytes.take(sizes.broker_control)?,
-                outbox: bytes.take(outbox_bytes)?,
-                records: records.take(outbox_records)?,
+                transmit: bytes.take(sizes.broker_transmit)?,
+                outbox: bytes.take(shares.of(device))?,
+                handshakes: handshakes.take(sizes.in_flight)?,
             };
             let digits = setup.client_id_digits;
             let broker = Broker::new(config, number, digits, random, storage, net);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Endpoint};
 use mqtt_client_core::index::Index;
+use mqtt_client_core::outbox::NewSignal;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::{Instant, SECOND};
 
@@ -210,7 +211,7 @@ impl<'o> Daemon<'o> {
         config: &'a Config<'a>,
         starts: Vec<Start>,
         memories: &'a mut [BrokerBuffers],
-        numbers: &[Option<u32>],
+        numbers: &[Option<NewSignal>],
     ) -> Vec<Broker<'a, Stack>> {
         let numbered = (0..)
             .zip(config.devices)
@@ -237,7 +238,7 @@ impl<'o> Daemon<'o> {
         number: u16,
         start: Start,
         memory: &'a mut BrokerBuffers,
-        numbers: &[Option<u32>],
+        numbers: &[Option<NewSignal>],
     ) -> Option<Broker<'a, Stack>> {
         let storage = memory.storage();
         let suspended = match start {
@@ -255,7 +256,7 @@ impl<'o> Daemon<'o> {
         };
         let mut broker = Broker::resume(config, number, self.digits, storage, suspended)?;
         let renumber = |old: u32| numbers.get(old as usize).copied().flatten();
-        broker.session_mut().outbox_mut().renumber(renumber);
+        broker.session_mut().renumber(renumber);
         Some(broker)
     }
 

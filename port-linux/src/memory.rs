@@ -10,6 +10,9 @@ const DEFAULT_BUFFER: usize = 1024 * 1024;
 /// Bytes of a broker's input, and of its control output: 1,024 acknowledgements.
 const ACKNOWLEDGEMENTS: usize = 4 * 1024;
 
+/// Bytes of PUBLISH that one write takes at most: some 150, among which the cost of a write is lost.
+const MESSAGES: usize = 8 * 1024;
+
 /// Bytes of the input from Redis: what one read takes at most. Some 200 messages, among which the cost of a read is lost.
 const REDIS_INPUT: usize = 16 * 1024;
 
@@ -26,8 +29,9 @@ pub struct FeedBuffers {
 pub struct BrokerBuffers {
     input: Vec<u8>,
     control: Vec<u8>,
+    transmit: Vec<u8>,
     outbox: Vec<u8>,
-    records: Vec<u64>,
+    handshakes: Vec<[u8; 2]>,
 }
 
 impl FeedBuffers {
@@ -52,20 +56,24 @@ impl BrokerBuffers {
         let buffer_size = device
             .buffer_size
             .map_or(DEFAULT_BUFFER, |bytes| bytes as usize);
-        let (outbox, records) = outbox::divide(buffer_size);
         BrokerBuffers {
             input: vec![0; ACKNOWLEDGEMENTS],
             control: vec![0; Session::control_len(device).max(ACKNOWLEDGEMENTS)],
-            outbox: vec![0; outbox],
-            records: vec![0; records],
+            transmit: vec![0; MESSAGES],
+            outbox: vec![0; buffer_size],
+            handshakes: vec![[0; 2]; in_flight_at_most(device)],
         }
     }
 
-    /// The same outbox, with room for what this device's CONNECT needs.
+    /// The same outbox, with room for what this device's CONNECT needs, and for its window. What was in flight when that was larger still is.
     pub fn fit(mut self, device: &Device<'_>) -> Self {
         let needed = Session::control_len(device);
         if self.control.len() < needed {
             self.control.resize(needed, 0);
+        }
+        let in_flight = in_flight_at_most(device);
+        if self.handshakes.len() < in_flight {
+            self.handshakes.resize(in_flight, [0; 2]);
         }
         self
     }
@@ -74,8 +82,13 @@ impl BrokerBuffers {
         session::Storage {
             input: &mut self.input,
             control: &mut self.control,
+            transmit: &mut self.transmit,
             outbox: &mut self.outbox,
-            records: &mut self.records,
+            handshakes: &mut self.handshakes,
         }
     }
+}
+
+fn in_flight_at_most(device: &Device<'_>) -> usize {
+    outbox::in_flight_at_most(device.qos, device.max_inflight)
 }

@@ -5,10 +5,11 @@ use core::hint::black_box;
 use mqtt_client_core::bridge::broker::Suspended;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Device, Endpoint};
+use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
-use mqtt_client_core::mqtt::packet::Publish;
-use mqtt_client_core::outbox::{self, Message};
+use mqtt_client_core::outbox::{self, NewSignal, Room};
 use mqtt_client_core::routes::{LastSample, Routes};
+use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::time::Instant;
 use mqtt_client_core::{mqtt, redis};
 
@@ -19,8 +20,9 @@ use crate::sink::show;
 struct Buffers {
     input: [u8; 64],
     control: [u8; 64],
+    transmit: [u8; 64],
     outbox: [u8; 64],
-    records: [u64; 8],
+    handshakes: [[u8; 2]; 8],
 }
 
 /// Runs a bridge until it stops, and another one with what goes on.
@@ -32,8 +34,9 @@ pub fn run(config: &Config<'_>) {
     let mut buffers = Buffers {
         input: [0; 64],
         control: [0; 64],
+        transmit: [0; 64],
         outbox: [0; 64],
-        records: [0; 8],
+        handshakes: [[0; 2]; 8],
     };
     let mut suspended_feed = None;
     let mut suspended_broker: Option<Suspended<Network>> = None;
@@ -57,8 +60,9 @@ pub fn run(config: &Config<'_>) {
         let storage = mqtt::session::Storage {
             input: unknown(&mut buffers.input),
             control: unknown(&mut buffers.control),
+            transmit: unknown(&mut buffers.transmit),
             outbox: unknown(&mut buffers.outbox),
-            records: unknown(&mut buffers.records),
+            handshakes: unknown(&mut buffers.handshakes),
         };
         let (number, digits) = (black_box(0), black_box(0));
         let broker = match suspended_broker.take() {
@@ -90,7 +94,7 @@ fn show_sizes(config: &Config<'_>) {
     black_box(redis::session::Session::commands_len(&config.redis));
     for device in config.devices {
         black_box(mqtt::session::Session::control_len(device));
-        black_box(outbox::divide(black_box(0)));
+        black_box(outbox::in_flight_at_most(device.qos, black_box(0)));
         show_device(device);
     }
     for signal in config.signals {
@@ -107,28 +111,32 @@ fn show_device(device: &Device<'_>) {
 
 /// What a reload does to the samples of a device that changes.
 fn take_over(broker: &mut Broker<'_, Network>) {
+    broker.resume_counters(black_box(Counters::default()));
     let session = broker.session_mut();
-    session.outbox_mut().renumber(|old| black_box(Some(old)));
-    session.outbox().for_each_unconfirmed(|signal, packet| {
+    session.renumber(|number| {
+        let has_moved = black_box(false);
+        black_box(Some(NewSignal { number, has_moved }))
+    });
+    session.outbox().for_each_unconfirmed(|signal, sample| {
         mine!(mine_unconfirmed);
-        black_box((signal, Publish::decode(packet)));
+        black_box((signal, sample));
     });
-    let message = Message {
-        signal: black_box(0),
-        is_aside: black_box(false),
-        topic: black_box(b""),
-        payload: [black_box(b""), b"", b"", b""],
+    let mut bytes = [0; 64];
+    let text = unknown(&mut bytes);
+    let Some(sample) = Sample::of_text(text, black_box(Quality::Good)) else {
+        return;
     };
-    let mut dropped = 0;
-    let queued = session.queue(&message, |signal| {
-        mine!(mine_dropped);
-        black_box(signal);
-        dropped += 1;
-    });
-    if let Err(full) = queued {
-        show(format_args!("{full}"));
+    while !session.queue(black_box(0), black_box(false), &sample) {
+        match session.make_room(&sample) {
+            Room::Enough => {}
+            Room::Dropped(signal) => {
+                mine!(mine_dropped);
+                black_box(signal);
+            }
+            Room::None => break,
+        }
     }
-    session.count_dropped(dropped);
+    session.count_dropped(black_box(0));
 }
 
 /// Polls until all is said.

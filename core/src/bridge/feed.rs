@@ -1,14 +1,15 @@
 //! The end towards Redis: its session, its link and its network; and the way of a sample from there into an outbox.
 
-use super::broker::Broker;
+use super::broker::{Broker, ROUNDS};
 use super::rejects::Rejects;
+use super::sink::Sink;
 use crate::config::{Config, Endpoint};
-use crate::log::{Printed, Text, debug};
+use crate::log::{Text, debug};
 use crate::net::Network;
 use crate::net::link::{CONNECT_WITHIN, Link, Target};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
-use crate::outbox::Message;
+use crate::outbox::Room;
 use crate::random::Random;
 use crate::redis::session::{Close, Incoming, Session, State, Storage};
 use crate::routes::Routes;
@@ -86,12 +87,12 @@ impl<'a, N: Network> Feed<'a, N> {
         &self.net
     }
 
-    pub(super) fn poll(
+    pub(super) fn poll<S: Sink>(
         &mut self,
         now: Instant,
         config: &Config<'_>,
         routes: &mut Routes<'a>,
-        brokers: &mut [Broker<'a, N>],
+        brokers: &mut [Broker<'a, N, S>],
         observer: &mut dyn Observer,
     ) -> Instant {
         let (host, port) = match config.redis.endpoint {
@@ -113,8 +114,13 @@ impl<'a, N: Network> Feed<'a, N> {
             observer,
             rejects: &mut self.rejects,
         };
-        let wake_up = self.link.poll(now, &mut self.net, target, &mut listen);
-        wake_up.min(self.rejects.deadline())
+        for _ in 0..ROUNDS {
+            let wake_up = self.link.poll(now, &mut self.net, target, &mut listen);
+            if wake_up > now {
+                return wake_up.min(self.rejects.deadline());
+            }
+        }
+        now
     }
 
     pub(super) fn end(&mut self) {
@@ -124,15 +130,15 @@ impl<'a, N: Network> Feed<'a, N> {
 }
 
 /// The session as its link drives it, with all that its messages touch.
-struct Listen<'l, 'a, N: Network> {
+struct Listen<'l, 'a, N: Network, S> {
     session: &'l mut Session<'a>,
     routes: &'l mut Routes<'a>,
-    brokers: &'l mut [Broker<'a, N>],
+    brokers: &'l mut [Broker<'a, N, S>],
     observer: &'l mut dyn Observer,
     rejects: &'l mut Rejects,
 }
 
-impl<N: Network> Protocol for Listen<'_, '_, N> {
+impl<N: Network, S: Sink> Protocol for Listen<'_, '_, N, S> {
     type Close = Close;
 
     fn opened(&mut self, now: Instant) -> Result<(), Close> {
@@ -204,10 +210,10 @@ impl<N: Network> Protocol for Listen<'_, '_, N> {
 }
 
 /// The way of a message, from its channel to an outbox.
-struct Onward<'o, 'a, N: Network> {
+struct Onward<'o, 'a, N: Network, S> {
     now: Instant,
     routes: &'o mut Routes<'a>,
-    brokers: &'o mut [Broker<'a, N>],
+    brokers: &'o mut [Broker<'a, N, S>],
     observer: &'o mut dyn Observer,
     rejects: &'o mut Rejects,
 }
@@ -215,14 +221,14 @@ struct Onward<'o, 'a, N: Network> {
 /// The channel belongs to no enabled signal.
 struct NotOurs;
 
-impl<'a, N: Network> Onward<'_, 'a, N> {
+impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
     fn forward(&mut self, channel: &[u8], payload: &[u8]) -> Result<(), NotOurs> {
         self.observer.redis_message(channel, payload);
         let number = self.routes.find(channel).ok_or(NotOurs)?;
         let signal = self.routes.signal(number).ok_or(NotOurs)?;
         let broker = broker_of(self.brokers, signal.device).ok_or(NotOurs)?;
         let device = broker.device();
-        let counters = broker.session_mut().counters_mut();
+        let counters = broker.intake_mut();
         counters.received += 1;
         let sample = match Sample::parse(payload) {
             Ok(sample) => sample,
@@ -237,35 +243,23 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
             debug!("{}: {} is unchanged", device.alias, Text(channel));
             return Ok(());
         }
-        let topic = signal.topic.map_or(channel, str::as_bytes);
         debug!(
             "{}: {} {} goes to {}",
             device.alias,
             Text(channel),
             Text(payload),
-            Text(topic)
+            Text(signal.topic.map_or(channel, str::as_bytes))
         );
-        let message = Message {
-            signal: number,
-            is_aside: self.routes.is_aside(number),
-            topic,
-            payload: sample.payload(),
-        };
-        let mut dropped = 0;
-        let routes = &mut *self.routes;
-        let queued = broker.session_mut().queue(&message, |lost| {
-            dropped += 1;
-            routes.forget(lost);
-        });
-        match queued {
-            Ok(()) => self.routes.remember(number, &sample),
-            Err(full) => {
-                dropped += 1;
-                self.routes.forget(number);
-                debug!("{}: {}", device.alias, Printed(full));
-            }
+        let is_aside = self.routes.is_aside(number);
+        let session = broker.session_mut();
+        if session.queue(number, is_aside, &sample)
+            || make_room(session, self.routes, &sample) && session.queue(number, is_aside, &sample)
+        {
+            self.routes.remember(number, &sample);
+        } else {
+            self.routes.forget(number);
+            debug!("{}: no room beside what is in flight", device.alias);
         }
-        broker.session_mut().count_dropped(dropped);
         Ok(())
     }
 
@@ -281,7 +275,7 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
         let Some(broker) = broker_of(self.brokers, signal.device) else {
             return;
         };
-        let counters = broker.session_mut().counters_mut();
+        let counters = broker.intake_mut();
         counters.received += 1;
         counters.rejected += 1;
         let device = broker.device();
@@ -290,11 +284,24 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
     }
 }
 
+/// Whether there is room for the sample. The signals whose samples were dropped for it forget what they said last.
+#[cold]
+#[inline(never)]
+fn make_room(session: &mut impl Sink, routes: &mut Routes<'_>, sample: &Sample<'_>) -> bool {
+    loop {
+        match session.make_room(sample) {
+            Room::Enough => return true,
+            Room::Dropped(signal) => routes.forget(signal),
+            Room::None => return false,
+        }
+    }
+}
+
 /// The brokers stand in the order of their devices, see [`super::Bridge::new`]; disabled devices have none.
-fn broker_of<'s, 'a, N: Network>(
-    brokers: &'s mut [Broker<'a, N>],
+fn broker_of<'s, 'a, N: Network, S: Sink>(
+    brokers: &'s mut [Broker<'a, N, S>],
     device: u16,
-) -> Option<&'s mut Broker<'a, N>> {
+) -> Option<&'s mut Broker<'a, N, S>> {
     let position = brokers.binary_search_by_key(&device, Broker::number).ok()?;
     brokers.get_mut(position)
 }

@@ -7,17 +7,19 @@
 pub mod broker;
 pub mod feed;
 mod rejects;
+pub mod sink;
 
 pub use broker::Broker;
 pub use feed::Feed;
 
 use crate::config::{Config, Device};
 use crate::counters::Counters;
-use crate::mqtt::session::Event;
+use crate::mqtt::session::Session;
 use crate::net::Network;
 use crate::observer::Observer;
 use crate::routes::Routes;
 use crate::time::{Instant, SECOND};
+use sink::Sink;
 
 /// Longest time that [`Bridge::stop`] takes, in milliseconds.
 pub const STOP_WITHIN: u64 = 5 * SECOND;
@@ -26,16 +28,17 @@ pub const STOP_WITHIN: u64 = 5 * SECOND;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mismatched;
 
-/// A running bridge. `'b` is the borrow of its parts, `'a` that of configuration and storage, `N` the port's network.
-pub struct Bridge<'b, 'a, N: Network> {
+/// A running bridge. `'b` is the borrow of its parts, `'a` that of configuration and storage, `N` the port's network, `S` the session that
+/// the samples leave by.
+pub struct Bridge<'b, 'a, N: Network, S = Session<'a>> {
     config: &'a Config<'a>,
     routes: Routes<'a>,
     feed: Feed<'a, N>,
-    brokers: &'b mut [Broker<'a, N>],
+    brokers: &'b mut [Broker<'a, N, S>],
     stop_by: Option<Instant>,
 }
 
-impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
+impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
     /// A bridge of `brokers`, one for each enabled device, in the order of [`Config::devices`].
     ///
     /// # Errors
@@ -44,7 +47,7 @@ impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
         config: &'a Config<'a>,
         routes: Routes<'a>,
         feed: Feed<'a, N>,
-        brokers: &'b mut [Broker<'a, N>],
+        brokers: &'b mut [Broker<'a, N, S>],
     ) -> Result<Self, Mismatched> {
         let enabled = (0..)
             .zip(config.devices)
@@ -82,14 +85,7 @@ impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
             Some(stop_by) => stop_by,
         };
         for broker in self.brokers.iter_mut() {
-            wake_up = wake_up.min(broker.poll(now, observer));
-            while let Some(event) = broker.session_mut().poll_event() {
-                match event {
-                    Event::ValuesLost => self.routes.forget_all(broker.number()),
-                    Event::SetAside(signal) => self.routes.set_aside(signal),
-                    Event::TakenBack => self.routes.take_back(broker.number()),
-                }
-            }
+            wake_up = wake_up.min(broker.poll(now, &mut self.routes, observer));
         }
         wake_up
     }
@@ -120,7 +116,7 @@ impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
     }
 
     #[must_use]
-    pub fn brokers(&self) -> &[Broker<'a, N>] {
+    pub fn brokers(&self) -> &[Broker<'a, N, S>] {
         self.brokers
     }
 

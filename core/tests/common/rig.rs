@@ -5,6 +5,7 @@ use mqtt_client_core::bridge::{self, Bridge, Feed, Mismatched};
 use mqtt_client_core::config::{Abilities, Config, Device, Signal, Storage, measure, parse};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
+use mqtt_client_core::mqtt::MAX_PUBLISH;
 use mqtt_client_core::mqtt::session::{self as mqtt, Session};
 use mqtt_client_core::outbox;
 use mqtt_client_core::redis::session::{self as redis_session, MIN_INPUT};
@@ -46,18 +47,18 @@ struct Memory {
     input: Vec<u8>,
     control: Vec<u8>,
     outbox: Vec<u8>,
-    records: Vec<u64>,
+    transmit: Vec<u8>,
+    handshakes: Vec<[u8; 2]>,
 }
 
 impl Memory {
     fn for_device(device: &Device<'_>) -> Self {
-        let (bytes, records) =
-            outbox::divide(device.buffer_size.map_or(16 * 1024, |size| size as usize));
         Memory {
             input: vec![0; 256],
             control: vec![0; Session::control_len(device) + 256],
-            outbox: vec![0; bytes],
-            records: vec![0; records],
+            outbox: vec![0; device.buffer_size.map_or(16 * 1024, |size| size as usize)],
+            transmit: vec![0; MAX_PUBLISH],
+            handshakes: vec![[0; 2]; outbox::in_flight_at_most(device.qos, device.max_inflight)],
         }
     }
 }
@@ -118,7 +119,8 @@ pub fn with_brokers(
             input: &mut memory.input,
             control: &mut memory.control,
             outbox: &mut memory.outbox,
-            records: &mut memory.records,
+            transmit: &mut memory.transmit,
+            handshakes: &mut memory.handshakes,
         };
         brokers.extend(bridge::Broker::new(
             &config,

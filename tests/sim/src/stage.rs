@@ -6,9 +6,10 @@ use mqtt_client_core::config::{
     Abilities, Config, Device, Severity, Signal, Storage, measure, parse,
 };
 use mqtt_client_core::index::Index;
+use mqtt_client_core::mqtt::MAX_PUBLISH;
 use mqtt_client_core::mqtt::session::{self as mqtt, Session};
 use mqtt_client_core::observer::Observer;
-use mqtt_client_core::outbox;
+use mqtt_client_core::outbox::{self, NewSignal};
 use mqtt_client_core::redis::session::{self as redis_session, MIN_INPUT};
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
@@ -37,17 +38,18 @@ struct Memory {
     input: Vec<u8>,
     control: Vec<u8>,
     outbox: Vec<u8>,
-    records: Vec<u64>,
+    transmit: Vec<u8>,
+    handshakes: Vec<[u8; 2]>,
 }
 
 impl Memory {
     fn new(world: &crate::world::Device, device: &Device<'_>) -> Self {
-        let (bytes, records) = outbox::divide(world.buffer_size);
         Memory {
             input: vec![0; world.input],
             control: vec![0; Session::control_len(device) + world.control],
-            outbox: vec![0; bytes],
-            records: vec![0; records],
+            outbox: vec![0; world.buffer_size],
+            transmit: vec![0; MAX_PUBLISH],
+            handshakes: vec![[0; 2]; outbox::in_flight_at_most(device.qos, device.max_inflight)],
         }
     }
 
@@ -56,7 +58,8 @@ impl Memory {
             input: &mut self.input,
             control: &mut self.control,
             outbox: &mut self.outbox,
-            records: &mut self.records,
+            transmit: &mut self.transmit,
+            handshakes: &mut self.handshakes,
         }
     }
 }
@@ -181,8 +184,14 @@ pub fn play(
                     suspended,
                 )
                 .expect("the device is there");
-                let renumber = |old: u32| numbers[old as usize].map(|new| new as u32);
-                broker.session_mut().outbox_mut().renumber(renumber);
+                let renumber = |old: u32| {
+                    let number = numbers[old as usize]? as u32;
+                    Some(NewSignal {
+                        number,
+                        has_moved: false,
+                    })
+                };
+                broker.session_mut().renumber(renumber);
                 Some(broker)
             }
         };

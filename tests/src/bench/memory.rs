@@ -14,7 +14,6 @@ use mqtt_client_core::config::{self, Abilities, Device, Signal};
 use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::session;
 use mqtt_client_core::net::NetworkError;
-use mqtt_client_core::outbox;
 use mqtt_client_core::redis;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
@@ -34,6 +33,7 @@ const PATIENCE: u32 = 100;
 const REDIS_INPUT: usize = 64 * 1024;
 const BROKER_INPUT: usize = 4 * 1024;
 const OUTBOX: usize = 1024 * 1024;
+const TRANSMIT: usize = 8 * 1024;
 
 /// A bridge at work between both ends.
 pub struct Pipeline<'b, 'a> {
@@ -91,13 +91,14 @@ pub fn with_pipeline<T>(qos: u8, ahead: u64, work: impl FnOnce(&mut Pipeline<'_,
         redis.clone(),
     );
     let (mut answers, mut control) = (vec![0; BROKER_INPUT], vec![0; BROKER_INPUT]);
-    let (bytes, records) = outbox::divide(OUTBOX);
-    let (mut bytes, mut records) = (vec![0; bytes], vec![0; records]);
+    let (mut bytes, mut transmit) = (vec![0; OUTBOX], vec![0; TRANSMIT]);
+    let mut handshakes = vec![[0; 2]; usize::from(config.devices[0].max_inflight)];
     let storage = session::Storage {
         input: &mut answers,
         control: &mut control,
         outbox: &mut bytes,
-        records: &mut records,
+        transmit: &mut transmit,
+        handshakes: &mut handshakes,
     };
     let mut brokers = [Broker::new(&config, 0, 7, 0, storage, broker.clone()).expect("device 0")];
     let mut pipeline = Pipeline {
