@@ -42,6 +42,7 @@ pub mod libtest;
 pub mod live;
 pub mod machine;
 pub mod namespace;
+pub mod page;
 pub mod pki;
 pub mod plant;
 pub mod port;
