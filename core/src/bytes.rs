@@ -40,15 +40,6 @@ fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
     true
 }
 
-/// Copies the pieces to the front, one after the other; `None` at the first that does not fit.
-pub(crate) fn join<T: Copy>(buffer: &mut [T], pieces: &[&[T]]) -> Option<()> {
-    let mut at = 0;
-    for piece in pieces {
-        at = put(buffer, at, piece)?;
-    }
-    Some(())
-}
-
 /// Moves the elements at `from` to `to`, over whatever lies there; nothing moves if any of them are outside the slice, or would be.
 ///
 /// They go in pieces as long as the way, so that no piece lies over its own place: the shorter the way, the slower.
@@ -108,20 +99,6 @@ mod tests {
         let mut to = [0; 3];
         copy_short(&mut to, b"four");
         assert_eq!(to, [0; 3], "not of one length: nothing is copied");
-    }
-
-    #[test]
-    fn pieces_are_joined_as_far_as_they_fit() {
-        for (pieces, expected, fits) in [
-            (&[&b"a"[..], b"", b"bc"][..], b"abc.", true),
-            (&[b"ab", b"cd"], b"abcd", true),
-            (&[b"ab", b"cde"], b"ab..", false),
-            (&[], b"....", true),
-        ] {
-            let mut buffer = *b"....";
-            assert_eq!(join(&mut buffer, pieces).is_some(), fits, "{pieces:?}");
-            assert_eq!(&buffer, expected, "{pieces:?}");
-        }
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use crate::bytes::join;
-
 /// Longest message that is taken from Redis, in bytes.
 pub const MAX_MESSAGE: usize = 128;
 
@@ -125,8 +123,12 @@ impl<'a> Sample<'a> {
     #[cold]
     #[inline(never)]
     fn join<'t>(&self, room: &'t mut [u8; MAX_TEXT]) -> &'t [u8] {
-        let len = self.value.len() + 1 + self.timestamp.len();
-        let _ = join(room, &[self.value, b",", self.timestamp]);
+        let bytes = self.value.iter().chain(b",").chain(self.timestamp);
+        let mut len = 0;
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+            len += 1;
+        }
         room.get(..len).unwrap_or_default()
     }
 

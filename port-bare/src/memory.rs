@@ -6,6 +6,7 @@ use core::mem::ManuallyDrop;
 use heapless::Vec;
 use heapless::vec::VecView;
 use mqtt_client_core::bridge::Broker;
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::config::{Config, Device, Signal};
 use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::{MAX_PUBLISH, session as mqtt};
@@ -147,27 +148,33 @@ impl Sizes {
         Index::slots_for(self.signals)
     }
 
-    /// Messages in flight of all devices.
-    #[must_use]
-    pub const fn handshakes(&self) -> usize {
-        self.in_flight * self.devices
-    }
-
     /// Bytes of all buffers.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.text
             + self.redis_receive
             + self.redis_send
-            + self.redis_input
-            + self.redis_commands
+            + self.feed().bytes()
             + self.devices
-                * (self.broker_receive
-                    + self.broker_send
-                    + self.broker_input
-                    + self.broker_control
-                    + self.broker_transmit
-                    + self.outbox)
+                * (self.broker_receive + self.broker_send + self.broker(self.outbox).bytes())
+    }
+
+    pub(crate) const fn feed(&self) -> FeedSizes {
+        FeedSizes {
+            input: self.redis_input,
+            commands: self.redis_commands,
+        }
+    }
+
+    /// Of a broker with this share of the outboxes' memory.
+    pub(crate) const fn broker(&self, outbox: usize) -> BrokerSizes {
+        BrokerSizes {
+            outbox,
+            in_flight: self.in_flight,
+            input: self.broker_input,
+            control: self.broker_control,
+            transmit: self.broker_transmit,
+        }
     }
 }
 
@@ -189,7 +196,6 @@ pub struct Memory<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const HANDSHAKES: usize,
     const BYTES: usize,
 > {
     // Vectors, not arrays: an empty vector is all zeros, and an array of devices is not.
@@ -203,7 +209,6 @@ pub struct Memory<
     links: Lent<Link, LINKS>,
     stack: Lent<RefCell<Stack<'a>>, 1>,
     index: [u32; INDEX],
-    handshakes: [[u8; 2]; HANDSHAKES],
     bytes: [u8; BYTES],
 }
 
@@ -221,7 +226,6 @@ macro_rules! memory_type {
             { $sizes.links() },
             { $sizes.sockets() },
             { $sizes.index() },
-            { $sizes.handshakes() },
             { $sizes.bytes() },
         >
     };
@@ -240,23 +244,7 @@ pub struct Pieces<'a> {
     pub(crate) stack: &'a mut VecView<RefCell<Stack<'a>>>,
     pub(crate) index: &'a mut [u32],
     pub(crate) channels: &'a mut [u32],
-    pub(crate) handshakes: Pool<'a, [u8; 2]>,
-    pub(crate) bytes: Pool<'a, u8>,
-}
-
-/// Memory that is handed out from the front.
-pub(crate) struct Pool<'a, T>(&'a mut [T]);
-
-/// The pool has nothing left.
-pub(crate) struct TooSmall;
-
-impl<'a, T> Pool<'a, T> {
-    pub fn take(&mut self, count: usize) -> Result<&'a mut [T], TooSmall> {
-        let pool = core::mem::take(&mut self.0);
-        let (taken, rest) = pool.split_at_mut_checked(count).ok_or(TooSmall)?;
-        self.0 = rest;
-        Ok(taken)
-    }
+    pub(crate) bytes: Block<'a>,
 }
 
 impl<
@@ -266,9 +254,8 @@ impl<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const HANDSHAKES: usize,
     const BYTES: usize,
-> Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, HANDSHAKES, BYTES>
+> Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>
 {
     #[must_use]
     pub const fn new() -> Self {
@@ -283,7 +270,6 @@ impl<
             links: lent(),
             stack: lent(),
             index: [0; INDEX],
-            handshakes: [[0; 2]; HANDSHAKES],
             bytes: [0; BYTES],
         }
     }
@@ -296,14 +282,10 @@ impl<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const HANDSHAKES: usize,
     const BYTES: usize,
-> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, HANDSHAKES, BYTES>>
-    for Pieces<'a>
+> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>> for Pieces<'a>
 {
-    fn from(
-        memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, HANDSHAKES, BYTES>,
-    ) -> Self {
+    fn from(memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>) -> Self {
         let channels = Index::slots_for(SIGNALS).min(INDEX);
         let (channels, index) = memory.index.split_at_mut(channels);
         Pieces {
@@ -318,8 +300,7 @@ impl<
             stack: memory.stack.as_mut_view(),
             index,
             channels,
-            handshakes: Pool(&mut memory.handshakes),
-            bytes: Pool(&mut memory.bytes),
+            bytes: Block::new(&mut memory.bytes),
         }
     }
 }
@@ -330,9 +311,8 @@ impl<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const HANDSHAKES: usize,
     const BYTES: usize,
-> Default for Memory<'_, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, HANDSHAKES, BYTES>
+> Default for Memory<'_, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>
 {
     fn default() -> Self {
         Self::new()

@@ -4,17 +4,15 @@ use core::cell::RefCell;
 use core::net::Ipv4Addr;
 
 use heapless::vec::VecView;
-use mqtt_client_core::bridge::{self, Bridge, Broker, Feed};
+use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{self, Abilities, Config, Device, Finding, Severity};
 use mqtt_client_core::counters::Counters;
-use mqtt_client_core::mqtt::session as mqtt;
-use mqtt_client_core::redis::session as redis;
-use mqtt_client_core::routes::{self, Routes};
+use mqtt_client_core::routes::{Routes, TooSmall};
 use mqtt_client_core::time::Instant;
 use smoltcp::phy;
 
 use crate::log;
-use crate::memory::{Pieces, Sizes, TooSmall};
+use crate::memory::{Pieces, Sizes};
 use crate::share::{TooMuch, share};
 use crate::stack::{self, Client, Stack, Unusable};
 use crate::status::Status;
@@ -86,11 +84,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         now: Instant,
     ) -> Result<Self, NotStarted> {
         let sizes = &setup.sizes;
-        let Pieces {
-            mut bytes,
-            mut handshakes,
-            ..
-        } = pieces;
+        let Pieces { mut bytes, .. } = pieces;
         let storage = config::Storage {
             devices: pieces.devices,
             signals: pieces.signals,
@@ -99,15 +93,14 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         };
         let config = config::parse(setup.table, storage, ABILITIES, &mut report)
             .map_err(|_| NotStarted::Configuration)?;
-        if !config.devices.iter().any(|device| device.enable) {
+        if config.devices.is_empty() {
             log::error(&"no MQTT device is enabled: nothing to do");
             return Err(NotStarted::NothingToDo);
         }
         let shares =
             share(&config, sizes, &mut report).map_err(|TooMuch| NotStarted::Configuration)?;
         let config: &'a Config<'a> = put(pieces.config, config)?;
-        let routes = Routes::new(config, pieces.channels, pieces.last)
-            .map_err(|routes::TooSmall| NotStarted::Sizes)?;
+        let routes = Routes::new(config, pieces.channels, pieces.last)?;
 
         let storage = stack::Storage {
             sockets: pieces.sockets,
@@ -125,34 +118,21 @@ impl<'a, D: phy::Device> Runner<'a, D> {
             bytes.take(sizes.redis_receive)?,
             bytes.take(sizes.redis_send)?,
         )?;
-        let storage = redis::Storage {
-            input: bytes.take(sizes.redis_input)?,
-            commands: bytes.take(sizes.redis_commands)?,
-        };
+        let storage = sizes.feed().take(&mut bytes)?;
         // It differs from start to start for the network's sake already.
         let random = (setup.network.seed >> 32) as u32 ^ setup.network.seed as u32;
         let feed = Feed::new(config, random, storage, net);
-        for (number, device) in (0..).zip(config.devices) {
-            if !device.enable {
-                continue;
-            }
+        for device in config.devices {
             let net = client(
                 bytes.take(sizes.broker_receive)?,
                 bytes.take(sizes.broker_send)?,
             )?;
-            let storage = mqtt::Storage {
-                input: bytes.take(sizes.broker_input)?,
-                control: bytes.take(sizes.broker_control)?,
-                transmit: bytes.take(sizes.broker_transmit)?,
-                outbox: bytes.take(shares.of(device))?,
-                handshakes: handshakes.take(sizes.in_flight)?,
-            };
+            let storage = sizes.broker(shares.of(device)).take(&mut bytes)?;
             let digits = setup.client_id_digits;
-            let broker = Broker::new(config, number, digits, random, storage, net);
-            put(pieces.brokers, broker.ok_or(NotStarted::Sizes)?)?;
+            let broker = Broker::new(config, device, digits, random, storage, net);
+            put(pieces.brokers, broker)?;
         }
-        let bridge = Bridge::new(config, routes, feed, pieces.brokers)
-            .map_err(|bridge::Mismatched| NotStarted::Sizes)?;
+        let bridge = Bridge::new(config, routes, feed, pieces.brokers);
         Ok(Runner {
             device,
             stack,

@@ -28,7 +28,7 @@ impl Shares {
     }
 }
 
-/// Shares of the enabled devices: what `buffer_size` says, and for those without it equal parts of the rest.
+/// Shares of the devices: what `buffer_size` says, and for those without it equal parts of the rest.
 pub fn share(
     config: &Config<'_>,
     sizes: &Sizes,
@@ -48,8 +48,7 @@ pub fn share(
         error(Place::Table(Table::Redis), what, sizes.redis_commands);
     }
     let mut left = sizes.outbox * sizes.devices;
-    let enabled = || config.devices.iter().filter(|device| device.enable);
-    for device in enabled() {
+    for device in config.devices {
         if Mqtt::control_len(device) > sizes.broker_control {
             let what = "bytes of CONNECT (client_id, Last Will, user name, password)";
             error(
@@ -73,7 +72,8 @@ pub fn share(
             }
         }
     }
-    let others = enabled().filter(|device| device.buffer_size.is_none());
+    let devices = config.devices.iter();
+    let others = devices.filter(|device| device.buffer_size.is_none());
     let share = left.checked_div(others.clone().count()).unwrap_or(0);
     if share < LEAST_OUTBOX
         && let Some(device) = others.clone().next()

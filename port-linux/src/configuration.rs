@@ -7,7 +7,7 @@ use std::path::Path;
 #[cfg(feature = "tls")]
 use std::time::UNIX_EPOCH;
 
-use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Severity, Signal};
+use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Rows, Severity, Signal};
 
 use crate::net::Transport;
 #[cfg(feature = "tls")]
@@ -83,6 +83,19 @@ impl<'t> Tables<'t> {
         text: &'t [u8],
         complain: Complain,
     ) -> Result<Config<'t>, Unusable> {
+        self.rows(path, text, complain).map(Rows::into_config)
+    }
+
+    /// The same, with the rows that are not enabled.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rows(
+        &'t mut self,
+        path: &Path,
+        text: &'t [u8],
+        complain: Complain,
+    ) -> Result<Rows<'t>, Unusable> {
         let file = path.to_string_lossy();
         self.fill(text, &mut |finding| match finding.severity {
             Severity::Error => complain(format_args!("{}", finding.in_file(&file))),
@@ -99,36 +112,37 @@ impl<'t> Tables<'t> {
     /// # Errors
     /// As there.
     pub fn parse_again(&'t mut self, text: &'t [u8]) -> Result<Config<'t>, Unusable> {
-        self.fill(text, &mut |_| {}).map_err(|_| Unusable)
+        let rows = self.fill(text, &mut |_| {});
+        rows.map(Rows::into_config).map_err(|_| Unusable)
     }
 
     fn fill(
         &'t mut self,
         text: &'t [u8],
         report: &mut dyn FnMut(&Finding<'_>),
-    ) -> Result<Config<'t>, Invalid<'t>> {
+    ) -> Result<Rows<'t>, Invalid<'t>> {
         let storage = config::Storage {
             devices: &mut self.devices,
             signals: &mut self.signals,
             index: &mut self.index,
             text: &mut self.unescaped,
         };
-        config::parse(text, storage, ABILITIES, report)
+        config::rows(text, storage, ABILITIES, report)
     }
 }
 
-/// What carries the bytes of each enabled device, in order: its TLS files are read and checked here. What is wrong with them
+/// What carries the bytes of each device, in order: its TLS files are read and checked here. What is wrong with them
 /// is reported as in [`Tables::parse`].
 ///
 /// # Errors
 /// There was an error.
-pub fn transports(
+pub fn transports<'d>(
     path: &Path,
-    devices: &[Device<'_>],
+    devices: impl IntoIterator<Item = &'d Device<'d>>,
     complain: Complain,
 ) -> Result<Vec<Transport>, Unusable> {
     // All of them, so that every error is reported.
-    let transports = enabled(devices)
+    let transports = (devices.into_iter())
         .map(|device| transport(path, device, complain))
         .collect::<Vec<_>>();
     transports.into_iter().collect()
@@ -162,11 +176,6 @@ fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Tra
 #[cfg(not(feature = "tls"))]
 fn transport(_: &Path, _: &Device<'_>, _: Complain) -> Result<Transport, Unusable> {
     Ok(Transport::Tcp)
-}
-
-/// The devices that have a broker, in order.
-pub fn enabled<'d, 'a>(devices: &'d [Device<'a>]) -> impl Iterator<Item = &'d Device<'a>> {
-    devices.iter().filter(|device| device.enable)
 }
 
 /// One line on standard error, at every debug level, in one write(2), which waits for its reader. Nobody is left to be told if that

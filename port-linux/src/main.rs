@@ -93,13 +93,14 @@ fn check(path: &Path) -> ExitCode {
         return ExitCode::from(EX_CONFIG);
     };
     let mut tables = Tables::for_text(&text);
-    let config = tables.parse(path, &text, complain).and_then(|config| {
-        configuration::transports(path, config.devices, complain)?;
-        Ok(config)
+    let rows = tables.rows(path, &text, complain).and_then(|rows| {
+        let devices = rows.devices().filter(|(_, enabled)| *enabled);
+        configuration::transports(path, devices.map(|(device, _)| device), complain)?;
+        Ok(rows)
     });
-    match config {
-        Ok(config) => {
-            summary::print(&config);
+    match rows {
+        Ok(rows) => {
+            summary::print(&rows);
             ExitCode::SUCCESS
         }
         Err(Unusable) => ExitCode::from(EX_CONFIG),

@@ -13,7 +13,6 @@ use mqtt_client_core::routes::LastSample;
 use mqtt_client_core::sample::{MAX_TEXT, Quality, Sample};
 use mqtt_client_core::time::Instant;
 
-use crate::configuration::enabled;
 use crate::logger;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
@@ -25,7 +24,7 @@ pub type SuspendedFeed = feed::Suspended<Stack>;
 /// What the next bridge takes over from the last.
 pub struct Carried {
     pub feed: Option<(FeedBuffers, SuspendedFeed)>,
-    /// One for each enabled device of the new configuration.
+    /// One for each device of the new configuration.
     pub brokers: Vec<CarriedBroker>,
     /// One for each signal of the new configuration, or none at the start.
     pub last: Vec<LastSample>,
@@ -35,7 +34,7 @@ pub struct Carried {
     pub left: Vec<String>,
 }
 
-/// What there is already for an enabled device of the new configuration.
+/// What there is already for a device of the new configuration.
 pub struct CarriedBroker {
     start: Start,
     memory: Option<BrokerBuffers>,
@@ -78,7 +77,7 @@ pub enum Remains {
 /// How a new configuration follows from the old one.
 pub struct Plan {
     same_redis: bool,
-    /// For each enabled device of the new configuration the number of its old broker, and how much of it goes on.
+    /// For each device of the new configuration the number of its old broker, and how much of it goes on.
     devices: Vec<(Option<(usize, Kept)>, Transport)>,
     numbers: Vec<Option<NewSignal>>,
     /// Old numbers of signals that are the same in every respect.
@@ -99,7 +98,7 @@ enum Kept {
 }
 
 impl Carried {
-    /// What a start has, with the transports of the enabled devices.
+    /// What a start has, with the transports of the devices.
     pub fn nothing(transports: Vec<Transport>) -> Self {
         Carried {
             feed: None,
@@ -184,7 +183,7 @@ impl Inheritance {
 }
 
 impl Plan {
-    /// Compares the configurations. The brokers are those of `old`, the transports those of `new`'s enabled devices; `unfinished` are
+    /// Compares the configurations. The brokers are those of `old`, the transports those of `new`'s devices; `unfinished` are
     /// channels that the reload before left, and Redis has not been told of.
     pub fn new(
         old: &Config<'_>,
@@ -195,13 +194,9 @@ impl Plan {
     ) -> Plan {
         let mut slots = vec![0; Index::slots_for(new.signals.len())];
         let by_channel = ByChannel::new(new, &mut slots);
-        let is_wanted = |number: &u32| {
-            (new.signals.get(*number as usize)).is_some_and(|signal| is_subscribed(new, signal))
-        };
         let numbers = (old.signals.iter())
             .map(|signal| {
-                let number = by_channel.find(&channel(old, signal).map(str::as_bytes));
-                let number = number.filter(is_wanted)?;
+                let number = by_channel.find(&channel(old, signal).map(str::as_bytes))?;
                 let new_signal = new.signals.get(number as usize)?;
                 Some(NewSignal {
                     number,
@@ -209,18 +204,11 @@ impl Plan {
                 })
             })
             .collect::<Vec<_>>();
-        let devices = (enabled(new.devices).zip(transports))
+        let devices = (new.devices.iter().zip(transports))
             .map(|(device, transport)| (origin(device, &transport, brokers), transport))
             .collect::<Vec<_>>();
-        let mut origins = devices.iter();
-        let kept_devices = (new.devices.iter())
-            .map(|device| {
-                device.enable
-                    && matches!(
-                        origins.next(),
-                        Some((Some((_, Kept::Connection | Kept::Session)), _))
-                    )
-            })
+        let kept_devices = (devices.iter())
+            .map(|(origin, _)| matches!(origin, Some((_, Kept::Connection | Kept::Session))))
             .collect::<Vec<_>>();
         let unchanged = (old.signals.iter().zip(&numbers))
             .map(|(signal, number)| {
@@ -230,13 +218,10 @@ impl Plan {
             })
             .collect();
         let gone = (old.signals.iter().zip(&numbers))
-            .filter(|(signal, number)| is_subscribed(old, signal) && number.is_none())
+            .filter(|(_, number)| number.is_none())
             .map(|(signal, _)| channel(old, signal).concat());
         let unfinished = (unfinished.iter())
-            .filter(|channel| {
-                let number = by_channel.find(&[channel.as_bytes()]);
-                number.filter(is_wanted).is_none()
-            })
+            .filter(|channel| by_channel.find(&[channel.as_bytes()]).is_none())
             .map(ToString::to_string);
         let left = gone.chain(unfinished).collect();
         Plan {
@@ -406,14 +391,6 @@ fn channel<'a>(config: &Config<'a>, signal: &Signal<'a>) -> [&'a str; 5] {
         .get(usize::from(signal.device))
         .map_or("", |device| device.alias);
     signal.channel_pieces(alias)
-}
-
-fn is_subscribed(config: &Config<'_>, signal: &Signal<'_>) -> bool {
-    signal.enable
-        && config
-            .devices
-            .get(usize::from(signal.device))
-            .is_some_and(|device| device.enable)
 }
 
 /// Whether the broker knows both devices, of the same alias, as one client, and the outbox can go on as it is.

@@ -2,43 +2,38 @@
 
 use std::io::{self, Write};
 
-use mqtt_client_core::config::{Config, Device, Endpoint};
+use mqtt_client_core::config::{Device, Endpoint, Rows};
 use mqtt_client_core::log::Legible;
 
-/// Prints the devices and their signals with the topics that they go to.
-pub fn print(config: &Config<'_>) {
+/// Prints the devices and their signals with the topics that they go to, those that are not enabled too.
+pub fn print(rows: &Rows<'_>) {
     // A closed standard output changes nothing about the result.
-    let _ = write(config, &mut io::stdout().lock());
+    let _ = write(rows, &mut io::stdout().lock());
 }
 
-fn write(config: &Config<'_>, output: &mut impl Write) -> io::Result<()> {
-    match config.redis.endpoint {
+fn write(rows: &Rows<'_>, output: &mut impl Write) -> io::Result<()> {
+    match rows.redis.endpoint {
         Endpoint::Tcp { host, port } => writeln!(
             output,
             "redis {host}:{port} database {}",
-            config.redis.database
+            rows.redis.database
         )?,
-        Endpoint::Unix(path) => {
-            writeln!(output, "redis {path} database {}", config.redis.database)?
-        }
+        Endpoint::Unix(path) => writeln!(output, "redis {path} database {}", rows.redis.database)?,
     }
-    let enabled = config.devices.iter().filter(|device| device.enable).count();
+    let enabled = rows.devices().filter(|(_, enabled)| *enabled).count();
     writeln!(
         output,
         "{} MQTT devices, {enabled} enabled; {} signals",
-        config.devices.len(),
-        config.signals.len()
+        rows.devices().len(),
+        rows.signals().len()
     )?;
-    for (number, device) in (0..).zip(config.devices) {
-        write_device(device, output)?;
-        for signal in config
-            .signals
-            .iter()
-            .filter(|signal| signal.device == number)
-        {
+    for (number, (device, enabled)) in (0..).zip(rows.devices()) {
+        write_device(device, enabled, output)?;
+        let signals = rows.signals();
+        for (signal, enabled) in signals.filter(|(signal, _)| signal.device == number) {
             let channel = signal.channel_pieces(device.alias).concat();
             let topic = signal.topic_pieces(device.alias).concat();
-            let state = if signal.enable { "" } else { " (disabled)" };
+            let state = if enabled { "" } else { " (disabled)" };
             let (channel, topic) = (Legible(&channel), Legible(&topic));
             writeln!(output, "  {channel} -> {topic}{state}")?;
         }
@@ -46,7 +41,7 @@ fn write(config: &Config<'_>, output: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_device(device: &Device<'_>, output: &mut impl Write) -> io::Result<()> {
+fn write_device(device: &Device<'_>, enabled: bool, output: &mut impl Write) -> io::Result<()> {
     write!(
         output,
         "device {} \"{}\" {}:{} QoS {}",
@@ -62,5 +57,5 @@ fn write_device(device: &Device<'_>, output: &mut impl Write) -> io::Result<()> 
     if let Some(will) = device.will {
         write!(output, " will {}", Legible(will.topic))?;
     }
-    writeln!(output, "{}", if device.enable { "" } else { " (disabled)" })
+    writeln!(output, "{}", if enabled { "" } else { " (disabled)" })
 }

@@ -65,7 +65,6 @@ enum Act {
 pub fn check(case: &Case<'_>) {
     let device = Device {
         alias: "cloud",
-        enable: true,
         qos: [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(case.qos % 3)],
         version: [Version::Auto, Version::V3_1, Version::V3_1_1][usize::from(case.version % 3)],
         max_inflight: 1 + u16::from(case.window),

@@ -180,9 +180,7 @@ fn check_config(config: &Config<'_>) {
         assert!(channel.len() <= MAX_CHANNEL);
         check_topic(&signal.topic_pieces(device.alias));
         let found = routes.find(channel.as_bytes());
-        let enabled = signal.enable && device.enable;
-        assert_eq!(found, enabled.then_some(number as u32), "{channel}");
-        assert_eq!(routes.channel(number).is_some(), enabled);
+        assert_eq!(found, Some(number as u32), "{channel}");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::sink::Sink;
 use crate::config::{Config, Device};
 use crate::counters::Counters;
+use crate::index;
 use crate::mqtt::session::{Event, Session, State, Storage};
 use crate::net::Network;
 use crate::net::link::{CONNECT_WITHIN, Link, Target};
@@ -17,10 +18,9 @@ pub(super) const ROUNDS: usize = 8;
 /// Times that events are drained in one turn: the packets of a large input, if they are shown.
 const MOST_TOLD: usize = 2048;
 
-/// One enabled device at work. `S` is the session that its samples leave by.
+/// One device at work. `S` is the session that its samples leave by.
 pub struct Broker<'a, N: Network, S = Session<'a>> {
     device: &'a Device<'a>,
-    number: u16,
     /// Of the counters those that count before a sample is queued.
     intake: Counters,
     session: S,
@@ -50,32 +50,31 @@ impl<N: Network> Suspended<N> {
 }
 
 impl<'a, N: Network> Broker<'a, N> {
-    /// The broker of device `number` of `config`; `None` if there is none. `digits` are those of a generated client identifier; `random`
-    /// is a number that differs from start to start and from gateway to gateway.
+    /// The broker of `device`, one of `config`. `digits` are those of a generated client identifier; `random` is a number that differs from
+    /// start to start and from gateway to gateway.
     pub fn new(
         config: &'a Config<'a>,
-        number: u16,
+        device: &'a Device<'a>,
         digits: u32,
         random: u32,
         storage: Storage<'a>,
         net: N,
-    ) -> Option<Self> {
-        let device = config.devices.get(usize::from(number))?;
+    ) -> Self {
         // An odd factor: the devices of one gateway differ, and only 0 stays 0.
-        let random = Random::new(random.wrapping_mul(2 * u32::from(number) + 3));
+        let factor = index::hash(&[device.alias.as_bytes()]) | 1;
+        let random = Random::new(random.wrapping_mul(factor));
         let session = Session::new(config, device, digits, random.clone(), storage);
-        Some(Self::with_session(device, number, session, random, net))
+        Self::with_session(device, session, random, net)
     }
 
     /// The broker that [`Broker::suspend`] ended: its connection goes on, or a new one with the same session, see [`Suspended::over`].
     pub fn resume(
         config: &'a Config<'a>,
-        number: u16,
+        device: &'a Device<'a>,
         digits: u32,
         storage: Storage<'a>,
         suspended: Suspended<N>,
-    ) -> Option<Self> {
-        let device = config.devices.get(usize::from(number))?;
+    ) -> Self {
         let Suspended {
             intake,
             session,
@@ -83,14 +82,13 @@ impl<'a, N: Network> Broker<'a, N> {
             net,
         } = suspended;
         let session = Session::resume(config, device, digits, storage, session);
-        Some(Broker {
+        Broker {
             device,
-            number,
             intake,
             session,
             link,
             net,
-        })
+        }
     }
 
     /// Ends the broker here, and keeps what is needed to go on.
@@ -113,16 +111,9 @@ impl<'a, N: Network> Broker<'a, N> {
 
 impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
     /// A broker whose samples leave by this session, which is new.
-    pub fn with_session(
-        device: &'a Device<'a>,
-        number: u16,
-        session: S,
-        random: Random,
-        net: N,
-    ) -> Self {
+    pub fn with_session(device: &'a Device<'a>, session: S, random: Random, net: N) -> Self {
         Broker {
             device,
-            number,
             intake: Counters::default(),
             session,
             link: Link::new(random),
@@ -133,10 +124,6 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
     #[must_use]
     pub fn device(&self) -> &'a Device<'a> {
         self.device
-    }
-
-    pub(super) fn number(&self) -> u16 {
-        self.number
     }
 
     #[must_use]
@@ -168,9 +155,11 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         &self.net
     }
 
+    /// `number` is the device's.
     pub(super) fn poll(
         &mut self,
         now: Instant,
+        number: u16,
         routes: &mut Routes<'a>,
         observer: &mut dyn Observer,
     ) -> Instant {
@@ -191,7 +180,7 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
             let wake_up = self
                 .link
                 .poll(now, &mut self.net, target, &mut self.session);
-            if self.drain_events(routes, observer) {
+            if self.drain_events(number, routes, observer) {
                 // There may be more that waited for these to be shown: that is no new round.
                 told += 1;
             } else if wake_up > now {
@@ -205,14 +194,19 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
 
     /// Whether there were any.
     #[inline]
-    fn drain_events(&mut self, routes: &mut Routes<'a>, observer: &mut dyn Observer) -> bool {
+    fn drain_events(
+        &mut self,
+        number: u16,
+        routes: &mut Routes<'a>,
+        observer: &mut dyn Observer,
+    ) -> bool {
         let mut has_told = false;
         while let Some(event) = self.session.poll_event() {
             has_told = true;
             match event {
-                Event::ValuesLost => routes.forget_all(self.number),
+                Event::ValuesLost => routes.forget_all(number),
                 Event::SetAside(signal) => routes.set_aside(signal),
-                Event::TakenBack => routes.take_back(self.number),
+                Event::TakenBack => routes.take_back(number),
                 Event::Sent(packet) => observer.packet_sent(self.device.alias, &packet),
                 Event::Received(packet) => observer.packet_received(self.device.alias, &packet),
             }

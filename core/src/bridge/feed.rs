@@ -297,11 +297,10 @@ fn make_room(session: &mut impl Sink, routes: &mut Routes<'_>, sample: &Sample<'
     }
 }
 
-/// The brokers stand in the order of their devices, see [`super::Bridge::new`]; disabled devices have none.
+/// The brokers stand in the order of their devices.
 fn broker_of<'s, 'a, N: Network, S: Sink>(
     brokers: &'s mut [Broker<'a, N, S>],
     device: u16,
 ) -> Option<&'s mut Broker<'a, N, S>> {
-    let position = brokers.binary_search_by_key(&device, Broker::number).ok()?;
-    brokers.get_mut(position)
+    brokers.get_mut(usize::from(device))
 }

@@ -1,9 +1,10 @@
-//! The whole product without its network: one feed from Redis, the routes, and a broker for each enabled device.
+//! The whole product without its network: one feed from Redis, the routes, and a broker for each device.
 //!
 //! ```text
 //! feed (Redis link and session) -> sample -> routes -> outbox -> broker (MQTT link and session)
 //! ```
 
+pub mod assembly;
 pub mod broker;
 pub mod feed;
 mod rejects;
@@ -24,10 +25,6 @@ use sink::Sink;
 /// Longest time that [`Bridge::stop`] takes, in milliseconds.
 pub const STOP_WITHIN: u64 = 5 * SECOND;
 
-/// The brokers are not those of the enabled devices, in the devices' order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mismatched;
-
 /// A running bridge. `'b` is the borrow of its parts, `'a` that of configuration and storage, `N` the port's network, `S` the session that
 /// the samples leave by.
 pub struct Bridge<'b, 'a, N: Network, S = Session<'a>> {
@@ -39,30 +36,20 @@ pub struct Bridge<'b, 'a, N: Network, S = Session<'a>> {
 }
 
 impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
-    /// A bridge of `brokers`, one for each enabled device, in the order of [`Config::devices`].
-    ///
-    /// # Errors
-    /// [`Mismatched`]: else the signals of a device without a broker would go unread, and nobody would say so.
+    /// A bridge of `brokers`, one for each device, in the order of [`Config::devices`]; see [`assembly`].
     pub fn new(
         config: &'a Config<'a>,
         routes: Routes<'a>,
         feed: Feed<'a, N>,
         brokers: &'b mut [Broker<'a, N, S>],
-    ) -> Result<Self, Mismatched> {
-        let enabled = (0..)
-            .zip(config.devices)
-            .filter(|(_, device)| device.enable)
-            .map(|(number, _)| number);
-        if !brokers.iter().map(Broker::number).eq(enabled) {
-            return Err(Mismatched);
-        }
-        Ok(Bridge {
+    ) -> Self {
+        Bridge {
             config,
             routes,
             feed,
             brokers,
             stop_by: None,
-        })
+        }
     }
 
     /// Does all that can be done now: reads what Redis has sent, hands it on, talks to the brokers.
@@ -84,8 +71,8 @@ impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
             }
             Some(stop_by) => stop_by,
         };
-        for broker in self.brokers.iter_mut() {
-            wake_up = wake_up.min(broker.poll(now, &mut self.routes, observer));
+        for (number, broker) in (0..).zip(self.brokers.iter_mut()) {
+            wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));
         }
         wake_up
     }

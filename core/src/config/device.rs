@@ -31,13 +31,13 @@ pub fn is_mqtt(protocol: &str) -> bool {
     protocol.eq_ignore_ascii_case("mqtt")
 }
 
-/// The settings of a row whose protocol is MQTT; where one is wrong, its default, after reporting it.
+/// The settings of a row whose protocol is MQTT, and whether it is enabled; where one is wrong, its default, after reporting it.
 ///
 /// `alias` is the row's `device_alias`, empty if it was missing.
 pub(super) fn device<'a>(
     fields: &mut Fields<'_, 'a, '_>,
     alias: &'a str,
-) -> Result<Device<'a>, SyntaxError> {
+) -> Result<(Device<'a>, bool), SyntaxError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !alias.bytes().all(allowed) {
         let value = fields.shown(Key::DeviceAlias);
@@ -47,11 +47,11 @@ pub(super) fn device<'a>(
     let name = fields.required(Key::Name);
     let host = fields.host(Key::Ip);
     fields.require(Key::Ip, None);
+    let enable = fields.boolean(Key::Enable, false);
     let mut device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
         alias,
-        enable: fields.boolean(Key::Enable, default.enable),
         host: host.unwrap_or_default(),
         port: fields.integer16(Key::Port, 1, default.port),
         threshold: fields.boolean(Key::EnableThreshold, default.threshold),
@@ -77,11 +77,11 @@ pub(super) fn device<'a>(
         };
         fields.error(Key::ClientId, problem);
     }
-    if device.enable {
+    if enable {
         built_in(fields, &device);
     }
     fields.keys()?;
-    Ok(device)
+    Ok((device, enable))
 }
 
 /// A device that is not enabled may ask for what this build does not have.

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! The way of the text: tokens (`json`), the values of one object by key (`row`), checks of one value (`check`), the rules
-//! of each table (`redis`, `device`, `signal`), and what holds between rows (`unique`).
+//! of each table (`redis`, `device`, `signal`), what holds between rows (`unique`), and which of them count (`rows`).
 
 mod abilities;
 mod check;
@@ -39,6 +39,7 @@ mod key;
 mod parse;
 mod redis;
 mod row;
+mod rows;
 mod signal;
 mod survey;
 mod text;
@@ -52,7 +53,8 @@ pub use device::is_mqtt;
 pub use finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 pub use json::{MAX_DEPTH, Syntax};
 pub use key::{Key, Table};
-pub use parse::{Invalid, Storage, parse};
+pub use parse::{Invalid, Storage, parse, rows};
+pub use rows::Rows;
 pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 
@@ -63,9 +65,9 @@ use crate::mqtt::QoS;
 pub struct Config<'a> {
     /// Where the local Redis is.
     pub redis: Redis<'a>,
-    /// The rows of the Devices tab whose protocol is MQTT, in the file's order, enabled or not.
+    /// The enabled rows of the Devices tab whose protocol is MQTT, in the file's order.
     pub devices: &'a [Device<'a>],
-    /// The signals of those devices, in the file's order, enabled or not.
+    /// The enabled signals of those devices, in the file's order.
     pub signals: &'a [Signal<'a>],
 }
 
@@ -120,7 +122,6 @@ pub struct Device<'a> {
     pub name: &'a str,
     /// `device_alias`: letters, digits, `-` and `_`; unique in the file.
     pub alias: &'a str,
-    pub enable: bool,
     /// `ip`: address or domain name.
     pub host: &'a str,
     /// 1 to 65535.
@@ -148,7 +149,6 @@ impl Device<'_> {
         row: 0,
         name: "",
         alias: "",
-        enable: false,
         host: "",
         port: 1883,
         threshold: true,
@@ -229,7 +229,6 @@ pub struct Signal<'a> {
     /// The engine's business, like the next; accepted and kept.
     pub source_device_alias: &'a str,
     pub source_signal_alias: &'a str,
-    pub enable: bool,
     /// The Event Log's business; accepted and kept.
     pub log: i32,
     /// At most [`MAX_TOPIC`] bytes. `None`: the Redis channel's own name.
@@ -244,7 +243,6 @@ impl<'a> Signal<'a> {
         alias: "",
         source_device_alias: "",
         source_signal_alias: "",
-        enable: true,
         log: 0,
         topic: None,
     };

@@ -7,15 +7,14 @@ use core::fmt::{self, Display, Formatter};
 
 use super::abilities::Abilities;
 use super::check::{Check, Fields};
-use super::device::{device, is_mqtt};
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Type};
 use super::json::{Reader, SyntaxError, Token, Value};
 use super::key::{Key, Table};
 use super::redis::{NO_LOCAL_REDIS, redis};
 use super::row::Row;
-use super::signal::signal;
+use super::rows::{DeviceTable, Rows, SignalTable};
 use super::survey::{no_json, survey};
-use super::unique::{DeviceRows, Owner, SignalRows};
+use super::unique::{DeviceRows, SignalRows};
 use super::{Config, Device, Redis, Signal};
 
 /// The memory that a [`Config`] lives in, besides the file's text. [`measure`](super::measure) tells how much a file needs.
@@ -32,7 +31,8 @@ pub struct Storage<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invalid<'a> {
     pub errors: usize,
-    /// What could be read of the devices, for a port that has more to check about them. Where a rule is broken they have the key's default.
+    /// What could be read of the enabled devices, for a port that has more to check about them. Where a rule is broken they have the key's
+    /// default.
     pub devices: &'a [Device<'a>],
 }
 
@@ -59,6 +59,16 @@ pub fn parse<'a>(
     abilities: Abilities,
     report: &mut dyn FnMut(&Finding<'_>),
 ) -> Result<Config<'a>, Invalid<'a>> {
+    rows(text, storage, abilities, report).map(Rows::into_config)
+}
+
+/// The same, with the rows that are not enabled.
+pub fn rows<'a>(
+    text: &'a [u8],
+    storage: Storage<'a>,
+    abilities: Abilities,
+    report: &mut dyn FnMut(&Finding<'_>),
+) -> Result<Rows<'a>, Invalid<'a>> {
     // The only row there is: the file's outermost object first, then each row of the tables in turn.
     let mut row = Row::empty();
     let survey = match survey(text, &mut row) {
@@ -86,23 +96,15 @@ pub fn parse<'a>(
     };
     let text = Reader::new(survey.text, 0);
     let mut check = Check::new(report, storage.text, scratch.keys, abilities);
-    let mut tables = Tables {
-        devices: DeviceTable {
-            devices: storage.devices,
-            used: 0,
-            rows: DeviceRows::new(scratch.device_slots, scratch.device_rows, text),
-            complete: true,
-        },
-        signals: SignalTable {
-            signals: storage.signals,
-            used: 0,
-            rows: SignalRows::new(scratch.signal_slots, scratch.signal_rows),
-            complete: true,
-        },
+    let device_rows = DeviceRows::new(scratch.device_slots, scratch.device_rows, text);
+    let signal_rows = SignalRows::new(scratch.signal_slots, scratch.signal_rows);
+    let mut rows = Rows {
         redis: Redis::default(),
+        devices: DeviceTable::new(storage.devices, device_rows),
+        signals: SignalTable::new(storage.signals, signal_rows),
     };
     let read = match survey.no_object {
-        None => tables.read(&mut check, text, &mut row),
+        None => read(&mut rows, &mut check, text, &mut row),
         Some(value) => {
             check.wrong_type(Place::Table(Table::Top), value, Type::Object);
             Ok(())
@@ -114,10 +116,10 @@ pub fn parse<'a>(
         check.error(finding.place, finding.problem);
     }
     match check.errors {
-        0 => Ok(tables.config()),
+        0 => Ok(rows),
         errors => Err(Invalid {
             errors,
-            devices: tables.config().devices,
+            devices: rows.into_config().devices,
         }),
     }
 }
@@ -149,109 +151,50 @@ impl<'s> Scratch<'s> {
     }
 }
 
-/// What has been read so far.
-struct Tables<'a> {
-    redis: Redis<'a>,
-    devices: DeviceTable<'a>,
-    signals: SignalTable<'a>,
-}
-
-struct DeviceTable<'a> {
-    devices: &'a mut [Device<'a>],
-    used: usize,
-    rows: DeviceRows<'a>,
-    /// Whether all devices are here, so that an alias that is not cannot be a device's.
-    complete: bool,
-}
-
-struct SignalTable<'a> {
-    signals: &'a mut [Signal<'a>],
-    used: usize,
-    rows: SignalRows<'a>,
-    /// Whether there was room for all.
-    complete: bool,
-}
-
-impl<'a> Tables<'a> {
-    /// Applies the rules to the outermost object, which is in `row`, and to all that is in it.
-    fn read(
-        &mut self,
-        check: &mut Check<'a, '_>,
-        text: Reader<'a>,
-        row: &mut Row<'a>,
-    ) -> Result<(), SyntaxError> {
-        Fields::new(check, row, Table::Top, 0).keys()?;
-        let [redis_block, devices, signals] =
-            [Key::Redis, Key::Devices, Key::Signals].map(|key| row.value(key));
-        match redis_block {
-            Value::Absent | Value::Null if check.abilities.local_servers => {}
-            Value::Absent | Value::Null => {
-                let place = Place::Cell {
-                    table: Table::Redis,
-                    row: 0,
-                    key: KeyName::Known(Key::Host),
-                };
-                check.error(place, NO_LOCAL_REDIS);
-            }
-            Value::Object { at } => {
-                let mut reader = text.value_at(at);
-                reader.next()?;
-                row.fill(&mut reader, Table::Redis)?;
-                self.redis = redis(&mut Fields::new(check, row, Table::Redis, 0))?;
-            }
-            other => check.wrong_type(Place::Table(Table::Redis), other, Type::Object),
-        }
-        if let Some(rows) = array(check, text, devices, Table::Devices) {
-            each_row(check, rows, row, Table::Devices, |fields| {
-                self.devices.row(fields)
-            })?;
-        } else {
-            self.devices.complete = false;
-        }
-        if let Some(rows) = array(check, text, signals, Table::Signals) {
-            each_row(check, rows, row, Table::Signals, |fields| {
-                self.signals.row(fields, &self.devices)
-            })?;
-        }
-        if check.errors == 0 {
-            self.warn_of_shared_topics(check);
-        }
-        Ok(())
-    }
-
-    fn warn_of_shared_topics(&mut self, check: &mut Check<'_, '_>) {
-        let SignalTable {
-            signals,
-            used,
-            rows,
-            ..
-        } = &mut self.signals;
-        let signals = signals.get(..*used).unwrap_or_default();
-        rows.shared_topics(self.devices.so_far(), signals, |row, first| {
+/// Applies the rules to the outermost object, which is in `row`, and to all that is in it.
+fn read<'a>(
+    tables: &mut Rows<'a>,
+    check: &mut Check<'a, '_>,
+    text: Reader<'a>,
+    row: &mut Row<'a>,
+) -> Result<(), SyntaxError> {
+    Fields::new(check, row, Table::Top, 0).keys()?;
+    let [redis_block, devices, signals] =
+        [Key::Redis, Key::Devices, Key::Signals].map(|key| row.value(key));
+    match redis_block {
+        Value::Absent | Value::Null if check.abilities.local_servers => {}
+        Value::Absent | Value::Null => {
             let place = Place::Cell {
-                table: Table::Signals,
-                row,
-                key: KeyName::Known(Key::Topic),
+                table: Table::Redis,
+                row: 0,
+                key: KeyName::Known(Key::Host),
             };
-            check.warn(place, Problem::TopicShared { row: first });
-        });
-    }
-
-    fn config(self) -> Config<'a> {
-        Config {
-            redis: self.redis,
-            devices: self
-                .devices
-                .devices
-                .get(..self.devices.used)
-                .unwrap_or_default(),
-            signals: self
-                .signals
-                .signals
-                .get(..self.signals.used)
-                .unwrap_or_default(),
+            check.error(place, NO_LOCAL_REDIS);
         }
+        Value::Object { at } => {
+            let mut reader = text.value_at(at);
+            reader.next()?;
+            row.fill(&mut reader, Table::Redis)?;
+            tables.redis = redis(&mut Fields::new(check, row, Table::Redis, 0))?;
+        }
+        other => check.wrong_type(Place::Table(Table::Redis), other, Type::Object),
     }
+    if let Some(rows) = array(check, text, devices, Table::Devices) {
+        each_row(check, rows, row, Table::Devices, |fields| {
+            tables.devices.row(fields)
+        })?;
+    } else {
+        tables.devices.complete = false;
+    }
+    if let Some(rows) = array(check, text, signals, Table::Signals) {
+        each_row(check, rows, row, Table::Signals, |fields| {
+            tables.signals.row(fields, &tables.devices)
+        })?;
+    }
+    if check.errors == 0 {
+        tables.warn_of_shared_topics(check);
+    }
+    Ok(())
 }
 
 /// A reader of a tab's rows; reports a tab that is missing or no array.
@@ -294,109 +237,4 @@ fn each_row<'a>(
         }
     }
     Ok(())
-}
-
-impl<'a> DeviceTable<'a> {
-    fn row(&mut self, fields: &mut Fields<'_, 'a, '_>) -> Result<(), SyntaxError> {
-        let protocol = fields.required(Key::Protocol);
-        let alias = fields.required(Key::DeviceAlias);
-        let owner = alias.and_then(|alias| self.rows.find(alias, self.so_far()));
-        // A row without a protocol may well be meant for us; the rest of it is checked too.
-        if protocol.is_some_and(|protocol| !is_mqtt(protocol)) {
-            // Its other columns are that protocol's business, but which row it is must be clear.
-            fields.repeated(&[Key::Protocol, Key::DeviceAlias]);
-            match (owner, alias, fields.row.value(Key::DeviceAlias)) {
-                (None, Some(alias), Value::String(raw)) => {
-                    self.rows.insert_other(alias, fields.number, raw.at);
-                }
-                (Some(owner), ..) if owner.device.is_some() => taken(fields, owner.row),
-                // Two rows of other protocols with one alias are not our business.
-                _ => {}
-            }
-            return Ok(());
-        }
-        let device = device(fields, alias.unwrap_or_default())?;
-        if let Some(owner) = owner {
-            taken(fields, owner.row);
-        }
-        let (Some(place), Ok(index)) = (self.devices.get_mut(self.used), self.used.try_into())
-        else {
-            if self.complete {
-                fields
-                    .check
-                    .error(Place::Table(Table::Devices), no_room("devices", self.used));
-            }
-            self.complete = false;
-            return Ok(());
-        };
-        *place = device;
-        self.used += 1;
-        if let (None, Some(alias)) = (owner, alias) {
-            self.rows.insert_device(alias, fields.number, index);
-        }
-        Ok(())
-    }
-
-    fn so_far(&self) -> &[Device<'a>] {
-        self.devices.get(..self.used).unwrap_or_default()
-    }
-}
-
-impl<'a> SignalTable<'a> {
-    fn row(
-        &mut self,
-        fields: &mut Fields<'_, 'a, '_>,
-        devices: &DeviceTable<'a>,
-    ) -> Result<(), SyntaxError> {
-        let device_alias = fields.required(Key::DeviceAlias);
-        let owner = device_alias.and_then(|alias| devices.rows.find(alias, devices.so_far()));
-        let device = match owner {
-            Some(Owner { device: None, .. }) => {
-                fields.repeated(&[Key::DeviceAlias]);
-                return Ok(());
-            }
-            Some(Owner { device, .. }) => device,
-            None => None,
-        };
-        if device_alias.is_some() && device.is_none() && devices.complete {
-            let value = fields.shown(Key::DeviceAlias);
-            fields.error(Key::DeviceAlias, Problem::NoSuchDevice(value));
-        }
-        let signal = signal(
-            fields,
-            device.unwrap_or_default(),
-            device_alias.unwrap_or_default(),
-        )?;
-        let so_far = self.signals.get(..self.used).unwrap_or_default();
-        if device.is_some() && !signal.alias.is_empty() {
-            let same = self
-                .rows
-                .same_alias(&signal, so_far, self.used, fields.number);
-            if let Some(row) = same {
-                let value = fields.shown(Key::SignalAlias);
-                let table = Table::Signals;
-                fields.error(Key::SignalAlias, Problem::AliasTaken { value, table, row });
-            }
-        }
-        if let Some(place) = self.signals.get_mut(self.used) {
-            *place = signal;
-            self.used += 1;
-        } else if self.complete {
-            fields
-                .check
-                .error(Place::Table(Table::Signals), no_room("signals", self.used));
-            self.complete = false;
-        }
-        Ok(())
-    }
-}
-
-fn taken(fields: &mut Fields<'_, '_, '_>, row: usize) {
-    let value = fields.shown(Key::DeviceAlias);
-    let table = Table::Devices;
-    fields.error(Key::DeviceAlias, Problem::AliasTaken { value, table, row });
-}
-
-fn no_room(what: &'static str, room: usize) -> Problem<'static> {
-    Problem::NoRoom { what, room }
 }

@@ -7,28 +7,28 @@ use super::json::SyntaxError;
 use super::key::Key;
 use super::topic::{self, MAX_CHANNEL};
 
-/// The settings of a row; where one is wrong, its default, after reporting it.
+/// The settings of a row, and whether it is enabled; where one is wrong, its default, after reporting it.
 ///
 /// `device` is the index of the signal's device, and `device_alias` its alias, empty if it was missing.
 pub(super) fn signal<'a>(
     fields: &mut Fields<'_, 'a, '_>,
     device: u16,
     device_alias: &str,
-) -> Result<Signal<'a>, SyntaxError> {
-    let default = Signal::default();
-    let signal = Signal {
+) -> Result<(Signal<'a>, bool), SyntaxError> {
+    let mut signal = Signal {
         name: fields.required(Key::SignalName).unwrap_or_default(),
         device,
         alias: fields.required(Key::SignalAlias).unwrap_or_default(),
         source_device_alias: fields.required(Key::SourceDeviceAlias).unwrap_or_default(),
         source_signal_alias: fields.required(Key::SourceSignalAlias).unwrap_or_default(),
-        enable: fields.boolean(Key::Enable, default.enable),
-        log: fields
-            .integer(Key::Log, i32::MIN.into(), i32::MAX.into())
-            .and_then(|number| number.try_into().ok())
-            .unwrap_or(default.log),
-        topic: fields.text(Key::Topic),
+        ..Signal::EMPTY
     };
+    let enable = fields.boolean(Key::Enable, true);
+    signal.log = fields
+        .integer(Key::Log, i32::MIN.into(), i32::MAX.into())
+        .and_then(|number| number.try_into().ok())
+        .unwrap_or(signal.log);
+    signal.topic = fields.text(Key::Topic);
     let pieces = topic::channel(device_alias, signal.alias);
     let bytes = pieces.iter().map(|piece| piece.len()).sum();
     if bytes > MAX_CHANNEL {
@@ -50,5 +50,5 @@ pub(super) fn signal<'a>(
         }
     }
     fields.keys()?;
-    Ok(signal)
+    Ok((signal, enable))
 }

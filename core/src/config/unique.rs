@@ -8,10 +8,13 @@ use crate::index::{Index, hash};
 /// than 2 GiB.
 const OTHER: u32 = 1 << 31;
 
+/// Marks a device or a signal that is not enabled. Rows count to less than 2^30, since each takes more than two bytes.
+const DISABLED: u32 = 1 << 30;
+
 /// The rows of the Devices tab by alias, those of other protocols included.
 pub(super) struct DeviceRows<'a> {
     index: Index<'a>,
-    /// For each row of the tab: the index of its device, or [`OTHER`].
+    /// For each row of the tab: the index of its device, maybe with [`DISABLED`], or [`OTHER`].
     rows: &'a mut [u32],
     text: Reader<'a>,
 }
@@ -37,7 +40,7 @@ impl<'a> DeviceRows<'a> {
                 other.is_some_and(|other| other.is(alias))
             }
             Some(&entry) => devices
-                .get(entry as usize)
+                .get(usize::from(entry as u16))
                 .is_some_and(|device| device.alias == alias),
             None => false,
         };
@@ -47,20 +50,42 @@ impl<'a> DeviceRows<'a> {
         Some(Owner { row, device })
     }
 
-    pub fn insert_device(&mut self, alias: &str, row: usize, device: u16) {
-        self.insert(alias, row, device.into());
+    /// A row that is device `device`. Without an `alias` of its own it cannot be found.
+    pub fn insert_device(&mut self, alias: Option<&str>, row: usize, device: u16, enabled: bool) {
+        let flag = if enabled { 0 } else { DISABLED };
+        self.insert(alias, row, u32::from(device) | flag);
     }
 
     /// A row of another protocol; its alias stands at byte `at`.
     pub fn insert_other(&mut self, alias: &str, row: usize, at: u32) {
-        self.insert(alias, row, at | OTHER);
+        self.insert(Some(alias), row, at | OTHER);
     }
 
-    fn insert(&mut self, alias: &str, row: usize, entry: u32) {
+    fn insert(&mut self, alias: Option<&str>, row: usize, entry: u32) {
         // Both have room: they are as many as the tab's rows need.
         if let Some(place) = self.rows.get_mut(row) {
             *place = entry;
-            let _ = self.index.insert(hash(&[alias.as_bytes()]), row as u32);
+            if let Some(alias) = alias {
+                let _ = self.index.insert(hash(&[alias.as_bytes()]), row as u32);
+            }
+        }
+    }
+
+    /// Whether the device in this row is enabled.
+    pub fn is_enabled(&self, row: usize) -> bool {
+        self.number(row).is_some()
+    }
+
+    /// The number of the device in this row, if that is enabled.
+    pub fn number(&self, row: usize) -> Option<u16> {
+        let entry = *self.rows.get(row)?;
+        (entry & DISABLED == 0).then_some(entry as u16)
+    }
+
+    /// Gives the enabled device in this row another number; it cannot be found by its alias any more.
+    pub fn set_number(&mut self, row: usize, number: u16) {
+        if let Some(entry) = self.rows.get_mut(row) {
+            *entry = number.into();
         }
     }
 }
@@ -71,7 +96,7 @@ const REPORTED: u32 = 1 << 31;
 /// The signals so far by alias or by topic.
 pub(super) struct SignalRows<'s> {
     index: Index<'s>,
-    /// For each signal, its row in the tab, and [`REPORTED`].
+    /// For each signal, its row in the tab, and maybe [`REPORTED`] and [`DISABLED`].
     rows: &'s mut [u32],
 }
 
@@ -81,18 +106,27 @@ impl<'s> SignalRows<'s> {
         SignalRows { index, rows }
     }
 
-    /// The row of the earlier signal that has the same device and alias. If there is none, the signal is remembered:
-    /// it will be number `number` of `signals` and stands in row `row`.
+    /// The signal that will be number `number` stands in row `row`.
+    pub fn remember(&mut self, number: usize, row: usize, enabled: bool) {
+        if let Some(place) = self.rows.get_mut(number) {
+            *place = row as u32 | if enabled { 0 } else { DISABLED };
+        }
+    }
+
+    pub fn is_enabled(&self, number: usize) -> bool {
+        self.rows
+            .get(number)
+            .is_some_and(|entry| entry & DISABLED == 0)
+    }
+
+    /// The row of the earlier signal that has the same device and alias. If there is none, the signal can be found from now on:
+    /// it will be number `number` of `signals`.
     pub fn same_alias(
         &mut self,
         signal: &Signal<'_>,
         signals: &[Signal<'_>],
         number: usize,
-        row: usize,
     ) -> Option<usize> {
-        if let Some(place) = self.rows.get_mut(number) {
-            *place = row as u32;
-        }
         let hash = hash(&[&signal.device.to_le_bytes(), signal.alias.as_bytes()]);
         let equal = |other: u32| {
             signals
@@ -121,7 +155,7 @@ impl<'s> SignalRows<'s> {
             let Some(device) = devices.get(usize::from(signal.device)) else {
                 continue;
             };
-            if !signal.enable {
+            if !self.is_enabled(number) {
                 continue;
             }
             let topic = signal.topic_pieces(device.alias);
@@ -142,15 +176,17 @@ impl<'s> SignalRows<'s> {
             let Some(entry) = self.rows.get_mut(first as usize) else {
                 continue;
             };
-            let (first, reported) = ((*entry & !REPORTED) as usize, *entry & REPORTED != 0);
+            let reported = *entry & REPORTED != 0;
             *entry |= REPORTED;
-            if !reported && let Some(row) = self.row(number) {
+            let rows = [number, first as usize].map(|number| self.row(number));
+            if let (false, [Some(row), Some(first)]) = (reported, rows) {
                 report(row, first);
             }
         }
     }
 
     fn row(&self, number: usize) -> Option<usize> {
-        self.rows.get(number).map(|&row| (row & !REPORTED) as usize)
+        let entry = self.rows.get(number)?;
+        Some((entry & !(REPORTED | DISABLED)) as usize)
     }
 }

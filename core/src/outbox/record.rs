@@ -189,7 +189,7 @@ fn can_be_packed(text: &[u8]) -> bool {
 /// Packs two characters to a byte; `false` if they cannot be.
 #[inline]
 fn pack(text: &[u8], packed: &mut [u8]) -> bool {
-    let (Some(last), Some(last_place)) = (text.last_chunk(), packed.last_chunk_mut()) else {
+    let (Some(last), Some(last_place)) = (last_of(text), last_of_mut(packed)) else {
         return false;
     };
     let last = u64::from_le_bytes(*last);
@@ -208,6 +208,18 @@ fn pack(text: &[u8], packed: &mut [u8]) -> bool {
     bits & LETTER == 0
 }
 
+/// The last `N` bytes. The standard library's own way leaves a check of the length that the optimiser does not always see through.
+#[inline]
+fn last_of<const N: usize>(bytes: &[u8]) -> Option<&[u8; N]> {
+    bytes.get(bytes.len().wrapping_sub(N)..)?.first_chunk()
+}
+
+#[inline]
+fn last_of_mut<const N: usize>(bytes: &mut [u8]) -> Option<&mut [u8; N]> {
+    let from = bytes.len().wrapping_sub(N);
+    bytes.get_mut(from..)?.first_chunk_mut()
+}
+
 #[inline]
 fn pack_eight(characters: u64) -> [u8; PACKED] {
     let nibbles = characters & 0x0f0f_0f0f_0f0f_0f0f;
@@ -219,7 +231,7 @@ fn pack_eight(characters: u64) -> [u8; PACKED] {
 /// The inverse of [`pack`]; `text` is as long as what was packed.
 #[inline]
 fn unpack(packed: &[u8], text: &mut [u8]) {
-    let (Some(last), Some(last_place)) = (packed.last_chunk(), text.last_chunk_mut()) else {
+    let (Some(last), Some(last_place)) = (last_of(packed), last_of_mut(text)) else {
         return;
     };
     *last_place = unpack_eight(*last);

@@ -40,7 +40,7 @@ enum Remembered {
 pub struct TooSmall;
 
 impl<'a> Routes<'a> {
-    /// Routes for the enabled signals of the enabled devices. `slots` are [`Index::slots_for`] all signals, `last` one for each signal.
+    /// Routes for the signals. `slots` are [`Index::slots_for`] all signals, `last` one for each signal.
     ///
     /// # Errors
     /// [`TooSmall`].
@@ -83,12 +83,9 @@ impl<'a> Routes<'a> {
         self.config.signals.get(number as usize)
     }
 
-    /// The device that an enabled signal belongs to, if that is enabled.
+    /// The device that a signal belongs to.
     fn device(&self, signal: &Signal<'a>) -> Option<&'a Device<'a>> {
-        self.config
-            .devices
-            .get(usize::from(signal.device))
-            .filter(|device| device.enable)
+        self.config.devices.get(usize::from(signal.device))
     }
 
     /// Whether `sample` says the same as the signal's last one (`enable_threshold`): its timestamp does not count.
@@ -159,11 +156,7 @@ impl Channels for Routes<'_> {
     }
 
     fn channel(&self, number: usize) -> Option<[&[u8]; 5]> {
-        let signal = self
-            .config
-            .signals
-            .get(number)
-            .filter(|signal| signal.enable)?;
+        let signal = self.config.signals.get(number)?;
         let device = self.device(signal)?;
         Some(signal.channel_pieces(device.alias).map(str::as_bytes))
     }

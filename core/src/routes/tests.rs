@@ -8,26 +8,24 @@ use std::vec::Vec;
 use super::*;
 use crate::config::Redis;
 
-/// Two devices of which the second is disabled, and two signals of each of which the second is disabled.
+/// Two devices, and two signals of each.
 fn tables() -> ([Device<'static>; 2], [Signal<'static>; 4]) {
-    let device = |alias, enable| Device {
+    let device = |alias| Device {
         alias,
-        enable,
         ..Device::EMPTY
     };
-    let signal = |device, alias, enable| Signal {
+    let signal = |device, alias| Signal {
         device,
         alias,
-        enable,
         ..Signal::EMPTY
     };
     (
-        [device("cloud", true), device("spare", false)],
+        [device("cloud"), device("spare")],
         [
-            signal(0, "p", true),
-            signal(0, "q", false),
-            signal(1, "p", true),
-            signal(1, "q", false),
+            signal(0, "p"),
+            signal(0, "q"),
+            signal(1, "p"),
+            signal(1, "q"),
         ],
     )
 }
@@ -49,14 +47,15 @@ fn sample(message: &str) -> Sample<'_> {
 }
 
 #[test]
-fn the_channels_of_enabled_signals_of_enabled_devices_are_found_and_no_others() {
+fn the_signals_channels_are_found_and_no_others() {
     let (devices, signals) = tables();
     with_routes(&devices, &signals, |routes| {
         for (channel, number) in [
             ("tag/cloud/p/in", Some(0)),
-            ("tag/cloud/q/in", None),
-            ("tag/spare/p/in", None),
-            ("tag/spare/q/in", None),
+            ("tag/cloud/q/in", Some(1)),
+            ("tag/spare/p/in", Some(2)),
+            ("tag/spare/q/in", Some(3)),
+            ("tag/spare/r/in", None),
             ("tag/cloud/p/out", None),
             ("tag/cloud/p/in/", None),
             ("tag/cloud/p/i", None),
@@ -76,7 +75,9 @@ fn the_same_channels_are_subscribed_to() {
         let channels: Vec<_> = (0..routes.count() + 2)
             .filter_map(|number| Some((number, routes.channel(number)?.concat())))
             .collect();
-        assert_eq!(channels, [(0, b"tag/cloud/p/in".to_vec())]);
+        let names = ["cloud/p", "cloud/q", "spare/p", "spare/q"];
+        let expected = names.map(|name| format!("tag/{name}/in").into_bytes());
+        assert_eq!(channels, Vec::from_iter((0..).zip(expected)));
     });
 }
 
@@ -85,7 +86,6 @@ fn every_signal_of_a_large_table_is_found() {
     let aliases: Vec<String> = (0..2000).map(|number| format!("signal{number}")).collect();
     let devices = [Device {
         alias: "d",
-        enable: true,
         ..Device::EMPTY
     }];
     let signals: Vec<Signal<'_>> = aliases
@@ -107,8 +107,7 @@ fn every_signal_of_a_large_table_is_found() {
 
 #[test]
 fn storage_that_is_too_small_is_refused() {
-    let (devices, mut signals) = tables();
-    signals[1].enable = true;
+    let (devices, signals) = tables();
     let config = Config {
         redis: Redis::default(),
         devices: &devices,
@@ -116,8 +115,8 @@ fn storage_that_is_too_small_is_refused() {
     };
     for (slots, last, fits) in [
         (7, 4, true),
-        (2, 4, true),
-        (1, 4, false),
+        (4, 4, true),
+        (3, 4, false),
         (0, 4, false),
         (7, 3, false),
     ] {

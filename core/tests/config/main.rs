@@ -2,6 +2,7 @@
 
 mod auth;
 mod built_in;
+mod enabled;
 mod file;
 mod robust;
 mod rows;
@@ -9,7 +10,7 @@ mod rules;
 mod values;
 
 use mqtt_client_core::config::{
-    Abilities, Config, Device, Finding, Severity, Signal, Storage, measure, parse,
+    Abilities, Config, Device, Finding, Rows, Severity, Signal, Storage, measure, parse, rows,
 };
 
 /// A complete example that uses every key.
@@ -21,6 +22,8 @@ pub struct Outcome {
     pub findings: Vec<String>,
     pub errors: usize,
     pub valid: bool,
+    /// Rows of the devices that an invalid file tells.
+    pub devices: Vec<usize>,
 }
 
 /// Checks a file with exactly the storage that it needs, and hands the configuration, if there is one, to `look`.
@@ -32,6 +35,7 @@ pub fn check_with(text: &[u8], look: impl FnOnce(&Config<'_>)) -> Outcome {
 pub fn check_for(abilities: Abilities, text: &[u8], look: impl FnOnce(&Config<'_>)) -> Outcome {
     let mut findings = Vec::new();
     let mut errors = 0;
+    let mut devices = Vec::new();
     let mut report = |finding: &Finding<'_>| {
         let warning = match finding.severity {
             Severity::Error => {
@@ -55,7 +59,10 @@ pub fn check_for(abilities: Abilities, text: &[u8], look: impl FnOnce(&Config<'_
                     look(&config);
                     Ok(())
                 }
-                Err(invalid) => Err(invalid.errors),
+                Err(invalid) => {
+                    devices.extend(invalid.devices.iter().map(|device| device.row));
+                    Err(invalid.errors)
+                }
             }
         }
         Err(finding) => {
@@ -68,6 +75,7 @@ pub fn check_for(abilities: Abilities, text: &[u8], look: impl FnOnce(&Config<'_
         valid: valid.is_ok(),
         findings,
         errors,
+        devices,
     }
 }
 
@@ -79,6 +87,21 @@ pub fn check(text: &str) -> Vec<String> {
 pub fn valid(text: &str, look: impl FnOnce(&Config<'_>)) {
     let outcome = check_with(text.as_bytes(), look);
     assert!(outcome.valid, "{text}\n{:?}", outcome.findings);
+}
+
+/// Hands all rows of a valid file to `look`, also those that are not enabled.
+pub fn valid_rows(text: &str, look: impl FnOnce(&Rows<'_>)) {
+    let sizes = measure(text.as_bytes()).expect("JSON");
+    let storage = Storage {
+        devices: &mut vec![Device::EMPTY; sizes.devices],
+        signals: &mut vec![Signal::EMPTY; sizes.signals],
+        index: &mut vec![7; sizes.index],
+        text: &mut vec![0xff; sizes.text],
+    };
+    match rows(text.as_bytes(), storage, Abilities::ALL, &mut |_| {}) {
+        Ok(rows) => look(&rows),
+        Err(invalid) => panic!("{text}\n{invalid}"),
+    }
 }
 
 /// A row as JSON, from keys and JSON values; an empty value leaves the key out.
@@ -102,11 +125,12 @@ fn changed<'a>(base: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> S
     object(&cells)
 }
 
-/// A valid row of the Devices tab with changes.
+/// A valid row of the Devices tab with changes; it is enabled.
 pub fn device(changes: &[(&str, &str)]) -> String {
     let base = [
         ("name", "\"Cloud\""),
         ("device_alias", "\"cloud\""),
+        ("enable", "1"),
         ("protocol", "\"MQTT\""),
         ("ip", "\"broker.example.com\""),
         ("auth", "\"none\""),

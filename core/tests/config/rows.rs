@@ -1,6 +1,6 @@
 //! What holds between rows? Aliases, shared topics, signals and their devices, and rows of other protocols.
 
-use crate::{check, device, file, signal, valid};
+use crate::{check, device, file, signal, valid, valid_rows};
 
 #[test]
 fn an_empty_row_lacks_every_required_key() {
@@ -97,7 +97,7 @@ fn a_shared_topic_is_warned_about_once() {
             "warning: signals[5].topic: is also the topic of signals[0]",
         ]
     );
-    valid(&text, |config| assert_eq!(config.signals.len(), 7));
+    valid_rows(&text, |rows| assert_eq!(rows.signals().len(), 7));
 }
 
 #[test]

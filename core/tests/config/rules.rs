@@ -50,10 +50,7 @@ fn the_example_sets_every_key() {
         let [cloud, control] = config.devices else {
             panic!("{:?}", config.devices);
         };
-        assert_eq!(
-            (cloud.name, cloud.alias, cloud.enable),
-            ("Cloud", "cloud", true)
-        );
+        assert_eq!((cloud.name, cloud.alias), ("Cloud", "cloud"));
         assert_eq!((cloud.host, cloud.port), ("broker.example.com", 8883));
         assert_eq!(
             (cloud.qos, cloud.retain, cloud.threshold),
@@ -97,7 +94,7 @@ fn the_example_sets_every_key() {
             (power.source_device_alias, power.source_signal_alias),
             ("INV1", "P")
         );
-        assert_eq!((power.enable, power.log), (true, 0));
+        assert_eq!(power.log, 0);
         assert_eq!(power.topic, Some("plant/7/inverter/power"));
         assert_eq!(temperature.name, "Temperature in \u{b0}C");
         assert_eq!(
@@ -173,7 +170,7 @@ fn device_rules() {
         ),
         (&[("mqtt_version", "\"3.1.1\"")], &[]),
         (&[("mqtt_version", "\"auto\"")], &[]),
-        (&[("mqtt_version", "\"5\"")], &[]),
+        (&[("mqtt_version", "\"5\""), ("enable", "0")], &[]),
         (
             &[("mqtt_version", "\"4\"")],
             &["devices[0].mqtt_version: \"4\" is not auto, 3.1, 3.1.1 or 5"],

@@ -3,12 +3,11 @@
 use mqtt_client_core::config::{Auth, Redis, Version};
 use mqtt_client_core::mqtt::QoS;
 
-use crate::{check, device, file, signal, valid};
+use crate::{check, device, file, signal, valid, valid_rows};
 
 #[test]
 fn what_is_left_out_or_null_has_the_tables_default() {
     let nulls = [
-        "enable",
         "port",
         "enable_threshold",
         "mqtt_qos",
@@ -37,13 +36,13 @@ fn what_is_left_out_or_null_has_the_tables_default() {
             ("log", "null"),
             ("topic", "null"),
         ])];
-        valid(&file(&[device(changes)], &signals), |config| {
-            assert_eq!(config.redis, Redis::default());
-            let device = &config.devices[0];
-            assert_eq!(
-                (device.enable, device.port, device.threshold),
-                (false, 1883, true)
-            );
+        let disabled = [changes, &[("enable", "")]].concat();
+        let text = file(&[device(&disabled)], &signals);
+        valid_rows(&text, |rows| {
+            assert_eq!(rows.redis, Redis::default());
+            let (device, enabled) = rows.devices().next().expect("a device");
+            assert!(!enabled);
+            assert_eq!((device.port, device.threshold), (1883, true));
             assert_eq!((device.qos, device.retain), (QoS::AtMostOnce, false));
             assert_eq!(
                 (device.auth, device.will, device.client_id),
@@ -51,8 +50,8 @@ fn what_is_left_out_or_null_has_the_tables_default() {
             );
             assert_eq!((device.version, device.keep_alive), (Version::Auto, 60));
             assert_eq!((device.buffer_size, device.max_inflight), (None, 100));
-            let signal = &config.signals[0];
-            assert_eq!((signal.enable, signal.log, signal.topic), (true, 0, None));
+            let (signal, enabled) = rows.signals().next().expect("a signal");
+            assert_eq!((enabled, signal.log, signal.topic), (true, 0, None));
         });
     }
 }
@@ -226,14 +225,12 @@ fn booleans_are_0_1_false_and_true() {
         let signals = [signal(&[("enable", value)])];
         let will = [("use_last_will", "1"), ("last_will_topic", "\"w\"")];
         let changes = [&keys.map(|key| (key, value))[..], &will].concat();
-        valid(&file(&[device(&changes)], &signals), |config| {
-            let device = &config.devices[0];
-            assert_eq!(
-                [device.enable, device.threshold, device.retain],
-                [meaning; 3]
-            );
+        valid_rows(&file(&[device(&changes)], &signals), |rows| {
+            let (device, enabled) = rows.devices().next().expect("a device");
+            assert_eq!([enabled, device.threshold, device.retain], [meaning; 3]);
             assert_eq!(device.will.map(|will| will.retain), Some(meaning));
-            assert_eq!(config.signals[0].enable, meaning);
+            let enabled: Vec<_> = rows.signals().map(|(_, enabled)| enabled).collect();
+            assert_eq!(enabled, [meaning]);
         });
         let will = [("use_last_will", value), ("last_will_topic", "\"w\"")];
         valid(&file(&[device(&will)], &[]), |config| {

@@ -67,7 +67,6 @@ fn pubcomp(id: u8) -> [u8; 4] {
 fn device(qos: QoS) -> Device<'static> {
     Device {
         alias: "cloud",
-        enable: true,
         qos,
         ..Device::EMPTY
     }

@@ -59,10 +59,17 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
     let routes = Routes::new(&old, &mut slots, &mut last).unwrap();
     let mut memory = FeedBuffers::new(&old);
     let redis = Stack::new(poller.clone(), 1, Transport::Unix("/nowhere".into()));
-    let feed = Feed::new(&old, 0, memory.storage(), redis);
+    let feed = Feed::new(&old, 0, memory.storage().unwrap(), redis);
     let mut memory = BrokerBuffers::new(&old.devices[0]);
     let stack = Stack::new(poller.clone(), 2, Transport::Tcp);
-    let mut broker = Broker::new(&old, 0, 0, 0, memory.storage(), stack).unwrap();
+    let mut broker = Broker::new(
+        &old,
+        &old.devices[0],
+        0,
+        0,
+        memory.storage().unwrap(),
+        stack,
+    );
     let text = format!("{},1", "1".repeat(TEXT - 2));
     let sample = Sample::of_text(text.as_bytes(), Quality::Good).unwrap();
     for _ in 0..SAMPLES {
@@ -73,7 +80,7 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
         ..Counters::default()
     });
     let mut brokers = vec![broker];
-    let mut bridge = Bridge::new(&old, routes, feed, &mut brokers).unwrap();
+    let mut bridge = Bridge::new(&old, routes, feed, &mut brokers);
 
     // Until the sockets take no more. The bridge's clock stands still.
     let now = Instant::from_millis(0);

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use mqtt_client_core::config::{Auth, Config, Device, Key, Table};
+use mqtt_client_core::config::{Auth, Device, Key, Rows, Table};
 use mqtt_client_core::mqtt::QoS;
 
 use crate::report::Remark;
@@ -21,16 +21,14 @@ pub struct SharedTopic {
 const PLAIN_PORT: u16 = 1883;
 
 /// Looks at a table that holds no error.
-pub fn give(config: &Config<'_>, shared: &[SharedTopic], places: &Places<'_>) -> Vec<Remark> {
-    let rows = places.rows.devices.iter().enumerate();
-    let ours = rows.filter(|(_, row)| !row.foreign);
+pub fn give(rows: &Rows<'_>, shared: &[SharedTopic], places: &Places<'_>) -> Vec<Remark> {
     let advice = Advice {
-        config,
+        rows,
+        devices: rows.devices().collect(),
         places,
-        rows: ours.map(|(number, _)| number).collect(),
     };
     let mut remarks = Vec::new();
-    if !config.devices.iter().any(|device| device.enable) {
+    if advice.enabled().next().is_none() {
         remarks.extend(advice.no_device());
     }
     remarks.extend(advice.plain_port());
@@ -39,11 +37,11 @@ pub fn give(config: &Config<'_>, shared: &[SharedTopic], places: &Places<'_>) ->
     remarks
 }
 
-struct Advice<'a> {
-    config: &'a Config<'a>,
+struct Advice<'a, 't> {
+    rows: &'a Rows<'t>,
+    /// [`Rows::devices`].
+    devices: Vec<(&'a Device<'t>, bool)>,
     places: &'a Places<'a>,
-    /// For each device its row in the table, which holds those of other protocols too.
-    rows: Vec<usize>,
 }
 
 /// A broker as the table names it: host in lower case, and port.
@@ -53,20 +51,15 @@ fn broker(device: &Device<'_>) -> Broker {
     (device.host.to_ascii_lowercase(), device.port)
 }
 
-impl Advice<'_> {
-    fn row(&self, device: usize) -> usize {
-        self.rows.get(device).copied().unwrap_or_default()
-    }
-
-    fn about_device(&self, device: usize, key: Key, text: &str) -> Remark {
-        let row = self.row(device);
-        self.places.warning(Table::Devices, row, key, text)
+impl Advice<'_, '_> {
+    fn about_device(&self, device: &Device<'_>, key: Key, text: &str) -> Remark {
+        self.places.warning(Table::Devices, device.row, key, text)
     }
 
     fn no_device(&self) -> Option<Remark> {
         let mut sheets = self.places.sheets.iter();
         let sheet = sheets.position(|sheet| sheet.table == Table::Devices)?;
-        let text = match self.config.devices {
+        let text = match self.devices[..] {
             [] => "holds no device whose protocol is MQTT",
             _ => "holds no MQTT device with enable 1, so nothing will be sent",
         };
@@ -74,39 +67,38 @@ impl Advice<'_> {
     }
 
     fn plain_port(&self) -> Vec<Remark> {
-        let devices = self.config.devices.iter().enumerate();
+        let devices = self.devices.iter().map(|(device, _)| device);
         let plain = devices
-            .filter(|(_, device)| device.port == PLAIN_PORT && matches!(device.auth, Auth::Tls(_)));
+            .filter(|device| device.port == PLAIN_PORT && matches!(device.auth, Auth::Tls(_)));
         let text = "1883 is the port without TLS, and auth is tls; with TLS it is usually 8883";
         plain
-            .map(|(number, _)| self.about_device(number, Key::Port, text))
+            .map(|device| self.about_device(device, Key::Port, text))
             .collect()
     }
 
-    /// Enabled devices, with their numbers.
-    fn enabled(&self) -> impl Iterator<Item = (usize, &Device<'_>)> {
-        let devices = self.config.devices.iter().enumerate();
-        devices.filter(|(_, device)| device.enable)
+    /// Enabled devices.
+    fn enabled(&self) -> impl Iterator<Item = &Device<'_>> {
+        let devices = self.devices.iter().filter(|(_, enabled)| *enabled);
+        devices.map(|(device, _)| *device)
     }
 
     fn client_ids(&self) -> Vec<Remark> {
         let mut first = HashMap::new();
         let mut remarks = Vec::new();
-        for (number, device) in self.enabled() {
+        for device in self.enabled() {
             let Some(client_id) = device.client_id else {
                 continue;
             };
             match first.entry((broker(device), client_id)) {
                 Entry::Vacant(entry) => {
-                    entry.insert(number);
+                    entry.insert(device.row);
                 }
                 Entry::Occupied(entry) => {
-                    let other = self.row(*entry.get());
-                    let other = self.places.shown(Table::Devices, other, Key::ClientId);
+                    let other = (self.places).shown(Table::Devices, *entry.get(), Key::ClientId);
                     let text = format!(
                         "is that of {other} too, at the same broker, which will throw one out for the other"
                     );
-                    remarks.push(self.about_device(number, Key::ClientId, &text));
+                    remarks.push(self.about_device(device, Key::ClientId, &text));
                 }
             }
         }
@@ -153,21 +145,21 @@ impl Advice<'_> {
 
     /// All that enabled devices publish: the enabled signals, then the Last Wills.
     fn publishers(&self) -> Vec<Publisher<'_>> {
-        let wills = self.enabled().filter_map(|(number, device)| {
+        let wills = self.enabled().filter_map(|device| {
             let will = device.will?;
             Some(Publisher {
                 table: Table::Devices,
-                row: self.row(number),
+                row: device.row,
                 key: Key::LastWillTopic,
                 device,
                 topic: will.topic.to_owned(),
                 retained: will.retain,
             })
         });
-        let signals = self.config.signals.iter().enumerate();
-        let signals = signals.filter_map(|(row, signal)| {
-            let device = self.config.devices.get(usize::from(signal.device))?;
-            (signal.enable && device.enable).then(|| Publisher {
+        let signals = self.rows.signals().enumerate();
+        let signals = signals.filter_map(|(row, (signal, enabled))| {
+            let &(device, used) = self.devices.get(usize::from(signal.device))?;
+            (enabled && used).then(|| Publisher {
                 table: Table::Signals,
                 row,
                 key: Key::Topic,

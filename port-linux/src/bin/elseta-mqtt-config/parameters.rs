@@ -469,8 +469,7 @@ mod tests {
         let device = config::Device::EMPTY;
         let signal = config::Signal::EMPTY;
         let defaults = [
-            (Table::Devices, Key::Enable, u32::from(device.enable)),
-            (Table::Devices, Key::Port, device.port.into()),
+            (Table::Devices, Key::Port, u32::from(device.port)),
             (
                 Table::Devices,
                 Key::EnableThreshold,
@@ -479,7 +478,6 @@ mod tests {
             (Table::Devices, Key::MqttQos, u8::from(device.qos).into()),
             (Table::Devices, Key::MqttRetain, device.retain.into()),
             (Table::Devices, Key::KeepAlive, device.keep_alive.into()),
-            (Table::Signals, Key::Enable, signal.enable.into()),
             (Table::Signals, Key::Log, signal.log as u32),
             (
                 Table::Redis,

@@ -116,7 +116,7 @@ fn check(text: &str, places: &Places<'_>, remarks: &mut Vec<Remark>) {
     let mut devices_missed = false;
     let mut missing_columns = Vec::new();
     let mut shared_topics = Vec::new();
-    let parsed = config::parse(text.as_bytes(), storage, Abilities::ALL, &mut |finding| {
+    let checked = config::rows(text.as_bytes(), storage, Abilities::ALL, &mut |finding| {
         match (finding.problem, finding.place) {
             (Problem::TopicShared { row: first }, Place::Cell { row, .. }) => {
                 shared_topics.push(SharedTopic { row, first });
@@ -137,10 +137,10 @@ fn check(text: &str, places: &Places<'_>, remarks: &mut Vec<Remark>) {
             _ => remarks.extend(places.remark(finding)),
         }
     });
-    if let Ok(config) = parsed
+    if let Ok(rows) = checked
         && !has_error(remarks)
     {
-        remarks.extend(advice::give(&config, &shared_topics, places));
+        remarks.extend(advice::give(&rows, &shared_topics, places));
     }
 }
 

@@ -1,0 +1,255 @@
+//! Which rows count? Those of the protocol MQTT as the file has them, and what is left of them once the disabled ones are gone.
+
+use super::check::{Check, Fields};
+use super::device::{device, is_mqtt};
+use super::finding::{KeyName, Place, Problem};
+use super::json::{SyntaxError, Value};
+use super::key::{Key, Table};
+use super::signal::signal;
+use super::unique::{DeviceRows, Owner, SignalRows};
+use super::{Config, Device, Redis, Signal};
+
+/// The rows whose protocol is MQTT, in the file's order, enabled or not: for who shows the file to a person. What is to run is a [`Config`].
+pub struct Rows<'a> {
+    pub redis: Redis<'a>,
+    pub(super) devices: DeviceTable<'a>,
+    pub(super) signals: SignalTable<'a>,
+}
+
+impl<'a> Rows<'a> {
+    /// The devices, and whether each is enabled.
+    pub fn devices(&self) -> impl ExactSizeIterator<Item = (&Device<'a>, bool)> {
+        let rows = &self.devices.rows;
+        let devices = self.devices.so_far().iter();
+        devices.map(|device| (device, rows.is_enabled(device.row)))
+    }
+
+    /// The signals, and whether each is enabled, whatever its device is. [`Signal::device`] counts [`Rows::devices`].
+    pub fn signals(&self) -> impl ExactSizeIterator<Item = (&Signal<'a>, bool)> {
+        let rows = &self.signals.rows;
+        let signals = self.signals.so_far().iter().enumerate();
+        signals.map(|(number, signal)| (signal, rows.is_enabled(number)))
+    }
+
+    /// What is to run: the enabled devices and their enabled signals, at the front of their storage.
+    #[must_use]
+    pub fn into_config(self) -> Config<'a> {
+        let (mut devices, signals) = (self.devices, self.signals);
+        devices.number_enabled();
+        let signals_kept = keep(signals.signals, signals.used, |number, signal| {
+            let device = devices.so_far().get(usize::from(signal.device));
+            match device.and_then(|device| devices.rows.number(device.row)) {
+                Some(device) if signals.rows.is_enabled(number) => {
+                    signal.device = device;
+                    true
+                }
+                _ => false,
+            }
+        });
+        let DeviceTable {
+            devices,
+            used,
+            rows,
+            ..
+        } = devices;
+        Config {
+            redis: self.redis,
+            devices: keep(devices, used, |_, device| rows.is_enabled(device.row)),
+            signals: signals_kept,
+        }
+    }
+
+    pub(super) fn warn_of_shared_topics(&mut self, check: &mut Check<'_, '_>) {
+        let SignalTable {
+            signals,
+            used,
+            rows,
+            ..
+        } = &mut self.signals;
+        let signals = signals.get(..*used).unwrap_or_default();
+        rows.shared_topics(self.devices.so_far(), signals, |row, first| {
+            let place = Place::Cell {
+                table: Table::Signals,
+                row,
+                key: KeyName::Known(Key::Topic),
+            };
+            check.warn(place, Problem::TopicShared { row: first });
+        });
+    }
+}
+
+/// Those of the first `used` of `all` that are `wanted`, moved together.
+fn keep<T: Copy>(
+    all: &mut [T],
+    used: usize,
+    mut wanted: impl FnMut(usize, &mut T) -> bool,
+) -> &[T] {
+    let mut kept = 0;
+    for number in 0..used {
+        if let Some(mut value) = all.get(number).copied()
+            && wanted(number, &mut value)
+            && let Some(place) = all.get_mut(kept)
+        {
+            *place = value;
+            kept += 1;
+        }
+    }
+    all.get(..kept).unwrap_or_default()
+}
+
+/// The devices so far.
+pub(super) struct DeviceTable<'a> {
+    devices: &'a mut [Device<'a>],
+    used: usize,
+    rows: DeviceRows<'a>,
+    /// Whether all devices are here, so that an alias that is not cannot be a device's.
+    pub complete: bool,
+}
+
+/// The signals so far.
+pub(super) struct SignalTable<'a> {
+    signals: &'a mut [Signal<'a>],
+    used: usize,
+    rows: SignalRows<'a>,
+    /// Whether there was room for all.
+    complete: bool,
+}
+
+impl<'a> DeviceTable<'a> {
+    pub fn new(devices: &'a mut [Device<'a>], rows: DeviceRows<'a>) -> Self {
+        DeviceTable {
+            devices,
+            used: 0,
+            rows,
+            complete: true,
+        }
+    }
+
+    /// Checks a row of the tab, and takes it in if it is one of ours.
+    pub fn row(&mut self, fields: &mut Fields<'_, 'a, '_>) -> Result<(), SyntaxError> {
+        let protocol = fields.required(Key::Protocol);
+        let alias = fields.required(Key::DeviceAlias);
+        let owner = alias.and_then(|alias| self.rows.find(alias, self.so_far()));
+        // A row without a protocol may well be meant for us; the rest of it is checked too.
+        if protocol.is_some_and(|protocol| !is_mqtt(protocol)) {
+            // Its other columns are that protocol's business, but which row it is must be clear.
+            fields.repeated(&[Key::Protocol, Key::DeviceAlias]);
+            match (owner, alias, fields.row.value(Key::DeviceAlias)) {
+                (None, Some(alias), Value::String(raw)) => {
+                    self.rows.insert_other(alias, fields.number, raw.at);
+                }
+                (Some(owner), ..) if owner.device.is_some() => taken(fields, owner.row),
+                // Two rows of other protocols with one alias are not our business.
+                _ => {}
+            }
+            return Ok(());
+        }
+        let (device, enable) = device(fields, alias.unwrap_or_default())?;
+        if let Some(owner) = owner {
+            taken(fields, owner.row);
+        }
+        let (Some(place), Ok(index)) = (self.devices.get_mut(self.used), self.used.try_into())
+        else {
+            if self.complete {
+                fields
+                    .check
+                    .error(Place::Table(Table::Devices), no_room("devices", self.used));
+            }
+            self.complete = false;
+            return Ok(());
+        };
+        *place = device;
+        self.used += 1;
+        let name = alias.filter(|_| owner.is_none());
+        self.rows.insert_device(name, fields.number, index, enable);
+        Ok(())
+    }
+
+    fn so_far(&self) -> &[Device<'a>] {
+        self.devices.get(..self.used).unwrap_or_default()
+    }
+
+    /// Gives the enabled devices the numbers that they have among themselves.
+    fn number_enabled(&mut self) {
+        let devices = self.devices.get(..self.used).unwrap_or_default();
+        let mut number = 0;
+        for device in devices {
+            if self.rows.is_enabled(device.row) {
+                self.rows.set_number(device.row, number);
+                number += 1;
+            }
+        }
+    }
+}
+
+impl<'a> SignalTable<'a> {
+    pub fn new(signals: &'a mut [Signal<'a>], rows: SignalRows<'a>) -> Self {
+        SignalTable {
+            signals,
+            used: 0,
+            rows,
+            complete: true,
+        }
+    }
+
+    /// Checks a row of the tab, and takes it in if its device is one of ours.
+    pub fn row(
+        &mut self,
+        fields: &mut Fields<'_, 'a, '_>,
+        devices: &DeviceTable<'a>,
+    ) -> Result<(), SyntaxError> {
+        let device_alias = fields.required(Key::DeviceAlias);
+        let owner = device_alias.and_then(|alias| devices.rows.find(alias, devices.so_far()));
+        let device = match owner {
+            Some(Owner { device: None, .. }) => {
+                fields.repeated(&[Key::DeviceAlias]);
+                return Ok(());
+            }
+            Some(Owner { device, .. }) => device,
+            None => None,
+        };
+        if device_alias.is_some() && device.is_none() && devices.complete {
+            let value = fields.shown(Key::DeviceAlias);
+            fields.error(Key::DeviceAlias, Problem::NoSuchDevice(value));
+        }
+        let (signal, enable) = signal(
+            fields,
+            device.unwrap_or_default(),
+            device_alias.unwrap_or_default(),
+        )?;
+        self.rows.remember(self.used, fields.number, enable);
+        let so_far = self.signals.get(..self.used).unwrap_or_default();
+        if device.is_some() && !signal.alias.is_empty() {
+            let same = self.rows.same_alias(&signal, so_far, self.used);
+            if let Some(row) = same {
+                let value = fields.shown(Key::SignalAlias);
+                let table = Table::Signals;
+                fields.error(Key::SignalAlias, Problem::AliasTaken { value, table, row });
+            }
+        }
+        if let Some(place) = self.signals.get_mut(self.used) {
+            *place = signal;
+            self.used += 1;
+        } else if self.complete {
+            fields
+                .check
+                .error(Place::Table(Table::Signals), no_room("signals", self.used));
+            self.complete = false;
+        }
+        Ok(())
+    }
+
+    fn so_far(&self) -> &[Signal<'a>] {
+        self.signals.get(..self.used).unwrap_or_default()
+    }
+}
+
+fn taken(fields: &mut Fields<'_, '_, '_>, row: usize) {
+    let value = fields.shown(Key::DeviceAlias);
+    let table = Table::Devices;
+    fields.error(Key::DeviceAlias, Problem::AliasTaken { value, table, row });
+}
+
+fn no_room(what: &'static str, room: usize) -> Problem<'static> {
+    Problem::NoRoom { what, room }
+}
