@@ -24,6 +24,15 @@ pub const TOOLS: [Tool; 3] = [
     },
 ];
 
+/// The source of its standard library.
+pub const LIBRARY: &str = "/usr/lib/rustlib/src/rust/library";
+
+/// Whether that source is installed.
+#[must_use]
+pub fn has_library() -> bool {
+    Path::new(LIBRARY).is_dir()
+}
+
 /// Debian's cargo and compiler, whichever others are in `PATH`; `folders` come before all of it.
 ///
 /// # Panics

@@ -21,6 +21,7 @@
 //! | [`Machine`] | the product on a whole emulated gateway |
 //! | [`Proxy`] | a link that can be cut, reset, stalled or refused |
 //! | [`pki`] | certificates, and servers that show them |
+//! | [`supply`] | what is in a program that is shipped, and by whose leave |
 //! | [`FakeBroker`] | a broker that says what the test tells it to, packet by packet |
 //!
 //! Nothing here uses a fixed port, a fixed pause or a service of the machine. Waiting is always for a condition
@@ -42,6 +43,7 @@ pub mod libtest;
 pub mod live;
 pub mod machine;
 pub mod namespace;
+pub mod page;
 pub mod pki;
 pub mod plant;
 pub mod port;
@@ -53,6 +55,7 @@ pub mod seed;
 pub mod servers;
 pub mod site;
 pub mod subscriber;
+pub mod supply;
 pub mod table;
 pub mod wait;
 pub mod zig;

@@ -158,7 +158,7 @@ pub fn build(folder: &Path, wanted: &Wanted<'_>) -> Result<PathBuf, String> {
     }
     let name = wanted.name;
     let output = cargo
-        .args(["build", "-p", wanted.package, "--bin", name])
+        .args(["build", "--locked", "-p", wanted.package, "--bin", name])
         .args(wanted.arguments)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::install::packages::HASHED;
 use crate::install::{self, Tool};
 use crate::program;
 
@@ -20,6 +21,10 @@ const COMPILERS: [&str; 2] = ["mips-linux-musleabi-cc", "mipsel-linux-musleabi-c
 pub struct Zig {
     /// To be put in `PATH`: `zig`, and the C compilers that call it.
     pub folder: PathBuf,
+    /// Of zig.
+    pub version: String,
+    /// What pip has installed: `zig` itself, and the C libraries with their licences.
+    pub package: PathBuf,
 }
 
 /// Installs zig where it is missing.
@@ -30,31 +35,48 @@ pub struct Zig {
 pub fn install() -> Result<Zig, String> {
     let scripts = program::workspace().join("port-linux/cross");
     let tools = program::workspace().join("target/tools");
-    let version = std::fs::read_to_string(scripts.join("zig-version"));
-    let version = version.map_err(|error| format!("zig-version: {error}"))?;
-    let zig = tools.join(format!("zig-{}", version.trim()));
+    let requirements = scripts.join("zig.txt");
+    let version = version(&requirements)?;
+    let zig = tools.join(format!("zig-{version}"));
     if !zig.is_dir() {
         install::ensure(&[PIP])?;
-        pip(&format!("ziglang=={}", version.trim()), &zig)?;
+        pip(&requirements, &zig)?;
     }
     let folder = tools.join("bin");
     let mut links = vec![("zig", zig.join("ziglang/zig"))];
     links.extend(COMPILERS.map(|name| (name, scripts.join("zig-cc"))));
     link(&folder, &links).map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(Zig { folder })
+    Ok(Zig {
+        folder,
+        version,
+        package: zig.join("ziglang"),
+    })
+}
+
+/// What `ziglang==` says in the requirements.
+fn version(requirements: &Path) -> Result<String, String> {
+    let problem = |what: &str| format!("{}: {what}", requirements.display());
+    let text = std::fs::read_to_string(requirements);
+    let text = text.map_err(|error| problem(&error.to_string()))?;
+    let version = text.lines().find_map(|line| line.strip_prefix("ziglang=="));
+    let version = version.and_then(|rest| rest.split_whitespace().next());
+    Ok(version
+        .ok_or_else(|| problem("names no ziglang"))?
+        .to_owned())
 }
 
 /// Into another folder first, so that what is there is always whole.
-fn pip(package: &str, folder: &Path) -> Result<(), String> {
+fn pip(requirements: &Path, folder: &Path) -> Result<(), String> {
     let partial = folder.with_extension("partial");
     let status = Command::new(PIP.program)
         .args(["install", "--quiet", "--upgrade", "--target"])
         .arg(&partial)
-        .arg(package)
+        .args(HASHED)
+        .arg(requirements)
         .status()
         .map_err(|error| format!("{}: {error}", PIP.program))?;
     if !status.success() {
-        return Err(format!("pip cannot install {package}"));
+        return Err("pip cannot install zig".into());
     }
     std::fs::rename(&partial, folder).map_err(|error| format!("{}: {error}", folder.display()))
 }

@@ -10,6 +10,8 @@ mod any_table;
 mod cells;
 mod damage;
 mod formats;
+mod hostile_texts;
+mod large;
 mod output;
 mod round_trip;
 mod rules;
@@ -261,9 +263,12 @@ fn utility() -> Command {
 
 /// Runs the utility in `folder`.
 fn run(folder: &Path, arguments: &[&str]) -> Outcome {
-    let output = utility()
-        .args(arguments)
-        .current_dir(folder)
+    outcome(folder, utility().args(arguments).current_dir(folder))
+}
+
+/// Runs a command that is the utility, whatever stands before that.
+fn outcome(folder: &Path, command: &mut Command) -> Outcome {
+    let output = command
         .stdin(Stdio::null())
         .output()
         .expect("run the utility");

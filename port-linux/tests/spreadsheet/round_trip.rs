@@ -220,7 +220,7 @@ fn what_a_workbook_cannot_hold_is_named_by_its_place_and_not_exported() {
                 format!("first.json: devices[0].name: {lost}"),
                 "first.json: signals[0].source_device_alias: holds a line break, which a workbook may not have there".into(),
                 format!("first.json: signals[0].topic: {lost}"),
-                "first.json: signals[2].signal_name: has 32768 characters, and a cell holds 32767".into(),
+                "first.json: signals[2].signal_name: has more than the 32767 characters that a cell holds".into(),
                 "first.json: redis.password: is two quotation marks, which stand for an empty password in a workbook".into(),
                 "first.json: 5 values that a workbook cannot hold, nothing written".into(),
             ]

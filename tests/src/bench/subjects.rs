@@ -152,6 +152,7 @@ fn static_daemon() -> Result<Program, String> {
             .env("RUSTFLAGS", "-C target-feature=+crt-static")
             .args([
                 "build",
+                "--locked",
                 "--release",
                 "-p",
                 "mqtt-client",

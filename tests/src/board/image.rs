@@ -118,7 +118,8 @@ pub fn cargo(firmware: Firmware, command: &str) -> Result<Command, String> {
     let mut cargo = debian_rust::cargo(&[&debian_rust::linker()?]);
     cargo
         .current_dir(program::workspace())
-        .args([command, "--config", "port-bare/boards/image.toml"])
+        .args([command, "--locked"])
+        .args(["--config", "port-bare/boards/image.toml"])
         .args(["--package", firmware.package])
         .args(["--target", firmware.target])
         // Another compiler in the same folder would make both build everything again and again.

@@ -12,7 +12,7 @@ pub const NODE: Tool = Tool::new("node", "nodejs");
 const NPM: Tool = Tool::new("npm", "npm");
 const PYTHON: Tool = Tool::new("python3", "python3-venv");
 
-/// Copies the folder of a program for Node.js to `target`, with the packages that its `package-lock.json` names.
+/// Copies the folder of a program for Node.js to `target`, with the packages that its `package-lock.json` names, by their hashes.
 ///
 /// # Errors
 ///
@@ -28,13 +28,24 @@ pub fn npm(source: &Path, target: &Path) -> Result<(), String> {
         return Ok(());
     }
     super::ensure(&[NODE, NPM])?;
-    output(
-        Command::new("npm")
-            .current_dir(target)
-            .args(["ci", "--no-audit", "--no-fund"]),
-    )?;
+    output(Command::new("npm").current_dir(target).args([
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+    ]))?;
     Ok(())
 }
+
+/// pip's options for what a file of requirements names: these versions alone, as files with the hashes that stand there, and nothing that runs while it is
+/// installed.
+pub const HASHED: [&str; 5] = [
+    "--no-deps",
+    "--require-hashes",
+    "--only-binary",
+    ":all:",
+    "--requirement",
+];
 
 /// Makes a Python environment with the packages of `requirements`; returns the folder of its programs.
 ///
@@ -54,7 +65,8 @@ pub fn python(requirements: &Path, environment: &Path) -> Result<PathBuf, String
     }
     output(
         Command::new(interpreter)
-            .args(["-m", "pip", "install", "--quiet", "-r"])
+            .args(["-m", "pip", "install", "--quiet"])
+            .args(HASHED)
             .arg(requirements),
     )?;
     Ok(programs)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mqtt_client_tests::install;
-use mqtt_client_tests::{gateway, program};
+use mqtt_client_tests::{gateway, program, supply};
 use tempfile::TempDir;
 
 use crate::init_script::BUSYBOX;
@@ -19,6 +19,11 @@ const BINARY: &[u8] = b"\x7fELF and so on";
 
 impl Package {
     fn new() -> Self {
+        Self::with(|_| None)
+    }
+
+    /// `licences` makes the folder of what is in the binary, if there is to be one.
+    fn with(licences: impl FnOnce(&Path) -> Option<PathBuf>) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let binary = folder.path().join("built");
         std::fs::write(&binary, BINARY).expect("write to a temporary folder");
@@ -26,6 +31,7 @@ impl Package {
             .arg(&binary)
             .arg(gateway::BIG_ENDIAN.architecture)
             .arg(folder.path().join("out"))
+            .args(licences(folder.path()))
             .output()
             .expect("run make-ipk");
         assert!(output.status.success(), "{output:?}");
@@ -132,6 +138,33 @@ fn every_file_has_its_place_its_mode_and_root_as_owner() {
     );
     let binary = std::fs::read(package.path("data/usr/bin/mqtt-client"));
     assert_eq!(binary.expect("the binary"), BINARY);
+}
+
+#[test]
+fn what_is_in_the_binary_is_installed_packed() {
+    let package = Package::with(|folder| {
+        let licences = folder.join("licences");
+        std::fs::create_dir(&licences).expect("a new folder");
+        for name in [supply::SBOM, supply::NOTICES] {
+            std::fs::write(licences.join(name), name).expect("a new file");
+        }
+        Some(licences)
+    });
+    let installed = "data/usr/share/licenses/mqtt-client";
+    for name in [supply::SBOM, supply::NOTICES] {
+        let file = package.path(installed).join(format!("{name}.gz"));
+        let text = program::output(Command::new("zcat").arg(file));
+        assert_eq!(text.as_deref(), Ok(name));
+    }
+    let members = members(&package.path("ipk/data.tar.gz"));
+    let modes = members.iter().filter(|line| line.contains("/licenses/"));
+    let expected = [
+        "drwxr-xr-x 0/0 ./usr/share/licenses/",
+        "drwxr-xr-x 0/0 ./usr/share/licenses/mqtt-client/",
+        "-rw-r--r-- 0/0 ./usr/share/licenses/mqtt-client/notices.txt.gz",
+        "-rw-r--r-- 0/0 ./usr/share/licenses/mqtt-client/sbom.cdx.json.gz",
+    ];
+    assert!(modes.eq(expected));
 }
 
 #[test]

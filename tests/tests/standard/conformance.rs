@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use mqtt_client_tests::program;
+use mqtt_client_tests::{page, program};
 
 /// How many statements each section has in Appendix B of MQTT 3.1.1.
 const APPENDIX: [(&str, usize); 39] = [
@@ -50,8 +50,7 @@ const APPENDIX: [(&str, usize); 39] = [
 ];
 
 fn page() -> String {
-    let path = program::workspace().join("docs/conformance.md");
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    page::read("docs/conformance.md")
 }
 
 /// All that stands in brackets as `[MQTT-3.1.0-1]`.
@@ -59,14 +58,6 @@ fn clauses(text: &str) -> impl Iterator<Item = &str> {
     text.split("[MQTT-")
         .skip(1)
         .filter_map(|rest| Some(rest.split_once(']')?.0))
-}
-
-/// The tests that stand in backquotes as `path::name`.
-fn tests(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split('`')
-        .skip(1)
-        .step_by(2)
-        .filter_map(|quoted| quoted.split_once(".rs::"))
 }
 
 /// Calls `each` for every Rust file below a folder.
@@ -106,28 +97,13 @@ fn every_statement_in_scope_names_a_test() {
     let rows = in_scope.lines().filter(|line| line.starts_with("| [MQTT-"));
     assert_eq!(rows.clone().count(), 90);
     for row in rows {
-        assert!(tests(row).next().is_some(), "{row}");
+        assert!(page::tests(row).next().is_some(), "{row}");
     }
 }
 
 #[test]
 fn every_test_that_the_page_names_exists() {
-    let page = page();
-    let mut count = 0;
-    for (path, name) in tests(&page) {
-        let path = program::workspace().join(path).with_extension("rs");
-        let source =
-            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let head = format!("fn {name}()");
-        // Other attributes may stand between the two.
-        let is_test = source.split("#[test]").skip(1).any(|item| {
-            let mut lines = item.lines().map(str::trim).filter(|line| !line.is_empty());
-            let function = lines.find(|line| !line.starts_with("#["));
-            function.is_some_and(|line| line.starts_with(&head))
-        });
-        assert!(is_test, "{} has no test {name}", path.display());
-        count += 1;
-    }
+    let count = page::existing_tests(&page());
     assert!(count > 100, "{count}");
 }
 

@@ -2,11 +2,18 @@
 
 use std::fmt::{self, Display, Write};
 
-/// Characters without a shape, and those that turn the direction of writing.
+/// Characters without a shape, and those that turn the direction of writing (Unicode: Default_Ignorable_Code_Point, Bidi_Control).
 pub fn is_invisible(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
     )
 }
 
@@ -22,7 +29,8 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || is_invisible(character))
 }
 
-/// A text of the workbook's as a terminal can show it: what nobody would see is spelled out.
+/// A text of the workbook's as a terminal can show it: what nobody would see, or the terminal would obey, is spelled out. Doing so twice changes
+/// nothing more.
 pub fn printable(text: &str) -> impl Display {
     fmt::from_fn(move |f| {
         for character in text.chars() {
@@ -33,5 +41,19 @@ pub fn printable(text: &str) -> impl Display {
             }
         }
         Ok(())
+    })
+}
+
+/// The text, or its beginning where it is longer than any that a person wrote there: a message repeats it.
+pub fn brief(text: &str) -> impl Display {
+    const CHARACTERS: usize = 200;
+    let end = text
+        .char_indices()
+        .nth(CHARACTERS)
+        .map_or(text.len(), |(end, _)| end);
+    let (beginning, rest) = text.split_at(end);
+    fmt::from_fn(move |f| {
+        printable(beginning).fmt(f)?;
+        f.write_str(if rest.is_empty() { "" } else { "..." })
     })
 }

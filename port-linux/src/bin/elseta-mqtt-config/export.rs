@@ -8,16 +8,18 @@ use mqtt_client_core::config::{self, Abilities, Device, Key, Signal, Storage, Ta
 use rust_xlsxwriter::{Workbook, XlsxError};
 use serde_json::{Map, Value};
 
+use crate::characters::printable;
 use crate::header::parameter;
 use crate::losses::{as_text, losses};
 use crate::parameters;
 use crate::tab::Tab;
 use crate::value::EMPTY_PASSWORD;
-use crate::{Failure, complain, output, unreadable};
+use crate::{Failure, complain, memory, output, unreadable};
 
 /// Writes the workbook of the mapping table in `table`, but never over a file that is there.
 pub fn write(table: &Path, path: &Path) -> Result<(), Failure> {
     let name = table.display().to_string();
+    memory::is_taken_for(printable(&name).to_string());
     let text = fs::read(table)
         .map_err(|error| Failure::Input(format!("{name}: {}", unreadable(&error))))?;
     check(&name, &text)?;

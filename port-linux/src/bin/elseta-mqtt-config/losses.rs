@@ -10,9 +10,7 @@ use serde_json::{Map, Value};
 use crate::characters::printable;
 use crate::export::rows;
 use crate::value::change;
-
-/// What Excel lets a cell hold, in units of UTF-16.
-const CELL: usize = 32_767;
+use crate::workbook::TooLong;
 
 /// What would come back from the workbook as something else, by its place in the table.
 pub fn losses(table: &Value) -> Vec<String> {
@@ -63,13 +61,11 @@ impl Losses {
             let Some(text) = text.filter(|text| !text.is_empty()) else {
                 continue;
             };
-            let units = text.encode_utf16().count();
             let mut keys = table.keys().iter().copied();
             let key = keys.find(|key| key.name() == name && counts(*key));
-            let loss = if units > CELL {
-                Some(format!("has {units} characters, and a cell holds {CELL}"))
-            } else {
-                key.and_then(|key| change(key, &text))
+            let loss = match TooLong::measure(&text) {
+                Some(too_long) => Some(too_long.to_string()),
+                None => key.and_then(|key| change(key, &text)),
             };
             let loss = loss.map(|loss| format!("{place}.{}: {loss}", printable(name)));
             self.0.extend(loss);

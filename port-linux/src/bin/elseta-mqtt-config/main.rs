@@ -18,7 +18,7 @@
 //! | [`losses`] | what would come back from a workbook as something else? |
 //! | [`output`], [`progress`] | how does a file appear whole, and what does a person see meanwhile? |
 //! | [`window`] | what if the window closes with the program? |
-//! | [`memory`] | what if a damaged file asks for more memory than there is? |
+//! | [`memory`] | what if a file asks for more memory than it should have? |
 //!
 //! The rules are the core's ([`mqtt_client_core::config`]); this program has none of its own, except about cells.
 
@@ -49,6 +49,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use args::{Command, Output};
+use characters::printable;
 use progress::Progress;
 use report::Severity;
 use verdict::Verdict;
@@ -113,34 +114,35 @@ fn build(workbook: &[PathBuf], output: &Output) -> Result<(), Failure> {
             .map_err(|error| Failure::Output(format!("standard output: {error}"))),
         Output::File(path) => {
             output::write(path, verdict.json.as_bytes())?;
+            let name = path.display().to_string();
+            let name = printable(&name);
             if verdict.json.contains("\"password\":") && output::is_open(path) {
-                let path = path.display();
                 eprintln!(
-                    "warning: {path}: everybody may read it, and passwords stand in it: chmod o= {path}"
+                    "warning: {name}: everybody may read it, and passwords stand in it: chmod o= {name}"
                 );
             }
-            print(&format!("{}: {}\n", path.display(), verdict.counts))
+            print(&format!("{name}: {}\n", verdict.counts))
         }
     }
 }
 
 fn check(workbook: &[PathBuf]) -> Result<(), Failure> {
     let verdict = judge(workbook)?;
-    print(&format!("{}: {}\n", name(workbook), verdict.counts))
+    let name = name(workbook);
+    print(&format!("{}: {}\n", printable(&name), verdict.counts))
 }
 
 /// Reads the workbook, checks it by every rule, and reports all that was found.
 fn judge(workbook: &[PathBuf]) -> Result<Verdict, Failure> {
     let progress = Progress::new();
     let name = name(workbook);
+    memory::is_taken_for(printable(&name).to_string());
     let sheets = workbook::read(workbook, &progress)
         .map_err(|reason| Failure::Input(format!("{name}: {reason}")))?;
     let (verdict, remarks) = verdict::judge(&sheets);
     drop(progress);
-    let mut errors = io::stderr().lock();
     for remark in &remarks {
-        // Nobody is left to be told if that fails.
-        let _ = writeln!(errors, "{}", remark.in_sheets(&sheets));
+        complain(format_args!("{}", remark.in_sheets(&sheets)));
     }
     verdict.ok_or_else(|| {
         let count = remarks
@@ -173,7 +175,9 @@ fn unreadable(error: &io::Error) -> String {
     }
 }
 
-/// One line on standard error.
+/// One line on standard error, whatever it repeats of a file's or a library's words.
 fn complain(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let line = line.to_string();
+    // Nobody is left to be told if that fails.
+    let _ = writeln!(io::stderr().lock(), "{}", printable(&line));
 }

@@ -2,6 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::characters::brief;
+
 /// How far reading has come, in rows. Dropping it clears the line.
 pub struct Progress(ProgressBar);
 
@@ -16,7 +18,7 @@ impl Progress {
 
     /// Another sheet of about `rows` rows is being read.
     pub fn sheet(&self, name: &str, rows: usize) {
-        self.0.set_message(name.to_owned());
+        self.0.set_message(brief(name).to_string());
         self.0.inc_length(rows as u64);
     }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 pub use mqtt_client_core::config::Severity;
 
-use crate::characters::printable;
+use crate::characters::brief;
 use crate::workbook::{Sheet, Spot};
 
 /// One thing to say about the workbook.
@@ -53,7 +53,7 @@ impl Remark {
             if let Some((sheet, spot)) = sheet {
                 write!(f, "{}", sheet.at(spot))?;
                 if !self.parameter.is_empty() {
-                    write!(f, " {}", printable(&self.parameter))?;
+                    write!(f, " {}", brief(&self.parameter))?;
                 }
                 f.write_str(": ")?;
             }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_client_core::config::{Key, Table, is_mqtt};
 
-use crate::characters::printable;
+use crate::characters::brief;
 use crate::header::{self, Header};
 use crate::parameters::{self, Kind};
 use crate::report::Remark;
@@ -327,7 +327,7 @@ impl<'s> Tab<'s> {
             Refusal::LineBreak { lines } if is_source => {
                 let name = self.header.column(Key::SignalName);
                 let name = match name.and_then(|column| line.cell(column)) {
-                    Some(Cell::Text(name)) => format!("signal \"{}\"", printable(name.trim())),
+                    Some(Cell::Text(name)) => format!("signal \"{}\"", brief(name.trim())),
                     _ => "the signal".into(),
                 };
                 format!(

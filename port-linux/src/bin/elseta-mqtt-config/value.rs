@@ -8,9 +8,9 @@ use std::fmt::{self, Display, Formatter};
 
 use mqtt_client_core::config::Key;
 
-use crate::characters::{is_deceptive, is_invisible, printable, trim};
+use crate::characters::{brief, is_deceptive, is_invisible, trim};
 use crate::parameters::Kind;
-use crate::workbook::{Cell, NumberFormat};
+use crate::workbook::{Cell, NumberFormat, TooLong};
 
 /// A value of the mapping table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub enum Refusal {
     /// An error's name.
     Error(String),
     NoResult,
+    TooLong,
     LineBreak {
         /// Lines that are not blank.
         lines: usize,
@@ -86,6 +87,7 @@ pub fn value(key: Key, kind: Kind, cell: &Cell) -> Result<(Value, Option<Oddity>
         Cell::Date => Err(Refusal::Date),
         Cell::Error(name) => Err(Refusal::Error(name.clone())),
         Cell::NoResult => Err(Refusal::NoResult),
+        Cell::TooLong => Err(Refusal::TooLong),
     }
 }
 
@@ -198,7 +200,7 @@ impl Display for Refusal {
             Refusal::Format(code) => {
                 f.write_str("is a number that is shown ")?;
                 match code {
-                    Some(code) => write!(f, "as {}", printable(code))?,
+                    Some(code) => write!(f, "as {}", brief(code))?,
                     None => f.write_str("in another way")?,
                 }
                 write!(f, ", and what was typed is lost; {AGAIN}")
@@ -208,10 +210,11 @@ impl Display for Refusal {
                 "is a number with more than {MAX_DIGITS} digits, and Excel keeps no more; {AGAIN}"
             ),
             Refusal::NotFinite => f.write_str("is not a number"),
-            Refusal::Error(name) => write!(f, "holds the error {}", printable(name)),
+            Refusal::Error(name) => write!(f, "holds the error {}", brief(name)),
             Refusal::NoResult => f.write_str(
                 "holds a formula whose result is not in the file; open and save it in Excel, or in LibreOffice after Data > Calculate > Recalculate Hard",
             ),
+            Refusal::TooLong => TooLong.fmt(f),
             Refusal::LineBreak { .. } => f.write_str("holds a line break"),
         }
     }

@@ -20,7 +20,7 @@ use std::process;
 use mqtt_client_core::config::Table;
 use zip::ZipArchive;
 
-use crate::characters::{printable, trim};
+use crate::characters::{brief, trim};
 use crate::progress::Progress;
 pub use doubts::Doubt;
 
@@ -60,6 +60,44 @@ pub enum Cell {
     Error(String),
     /// A formula whose result is not in the file.
     NoResult,
+    /// A text that is longer than a cell can hold, and is not kept.
+    TooLong,
+}
+
+impl Cell {
+    fn text(text: &str) -> Cell {
+        match TooLong::measure(text) {
+            Some(TooLong) => Cell::TooLong,
+            None => Cell::Text(text.to_owned()),
+        }
+    }
+}
+
+/// A text that no cell can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong;
+
+impl TooLong {
+    /// What Excel lets a cell hold, in units of UTF-16.
+    const CELL: usize = 32_767;
+
+    /// `None`: a cell can hold the text.
+    pub fn measure(text: &str) -> Option<Self> {
+        // A unit is 1 to 3 bytes of UTF-8. Counting is only for what may be either, since thousands of cells can share one text.
+        let is_too_long = text.len() > 3 * Self::CELL
+            || text.len() > Self::CELL && text.encode_utf16().count() > Self::CELL;
+        is_too_long.then_some(TooLong)
+    }
+}
+
+impl Display for TooLong {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "has more than the {} characters that a cell holds",
+            Self::CELL
+        )
+    }
 }
 
 /// How a number is shown.
@@ -106,14 +144,23 @@ impl Spot {
 /// # Errors
 /// The reason why that cannot be done, without the file's name.
 pub fn read(files: &[PathBuf], progress: &Progress) -> Result<Vec<Sheet>, String> {
-    match files {
+    let sheets = match files {
         [file] if !text::is_csv(file) => {
             let bytes = read_file(file)?;
-            guarded(file, || read_bytes(&bytes, progress))
+            guarded(file, || read_bytes(&bytes, progress))?
         }
-        files => text::read(files),
+        files => text::read(files)?,
+    };
+    let rows: usize = sheets.iter().map(|sheet| sheet.lines.len()).sum();
+    if rows > ROWS {
+        return Err(TOO_MANY_ROWS.into());
     }
+    Ok(sheets)
 }
+
+/// Rows with content that the tabs may have, all together.
+const ROWS: usize = 200_000;
+const TOO_MANY_ROWS: &str = "has more than 200,000 rows with content, which is too many";
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let is_lock = path
@@ -188,7 +235,8 @@ fn read_archive(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String>
 const PASSWORD: &str = "is protected by a password; save it without one";
 
 fn damaged(error: &dyn Display) -> String {
-    format!("is damaged or cut short: {error}")
+    let error = error.to_string();
+    format!("is damaged or cut short: {}", brief(&error))
 }
 
 /// Calls `read`, which trusts a library with somebody else's bytes: should that panic, it is the file's fault and not a
@@ -226,7 +274,9 @@ struct Cells(BTreeMap<u32, BTreeMap<u32, Cell>>);
 impl Cells {
     fn put(&mut self, (row, column): (u32, u32), cell: Cell) {
         let blank = matches!(&cell, Cell::Text(text) if trim(text).is_empty());
-        if !blank {
+        // One row too many is enough to refuse them all.
+        let is_counted = self.0.len() <= ROWS || self.0.contains_key(&row);
+        if !blank && is_counted {
             self.0.entry(row).or_default().insert(column, cell);
         }
     }
@@ -287,10 +337,11 @@ impl Sheet {
     pub fn at(&self, spot: Spot) -> impl Display {
         fmt::from_fn(move |f| {
             let plain = |character: char| character.is_alphanumeric() || "_.-".contains(character);
-            if self.name.chars().all(plain) {
+            // Excel takes 31 characters.
+            if self.name.len() <= 100 && self.name.chars().all(plain) {
                 f.write_str(&self.name)?;
             } else {
-                write!(f, "'{}'", printable(&self.name.replace('\'', "''")))?;
+                write!(f, "'{}'", brief(&self.name.replace('\'', "''")))?;
             }
             match spot {
                 Spot::Sheet => Ok(()),

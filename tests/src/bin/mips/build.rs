@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use mqtt_client_tests::elf::Elf;
 use mqtt_client_tests::gateway::{self, Gateway};
+use mqtt_client_tests::supply::{self, Bill, Product, platform};
 use mqtt_client_tests::{debian_rust, install, program};
 
 use crate::arguments::Features;
@@ -31,7 +32,8 @@ pub fn binary(zig: &Zig, gateway: &Gateway, features: &Features) -> Result<Binar
     let mut cargo = debian_rust::cargo(&[&zig.folder]);
     cargo.current_dir(program::workspace());
     cargo.args(["--config", "port-linux/cross/release.toml"]);
-    cargo.args(["build", "--release", "--package", "mqtt-client"]);
+    cargo.args(["build", "--locked", "--release"]);
+    cargo.args(["--package", "mqtt-client"]);
     cargo.args(["--target", gateway.target, "--target-dir", "target/mips"]);
     if features.lean {
         cargo.arg("--no-default-features");
@@ -80,22 +82,49 @@ pub fn check(path: &Path) -> Result<Binary, String> {
     })
 }
 
-/// Packs the binary, and returns the package's path.
+/// Writes what is in the binary, and by whose leave, into a folder beside it.
+///
+/// # Errors
+///
+/// If a part comes without the text of its licence.
+pub fn bill(
+    zig: &Zig,
+    gateway: &Gateway,
+    features: &Features,
+    binary: &Path,
+) -> Result<PathBuf, String> {
+    let product = Product {
+        name: "mqtt-client",
+        target: gateway.target,
+        is_lean: features.lean,
+        features: features.list.clone(),
+    };
+    let mut platform = platform::std(false)?;
+    platform.extend(platform::zig(zig)?);
+    Bill::of(product, platform)?.write(binary, &binary.with_file_name("licences"))
+}
+
+/// Packs the binary and that folder's files, and returns the package's path; the same files lie beside it.
 ///
 /// # Errors
 ///
 /// If `make-ipk` fails.
-pub fn package(gateway: &Gateway, lean: bool) -> Result<String, String> {
+pub fn package(gateway: &Gateway, lean: bool, bill: &Path) -> Result<String, String> {
     let script = program::workspace().join("port-linux/openwrt/make-ipk");
     let output = Command::new(&script)
         .arg(gateway.binary(lean))
         .arg(gateway.architecture)
         .arg(gateway::packages(lean))
+        .arg(bill)
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("{}: {error}", script.display()))?;
     if !output.status.success() {
         return Err(format!("{}: {}", script.display(), output.status));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().into())
+    let package = String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned();
+    supply::copy_beside(Path::new(&package), bill)?;
+    Ok(package)
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It installs what it needs (Debian's Rust with the library's source; zig, in `target/tools`), and writes to `target/dist`:
-//! `TARGET/mqtt-client`, and an .ipk for each. The exit code is 0, 1 if something failed, or 64 for a wrong argument.
+//! `TARGET/mqtt-client`, and an .ipk for each, with its bill of materials and the licences of its parts beside it. The exit code is 0, 1 if something failed, or 64 for a wrong argument.
 
 mod arguments;
 mod build;
@@ -47,7 +47,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     }
     for gateway in &arguments.gateways {
         let binary = build::binary(&zig, gateway, &arguments.features)?;
-        let package = build::package(gateway, arguments.features.lean)?;
+        let bill = build::bill(&zig, gateway, &arguments.features, &binary.path)?;
+        let package = build::package(gateway, arguments.features.lean, &bill)?;
         println!("{} ({} bytes)", binary.path.display(), binary.size);
         println!("{package}");
     }

@@ -88,7 +88,8 @@ fn command(compiler: Compiler, target: &str) -> Command {
         }
         Compiler::Debian => debian_rust::cargo(&[]),
     };
-    command.args(["build", "--release", "--lib", "-p", "mqtt-client-core"]);
+    command.args(["build", "--locked", "--release", "--lib"]);
+    command.args(["-p", "mqtt-client-core"]);
     if target == BOARDS {
         command.args(["-p", "mqtt-client-bare"]);
     }

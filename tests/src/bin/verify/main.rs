@@ -10,6 +10,7 @@
 
 mod boards;
 mod cross;
+mod deny;
 mod fuzz;
 mod lints;
 mod mips;

@@ -3,7 +3,7 @@
 use mqtt_client_tests::install;
 
 use crate::run::{self, Outcome, cargo};
-use crate::{boards, cross, fuzz, lints, mips, no_panic};
+use crate::{boards, cross, deny, fuzz, lints, mips, no_panic};
 
 /// One thing to verify.
 pub struct Step {
@@ -56,6 +56,11 @@ pub fn all() -> Vec<Step> {
                 ];
                 run::all(commands, verbose)
             },
+        },
+        Step {
+            name: "deny",
+            purpose: "what comes from others may: licences, sources, known holes",
+            run: deny::check,
         },
         Step {
             name: "unit",
@@ -116,7 +121,7 @@ pub fn all() -> Vec<Step> {
             name: "e2e",
             purpose: "the daemon does what it should, between real servers",
             run: |verbose| {
-                let build = cargo(&["build", "--release", "-p", "mqtt-client"]);
+                let build = cargo(&["build", "--locked", "--release", "-p", "mqtt-client"]);
                 let test = cargo(&["test", "-p", "mqtt-client-tests", "--no-fail-fast"]);
                 run::all([build, test], verbose)
             },

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mqtt_client_tests::install::{self, Tool};
+use mqtt_client_tests::supply::{self, Bill, Product, platform};
 use mqtt_client_tests::{debian_rust, program};
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -51,7 +52,8 @@ fn build() -> Result<PathBuf, String> {
     let mut cargo = debian_rust::cargo(&[]);
     cargo.current_dir(program::workspace());
     cargo.args(["--config", "port-linux/cross/windows.toml"]);
-    cargo.args(["build", "--release", "--package", "mqtt-client"]);
+    cargo.args(["build", "--locked", "--release"]);
+    cargo.args(["--package", "mqtt-client"]);
     cargo.args(["--bin", "elseta-mqtt-config", "--features", "excel"]);
     cargo.args(["--target", TARGET, "--target-dir", "target/windows"]);
     program::succeed(&mut cargo)?;
@@ -66,5 +68,15 @@ fn build() -> Result<PathBuf, String> {
     std::fs::create_dir_all(&folder)
         .and_then(|()| std::fs::copy(built, &path))
         .map_err(|error| format!("{}: {error}", path.display()))?;
+    let product = Product {
+        name: "elseta-mqtt-config",
+        target: TARGET,
+        is_lean: false,
+        features: "excel".into(),
+    };
+    let mut platform = platform::std(true)?;
+    platform.extend(platform::mingw()?);
+    let bill = Bill::of(product, platform)?.write(&path, &folder.join("licences"))?;
+    supply::copy_beside(&path, &bill)?;
     Ok(path)
 }

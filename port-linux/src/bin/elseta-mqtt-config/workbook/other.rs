@@ -8,7 +8,7 @@ use std::io::{Cursor, Read, Seek};
 use calamine::{Data, Ods, OdsError, Range, Reader, SheetVisible, Xls, XlsError};
 
 use super::remarks::{self, Remarks, Shown};
-use super::{Area, Cell, Cells, PASSWORD, Sheet, damaged, table};
+use super::{Area, Cell, Cells, PASSWORD, ROWS, Sheet, TOO_MANY_ROWS, damaged, table};
 use crate::progress::Progress;
 
 /// The tabs of the `.xls` workbook in `bytes`.
@@ -43,6 +43,9 @@ pub fn read_ods(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String>
     }
     // This comes first: calamine goes round for ever in a document whose elements do not end.
     let mut all = remarks::read_ods(bytes).map_err(|error| damaged(&error))?;
+    if all.rows > ROWS {
+        return Err(TOO_MANY_ROWS.into());
+    }
     let bytes = remarks::without_indentation(bytes).map_err(|error| damaged(&error))?;
     let mut book = Ods::new(Cursor::new(&*bytes)).map_err(explain)?;
     let mut sheets = sheets(&mut book, progress, |_, name| {
@@ -104,7 +107,7 @@ fn cells(
             Data::Empty => continue,
             Data::String(text) => match remarks.shown.get(&position) {
                 Some(Shown::Error(name)) => Cell::Error(name.clone()),
-                _ => Cell::Text(text.clone()),
+                _ => Cell::text(text),
             },
             Data::Int(number) => {
                 let number = *number as f64;

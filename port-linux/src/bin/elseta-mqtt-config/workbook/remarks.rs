@@ -20,6 +20,8 @@ pub struct All {
     pub sheets: HashMap<String, Remarks>,
     /// SheetJS wrote it, which computes no formula: what stands there as results does not count.
     pub results_do_not_count: bool,
+    /// Rows with content, repetitions included: calamine makes room for each.
+    pub rows: usize,
 }
 
 /// What is said of one sheet.
@@ -32,6 +34,8 @@ pub struct Remarks {
     formats_unknown: bool,
     /// What stands there as the results of formulas does not count.
     pub results_do_not_count: bool,
+    /// Rows with content.
+    rows: usize,
 }
 
 /// What a cell shows.
@@ -138,6 +142,7 @@ pub fn read_ods(bytes: &[u8]) -> Result<All, Failure> {
     let mut all = All {
         sheets: HashMap::new(),
         results_do_not_count: content.contains(SHEETJS),
+        rows: 0,
     };
     let mut open = 0;
     loop {
@@ -151,7 +156,9 @@ pub fn read_ods(bytes: &[u8]) -> Result<All, Failure> {
                 }
                 let name = attribute(&start, "table:name")?.unwrap_or_default();
                 if is_table && table(&name).is_some() {
-                    all.sheets.insert(name, read_table(&mut reader, &general)?);
+                    let sheet = read_table(&mut reader, &general)?;
+                    all.rows = all.rows.saturating_add(sheet.rows);
+                    all.sheets.insert(name, sheet);
                     open -= 1;
                 }
             }
@@ -167,12 +174,14 @@ pub fn read_ods(bytes: &[u8]) -> Result<All, Failure> {
 fn read_table(reader: &mut Reader<&[u8]>, general: &HashSet<String>) -> Result<Remarks, Failure> {
     let mut remarks = Remarks::default();
     let (mut row, mut rows, mut column) = (0, 1, 0);
+    let mut has_content = false;
     loop {
         match reader.read_event()? {
             Event::Start(start) => match start.name().as_ref() {
                 "table:table-row" => {
                     rows = number(&start, "table:number-rows-repeated")?.min(ROWS - row);
                     column = 0;
+                    has_content = false;
                 }
                 "table:table-cell" | "table:covered-table-cell" => {
                     let columns = number(&start, "table:number-columns-repeated")?;
@@ -188,7 +197,9 @@ fn read_table(reader: &mut Reader<&[u8]>, general: &HashSet<String>) -> Result<R
                             ),
                         });
                     }
-                    if let Some(shown) = shown(reader, &start, general)? {
+                    let cell = Seen::read(reader, &start, general)?;
+                    has_content |= cell.has_content;
+                    if let Some(shown) = cell.shown {
                         for row in row..row + rows {
                             for column in column..column + columns {
                                 remarks.shown.insert((row, column), shown.clone());
@@ -200,7 +211,10 @@ fn read_table(reader: &mut Reader<&[u8]>, general: &HashSet<String>) -> Result<R
                 _ => {}
             },
             Event::End(end) => match end.name().as_ref() {
-                "table:table-row" => row += rows,
+                "table:table-row" => {
+                    row += rows;
+                    remarks.rows += if has_content { rows as usize } else { 0 };
+                }
                 "table:table" => return Ok(remarks),
                 _ => {}
             },
@@ -210,25 +224,38 @@ fn read_table(reader: &mut Reader<&[u8]>, general: &HashSet<String>) -> Result<R
     }
 }
 
-/// Reads a cell to its end; tells what it shows if that is worth knowing.
-fn shown(
-    reader: &mut Reader<&[u8]>,
-    cell: &BytesStart<'_>,
-    general: &HashSet<String>,
-) -> Result<Option<Shown>, Failure> {
-    let value = attribute(cell, "office:value")?;
-    let is_error = attribute(cell, "calcext:value-type")?.as_deref() == Some("error");
-    let style = attribute(cell, "table:style-name")?;
-    let is_general = style.is_some_and(|style| general.contains(&style));
-    let is_formula = attribute(cell, "table:formula")?.is_some();
-    let text = text(reader, cell.name().as_ref())?;
-    Ok(match value {
-        _ if is_error => Some(Shown::Error(text)),
-        _ if is_formula && ERRORS.contains(&&*text) => Some(Shown::Error(text)),
-        _ if is_general => None,
-        Some(value) if value != text && !text.is_empty() => Some(Shown::Number(text)),
-        _ => None,
-    })
+/// What is seen of a cell.
+struct Seen {
+    has_content: bool,
+    /// What it shows, if that is worth knowing.
+    shown: Option<Shown>,
+}
+
+impl Seen {
+    /// Reads a cell to its end.
+    fn read(
+        reader: &mut Reader<&[u8]>,
+        cell: &BytesStart<'_>,
+        general: &HashSet<String>,
+    ) -> Result<Self, Failure> {
+        let value = attribute(cell, "office:value")?;
+        let is_error = attribute(cell, "calcext:value-type")?.as_deref() == Some("error");
+        let style = attribute(cell, "table:style-name")?;
+        let is_general = style.is_some_and(|style| general.contains(&style));
+        let is_formula = attribute(cell, "table:formula")?.is_some();
+        let has_type = attribute(cell, "office:value-type")?.is_some();
+        let text = text(reader, cell.name().as_ref())?;
+        Ok(Seen {
+            has_content: has_type || is_formula || !text.is_empty(),
+            shown: match value {
+                _ if is_error => Some(Shown::Error(text)),
+                _ if is_formula && ERRORS.contains(&&*text) => Some(Shown::Error(text)),
+                _ if is_general => None,
+                Some(value) if value != text && !text.is_empty() => Some(Shown::Number(text)),
+                _ => None,
+            },
+        })
+    }
 }
 
 /// The text of an element up to its end, without that of its annotation.

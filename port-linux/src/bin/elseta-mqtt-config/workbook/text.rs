@@ -107,7 +107,7 @@ fn cells(bytes: &[u8]) -> Result<Cells, String> {
         for (column, field) in (0..).zip(record.iter()) {
             let text = str::from_utf8(field)
                 .map_err(|_| format!("row {}: is not UTF-8; save it as \"CSV UTF-8\"", row + 1))?;
-            cells.put((row, column), Cell::Text(unwrapped(text).to_owned()));
+            cells.put((row, column), Cell::text(unwrapped(text)));
         }
         row += 1;
     }

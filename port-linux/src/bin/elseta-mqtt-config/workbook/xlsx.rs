@@ -7,6 +7,7 @@ use calamine::{DataRef, Reader, SheetType, SheetVisible, Style, Xlsx, XlsxError}
 
 use super::doubts::Doubts;
 use super::{Area, Cell, Cells, NumberFormat, PASSWORD, Sheet, damaged, table};
+use crate::characters::brief;
 use crate::progress::Progress;
 
 type Book<'b> = Xlsx<Cursor<&'b [u8]>>;
@@ -25,7 +26,10 @@ pub fn read(bytes: &[u8], progress: &Progress) -> Result<Vec<Sheet>, String> {
     sheets(bytes, &mut doubts, progress).map_err(|error| match error {
         XlsxError::Password => PASSWORD.into(),
         XlsxError::FileNotFound(part) => {
-            format!("is not a workbook, or a damaged one: there is no {part} in it")
+            format!(
+                "is not a workbook, or a damaged one: there is no {} in it",
+                brief(&part)
+            )
         }
         error => damaged(&error),
     })
@@ -73,8 +77,8 @@ fn values(book: &mut Book<'_>, sheet: &str, progress: &Progress) -> Result<Cells
         let position = cell.get_position();
         let value = match cell.get_value() {
             DataRef::Empty => continue,
-            DataRef::String(text) => Cell::Text(text.clone()),
-            DataRef::SharedString(text) => Cell::Text((*text).to_owned()),
+            DataRef::String(text) => Cell::text(text),
+            DataRef::SharedString(text) => Cell::text(text),
             DataRef::Int(number) => Cell::Number(*number as f64, NumberFormat::General),
             DataRef::Float(number) => {
                 let format = number_format(reader.styles().get(style));
