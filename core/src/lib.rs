@@ -143,4 +143,5 @@ pub mod random;
 pub mod redis;
 pub mod routes;
 pub mod sample;
+pub mod secret;
 pub mod time;

@@ -6,6 +6,8 @@
 
 use core::fmt::{self, Write};
 
+use crate::secret::Secrets;
+
 macro_rules! emit {
     ($level:ident, $($arg:tt)*) => {{
         #[cfg(feature = "log")]
@@ -46,26 +48,38 @@ impl<T: fmt::Display> defmt::Format for Printed<T> {
     }
 }
 
-/// Bytes from outside, shown as text: what is not printable ASCII is escaped, as is the backslash, and what is over 160 bytes
-/// is cut.
+/// Bytes from outside that no peer chose the words of, shown as text: what is not printable ASCII is escaped, as is the backslash, and
+/// what is over 160 bytes is cut.
 pub struct Text<'a>(pub &'a [u8]);
+
+/// A peer's own words, in the same form: what is secret between it and us is masked.
+pub struct Words<'a>(pub &'a [u8], pub Secrets<'a>);
 
 const SHOWN_BYTES: usize = 160;
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shown, mark) = match self.0.get(..SHOWN_BYTES) {
-            Some(start) if self.0.len() > SHOWN_BYTES => (start, "..."),
-            _ => (self.0, ""),
-        };
-        for byte in shown {
-            match byte {
-                // `escape_ascii` has Rust's literals in mind.
-                b'"' | b'\'' => f.write_char(char::from(*byte))?,
-                _ => write!(f, "{}", byte.escape_ascii())?,
+        Words(self.0, Secrets::NONE).fmt(f)
+    }
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = 0;
+        for piece in self.1.masked(self.0) {
+            if shown >= SHOWN_BYTES {
+                return f.write_str("...");
+            }
+            shown += piece.len();
+            for byte in piece {
+                match byte {
+                    // `escape_ascii` has Rust's literals in mind.
+                    b'"' | b'\'' => f.write_char(char::from(*byte))?,
+                    _ => write!(f, "{}", byte.escape_ascii())?,
+                }
             }
         }
-        f.write_str(mark)
+        Ok(())
     }
 }
 
@@ -76,20 +90,40 @@ impl defmt::Format for Text<'_> {
     }
 }
 
-/// Text from outside in its author's own letters; what a terminal or log viewer would obey, and not show, is escaped: controls,
-/// line and paragraph separators, marks of writing direction.
+#[cfg(feature = "defmt")]
+impl defmt::Format for Words<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", defmt::Display2Format(self));
+    }
+}
+
+/// Whether a terminal or log viewer would obey the character, and not show it: controls, line and paragraph separators, marks of
+/// writing direction.
+#[must_use]
+pub fn is_obeyed(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\x1f'
+            | '\x7f'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// Text from outside in its author's own letters; what would be [obeyed](is_obeyed) is escaped.
 pub struct Legible<'a>(pub &'a str);
 
 impl fmt::Display for Legible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| match character {
-            '\0'..='\x1f'
-            | '\x7f'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => write!(f, "\\u{{{:x}}}", u32::from(character)),
-            letter => f.write_char(letter),
+        self.0.chars().try_for_each(|character| {
+            if is_obeyed(character) {
+                write!(f, "\\u{{{:x}}}", u32::from(character))
+            } else {
+                f.write_char(character)
+            }
         })
     }
 }

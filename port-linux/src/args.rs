@@ -12,6 +12,7 @@ pub const HELP: &str = "\
 Forwards measurements from Redis to MQTT brokers.
 
 Usage: mqtt-client [-h] [-c FILE] [-V] [-d LEVEL] [-r] [-m] [--check]
+                   [--keep-trying]
 
 Options:
   -h, --help         Show this help and exit
@@ -29,6 +30,8 @@ Options:
   -m, --mqtt         Show every MQTT packet on standard output
       --check        Validate the configuration, print a summary and exit;
                      opens no connection
+      --keep-trying  Wait while the configuration cannot be used, and read it
+                     again: for services
 
 Signals:
   TERM, INT          Send what is queued (at most 5 s), disconnect and exit;
@@ -70,6 +73,8 @@ pub struct Options {
     pub show_redis: bool,
     /// Show MQTT packets on standard output.
     pub show_mqtt: bool,
+    /// Wait for a configuration that can be used.
+    pub keep_trying: bool,
 }
 
 /// A wrong command line, in words that name the argument and the rule.
@@ -123,6 +128,7 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
     let mut show_redis = false;
     let mut show_mqtt = false;
     let mut check = false;
+    let mut keep_trying = false;
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -132,6 +138,7 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             Short('r') | Long("redis") => show_redis = true,
             Short('m') | Long("mqtt") => show_mqtt = true,
             Long("check") => check = true,
+            Long("keep-trying") => keep_trying = true,
             other => return Err(other.unexpected().into()),
         }
     }
@@ -144,6 +151,7 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             debug,
             show_redis,
             show_mqtt,
+            keep_trying,
         })
     })
 }
@@ -188,6 +196,7 @@ mod tests {
             debug,
             show_redis,
             show_mqtt,
+            keep_trying: false,
         })
     }
 

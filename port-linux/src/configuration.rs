@@ -1,15 +1,19 @@
 //! The mapping table in memory: read from its file, checked by the core, kept in allocations of the right size.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 #[cfg(feature = "tls")]
 use std::time::UNIX_EPOCH;
 
 use mqtt_client_core::config::{self, Config, Device, Finding, Invalid, Rows, Severity, Signal};
+use mqtt_client_core::log::Legible;
 
+use crate::files::{read_any, read_regular};
+use crate::memory::warn_of_large_buffers;
+use crate::modes;
 use crate::net::Transport;
+use crate::rights;
 #[cfg(feature = "tls")]
 use crate::tls::Identity;
 
@@ -30,17 +34,47 @@ pub struct Tables<'t> {
 /// Says what is wrong: [`complain`] before the start, and later a way that never waits.
 pub type Complain = fn(fmt::Arguments<'_>);
 
+/// How many errors and how many warnings are told one by one; the rest is counted.
+#[derive(Clone, Copy)]
+pub struct Most {
+    errors: u32,
+    warnings: u32,
+}
+
+impl Most {
+    /// For `--check`.
+    pub const ALL: Most = Most {
+        errors: u32::MAX,
+        warnings: u32::MAX,
+    };
+    /// Nothing is started for them, so every error is to be seen.
+    pub const AT_START: Most = Most {
+        errors: u32::MAX,
+        warnings: 50,
+    };
+    /// A gateway's log holds 64 KB.
+    pub const IN_SERVICE: Most = Most {
+        errors: 50,
+        warnings: 50,
+    };
+}
+
 /// The configuration is not to be used. All reasons have been told.
 #[derive(Debug)]
 pub struct Unusable;
+
+/// Bytes of a table, at most: as many as the smallest gateway has memory.
+const MAX_TABLE: u64 = 64 << 20;
 
 /// Reads the file.
 ///
 /// # Errors
 /// It cannot be read; the reason has been told.
 pub fn read(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
-    fs::read(path).map_err(|error| {
-        complain(format_args!("{}: cannot be read: {error}", path.display()));
+    read_any(path, MAX_TABLE).map_err(|error| {
+        let remedy = rights::remedy(path, &error);
+        let path = path.display();
+        complain(format_args!("{path}: cannot be read: {error}{remedy}"));
         Unusable
     })
 }
@@ -50,14 +84,12 @@ pub fn read(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
 /// # Errors
 /// As [`read`].
 pub fn read_again(path: &Path, complain: Complain) -> Result<Vec<u8>, Unusable> {
-    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
-        complain(format_args!(
-            "{}: cannot be read again: not a regular file",
-            path.display()
-        ));
-        return Err(Unusable);
-    }
-    read(path, complain)
+    read_regular(path, MAX_TABLE).map_err(|error| {
+        let remedy = rights::remedy(path, &error);
+        let path = path.display();
+        complain(format_args!("{path}: cannot be read: {error}{remedy}"));
+        Unusable
+    })
 }
 
 impl<'t> Tables<'t> {
@@ -72,8 +104,8 @@ impl<'t> Tables<'t> {
         }
     }
 
-    /// Checks `text` and reports everything that is wrong with it: errors by `complain`, warnings through the log. If there are any
-    /// errors, the devices' files are checked here too; else [`transports`] does that.
+    /// Checks `text` and reports what is wrong with it, or as much of that as `most` says: errors by `complain`, warnings through the log. If
+    /// there are any errors, the devices' files are checked here too; else [`transports`] does that.
     ///
     /// # Errors
     /// There was an error.
@@ -82,8 +114,9 @@ impl<'t> Tables<'t> {
         path: &Path,
         text: &'t [u8],
         complain: Complain,
+        most: Most,
     ) -> Result<Config<'t>, Unusable> {
-        self.rows(path, text, complain).map(Rows::into_config)
+        self.rows(path, text, complain, most).map(Rows::into_config)
     }
 
     /// The same, with the rows that are not enabled.
@@ -95,13 +128,37 @@ impl<'t> Tables<'t> {
         path: &Path,
         text: &'t [u8],
         complain: Complain,
+        most: Most,
     ) -> Result<Rows<'t>, Unusable> {
         let file = path.to_string_lossy();
-        self.fill(text, &mut |finding| match finding.severity {
-            Severity::Error => complain(format_args!("{}", finding.in_file(&file))),
-            Severity::Warning => log::warn!("{}", finding.in_file(&file)),
-        })
-        .map_err(|invalid| {
+        let (mut errors, mut warnings) = (0, 0);
+        let filled = self.fill(text, &mut |finding| match finding.severity {
+            Severity::Error => {
+                errors += 1;
+                if errors <= most.errors {
+                    complain(format_args!("{}", finding.in_file(&file)));
+                }
+            }
+            Severity::Warning => {
+                warnings += 1;
+                if warnings <= most.warnings {
+                    log::warn!("{}", finding.in_file(&file));
+                }
+            }
+        });
+        if let Some(more @ 1..) = errors.checked_sub(most.errors) {
+            complain(format_args!(
+                "{file}: {more} more errors: --check shows all"
+            ));
+        }
+        if let Some(more @ 1..) = warnings.checked_sub(most.warnings) {
+            log::warn!("{file}: {more} more warnings: --check shows all");
+        }
+        let filled = filled.inspect(|rows| {
+            modes::warn(path, rows);
+            warn_of_large_buffers(path, rows);
+        });
+        filled.map_err(|invalid| {
             let _ = transports(path, invalid.devices, complain);
             Unusable
         })
@@ -181,5 +238,6 @@ fn transport(_: &Path, _: &Device<'_>, _: Complain) -> Result<Transport, Unusabl
 /// One line on standard error, at every debug level, in one write(2), which waits for its reader. Nobody is left to be told if that
 /// fails.
 pub fn complain(line: fmt::Arguments<'_>) {
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    let line = format!("{}\n", Legible(&line.to_string()));
+    let _ = io::stderr().write_all(line.as_bytes());
 }

@@ -18,13 +18,15 @@ use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
 use mqtt_client_core::time::{Instant, SECOND};
 
 use crate::args::Options;
-use crate::configuration::{self, Tables, Unusable, complain};
+use crate::configuration::{self, Most, Tables, Unusable, complain};
 use crate::machine_id::machine_id;
 use crate::memory::{BrokerBuffers, FeedBuffers};
 use crate::net::{Stack, Transport};
+use crate::patience::wait_for_usable;
 use crate::poller::{Events, Poller};
 use crate::random;
 use crate::reload::{Carried, Plan, Start, SuspendedFeed};
+use crate::rights::give_up_rights;
 use crate::show::Show;
 use crate::signals::Signals;
 use crate::{EX_CONFIG, EX_OSERR, logger};
@@ -50,9 +52,18 @@ pub fn run(options: &Options) -> ExitCode {
     if let Err(error) = logger::start(options.debug) {
         return denied(&error);
     }
+    give_up_rights();
     // Before signals are caught: whoever waits here, for the writer of a pipe, can still be ended.
-    let Ok(text) = configuration::read(&options.config, complain) else {
-        return ExitCode::from(EX_CONFIG);
+    let text = if options.keep_trying {
+        match wait_for_usable(&options.config) {
+            Ok(text) => text,
+            Err(error) => return denied(&error),
+        }
+    } else {
+        match configuration::read(&options.config, complain) {
+            Ok(text) => text,
+            Err(Unusable) => return ExitCode::from(EX_CONFIG),
+        }
     };
     match Daemon::new(options) {
         Ok(mut daemon) => {
@@ -117,7 +128,7 @@ impl<'o> Daemon<'o> {
         loop {
             let mut tables = Tables::for_text(&text);
             let config = match carried {
-                None => tables.parse(self.path, &text, complain),
+                None => tables.parse(self.path, &text, complain, Most::AT_START),
                 Some(_) => tables.parse_again(&text),
             };
             let Ok(config) = config else {
@@ -153,6 +164,7 @@ impl<'o> Daemon<'o> {
 
     /// One configuration's life: its parts are put together, run, and taken apart.
     fn serve_one(&mut self, config: &Config<'_>, carried: Carried) -> Ended<Carried> {
+        self.show.mask(&config.redis);
         let mut last = carried.last;
         last.resize(config.signals.len(), LastSample::NOTHING);
         let mut slots = vec![0; Index::slots_for(config.signals.len())];
@@ -320,7 +332,9 @@ impl<'o> Daemon<'o> {
         let text = configuration::read_again(self.path, complain).ok();
         let plan = text.as_ref().and_then(|text| {
             let mut tables = Tables::for_text(text);
-            let new = tables.parse(self.path, text, complain).ok()?;
+            let new = tables
+                .parse(self.path, text, complain, Most::IN_SERVICE)
+                .ok()?;
             let transports = configuration::transports(self.path, new.devices, complain).ok()?;
             let unfinished = bridge.feed().session().still_to_leave();
             Some(Plan::new(

@@ -4,6 +4,10 @@
 //! |---|---|
 //! | [`args`] | what did the user ask for? |
 //! | [`configuration`] | is the mapping table right, and where does it live? |
+//! | [`rights`] | what does the process give up for good, and what may it not read? |
+//! | [`files`] | how is a file read that the user names? |
+//! | [`modes`] | may others read secrets, or write to the table? |
+//! | [`patience`] | what if the configuration cannot be used yet? |
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
 //! | [`reload`] | what goes on when the configuration changes? |
 //! | [`memory`] | how much memory has each session? |
@@ -23,14 +27,18 @@ mod args;
 mod configuration;
 mod daemon;
 mod date;
+mod files;
 mod logger;
 mod machine_id;
 mod memory;
+mod modes;
 mod net;
 mod outlet;
+mod patience;
 mod poller;
 mod random;
 mod reload;
+mod rights;
 mod show;
 mod signals;
 mod summary;
@@ -43,7 +51,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use args::Command;
-use configuration::{Tables, Unusable, complain};
+use configuration::{Most, Tables, Unusable, complain};
 
 /// `sysexits.h`: the command line is wrong.
 const EX_USAGE: u8 = 64;
@@ -89,15 +97,18 @@ fn check(path: &Path) -> ExitCode {
         complain(format_args!("mqtt-client: {error}"));
         return ExitCode::from(EX_OSERR);
     }
+    rights::give_up_rights();
     let Ok(text) = configuration::read(path, complain) else {
         return ExitCode::from(EX_CONFIG);
     };
     let mut tables = Tables::for_text(&text);
-    let rows = tables.rows(path, &text, complain).and_then(|rows| {
-        let devices = rows.devices().filter(|(_, enabled)| *enabled);
-        configuration::transports(path, devices.map(|(device, _)| device), complain)?;
-        Ok(rows)
-    });
+    let rows = tables
+        .rows(path, &text, complain, Most::ALL)
+        .and_then(|rows| {
+            let devices = rows.devices().filter(|(_, enabled)| *enabled);
+            configuration::transports(path, devices.map(|(device, _)| device), complain)?;
+            Ok(rows)
+        });
     match rows {
         Ok(rows) => {
             summary::print(&rows);

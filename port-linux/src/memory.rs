@@ -1,7 +1,10 @@
 //! How much memory has each session, beyond what it needs?
 
+use std::fs;
+use std::path::Path;
+
 use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
-use mqtt_client_core::config::{Config, Device};
+use mqtt_client_core::config::{Config, Device, Rows};
 use mqtt_client_core::routes::TooSmall;
 use mqtt_client_core::{mqtt, redis};
 
@@ -49,6 +52,38 @@ impl FeedBuffers {
     }
 }
 
+/// Warns if the devices' buffers, once they are full, leave little of the machine's memory to others.
+pub fn warn_of_large_buffers(file: &Path, rows: &Rows<'_>) {
+    let total = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let enabled = rows.devices().filter(|(_, is_enabled)| *is_enabled);
+    if let Some(total) = total_memory(&total)
+        && let Some(wanted) = too_large(enabled.map(|(device, _)| device), total)
+    {
+        let (file, wanted, total) = (file.display(), wanted >> 20, total >> 20);
+        log::warn!(
+            "{file}: buffer_size of all devices is {wanted} MiB, more than a quarter of this machine's {total} MiB"
+        );
+    }
+}
+
+/// The sum of the buffers, if it is more than a quarter of `total` bytes.
+fn too_large<'d>(devices: impl Iterator<Item = &'d Device<'d>>, total: u64) -> Option<u64> {
+    let default = BROKER.outbox as u64;
+    let wanted = devices
+        .map(|device| device.buffer_size.map_or(default, u64::from))
+        .sum();
+    (wanted > total / 4).then_some(wanted)
+}
+
+/// The memory of the machine in bytes, as `/proc/meminfo` has it.
+fn total_memory(text: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib = line.trim().strip_suffix("kB")?.trim_end();
+    Some(kib.parse::<u64>().ok()? << 10)
+}
+
 impl BrokerBuffers {
     pub fn new(device: &Device<'_>) -> Self {
         let sizes = BrokerSizes::of(device, BROKER);
@@ -72,5 +107,31 @@ impl BrokerBuffers {
 
     pub fn storage(&mut self) -> Result<mqtt::session::Storage<'_>, TooSmall> {
         self.sizes.take(&mut Block::new(&mut self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_of_more_than_a_quarter_of_the_memory_are_too_large() {
+        let total = total_memory("MemFree: 7 kB\nMemTotal:          65536 kB\n").unwrap();
+        assert_eq!(total, 64 << 20);
+        for (sizes, expected) in [
+            (&[None; 16][..], None),
+            (&[None; 17], Some(17 << 20)),
+            (&[Some(8 << 20), Some(9 << 20)], Some(17 << 20)),
+        ] {
+            let devices = sizes.iter().map(|&buffer_size| Device {
+                buffer_size,
+                ..Device::EMPTY
+            });
+            let devices: Vec<_> = devices.collect();
+            assert_eq!(too_large(devices.iter(), total), expected);
+        }
+        for text in ["", "MemTotal: much", "MemTotal: 5"] {
+            assert_eq!(total_memory(text), None);
+        }
     }
 }

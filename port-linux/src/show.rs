@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use mqtt_client_core::log::Text;
+use mqtt_client_core::config::{Redis, Secret};
+use mqtt_client_core::log::Words;
 use mqtt_client_core::mqtt::packet::Packet;
 use mqtt_client_core::observer::Observer;
+use mqtt_client_core::secret::Secrets;
 
 use crate::outlet::Outlet;
 use crate::poller::{Interest, Poller};
@@ -25,6 +27,8 @@ pub struct Show {
     mqtt: bool,
     /// None if nothing is asked for.
     lines: Option<Lines>,
+    /// What Redis may repeat and nobody is to see: its password, or an empty text.
+    secret: String,
 }
 
 /// Lines on their way to standard output.
@@ -49,7 +53,17 @@ impl Show {
         } else {
             None
         };
-        Ok(Show { redis, mqtt, lines })
+        Ok(Show {
+            redis,
+            mqtt,
+            lines,
+            secret: String::new(),
+        })
+    }
+
+    /// From here on this Redis' password is masked in what it says.
+    pub fn mask(&mut self, redis: &Redis<'_>) {
+        self.secret = redis.password.map_or("", Secret::expose).into();
     }
 
     /// Call it before waiting: lines are collected, so that a busy bridge does not write each on its own.
@@ -133,8 +147,13 @@ impl Lines {
 
 impl Observer for Show {
     fn redis_message(&mut self, channel: &[u8], message: &[u8]) {
-        if self.redis {
-            self.print(format_args!("REDIS < {} {}", Text(channel), Text(message)));
+        if let Some(lines) = self.lines.as_mut().filter(|_| self.redis) {
+            let words = |bytes| Words(bytes, Secrets::one(&self.secret));
+            lines.push(format_args!(
+                "REDIS < {} {}",
+                words(channel),
+                words(message)
+            ));
         }
     }
 

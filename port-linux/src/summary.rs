@@ -18,7 +18,10 @@ fn write(rows: &Rows<'_>, output: &mut impl Write) -> io::Result<()> {
             "redis {host}:{port} database {}",
             rows.redis.database
         )?,
-        Endpoint::Unix(path) => writeln!(output, "redis {path} database {}", rows.redis.database)?,
+        Endpoint::Unix(path) => {
+            let path = Legible(path);
+            writeln!(output, "redis {path} database {}", rows.redis.database)?
+        }
     }
     let enabled = rows.devices().filter(|(_, enabled)| *enabled).count();
     writeln!(

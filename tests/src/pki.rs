@@ -1,6 +1,7 @@
 //! Certificates for tests of TLS: authorities, what they issue, and brokers that show it. All are made on the spot.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,6 +52,21 @@ pub fn request(name: &str) -> Request {
 }
 
 impl Request {
+    /// For these texts as names, also where they are addresses.
+    ///
+    /// # Panics
+    ///
+    /// If one cannot be a name.
+    #[must_use]
+    pub fn names(mut self, names: &[&str]) -> Self {
+        let names = names.iter().map(|&name| {
+            let name = name.try_into().expect("ASCII");
+            rcgen::SanType::DnsName(name)
+        });
+        self.params.subject_alt_names.extend(names);
+        self
+    }
+
     /// For these hosts, names or addresses.
     ///
     /// # Panics
@@ -135,6 +151,21 @@ impl Authority {
     /// If openssl does not do it.
     #[must_use]
     pub fn issue_by_openssl(&self, name: &str, algorithm: &[&str]) -> Issued {
+        self.issue_with(name, algorithm, &[])
+    }
+
+    /// The same of version 3, for an address.
+    ///
+    /// # Panics
+    ///
+    /// If openssl fails.
+    #[must_use]
+    pub fn issue_by_openssl_for(&self, host: &str, name: &str, algorithm: &[&str]) -> Issued {
+        let extensions = self.write("extensions", &format!("subjectAltName=IP:{host}\n"));
+        self.issue_with(name, algorithm, &[Path::new("-extfile"), &extensions])
+    }
+
+    fn issue_with(&self, name: &str, algorithm: &[&str], more: &[&Path]) -> Issued {
         let path = |end: &str| self.folder.path().join(format!("{name}.{end}"));
         let (certificate, key, request) = (path("pem"), path("key"), path("csr"));
         let subject = format!("/CN={name}");
@@ -144,7 +175,7 @@ impl Authority {
         openssl(words.chain(files));
         let ca = self.file();
         let signer = self.key();
-        openssl([
+        let words = [
             Path::new("x509"),
             Path::new("-req"),
             Path::new("-days"),
@@ -159,11 +190,12 @@ impl Authority {
             &signer,
             Path::new("-out"),
             &certificate,
-        ]);
+        ];
+        openssl(words.iter().chain(more).copied());
         Issued { certificate, key }
     }
 
-    /// Writes a file into its folder.
+    /// Writes a file into its folder, for us alone: keys are among them.
     ///
     /// # Panics
     ///
@@ -171,6 +203,8 @@ impl Authority {
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, text).expect("write to a temporary folder");
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&path, mode).expect("our own file");
         path
     }
 

@@ -2,9 +2,8 @@
 //!
 //! A function that returns `None` for a value that was there has reported it.
 
-use core::net::Ipv4Addr;
-
 use super::abilities::Abilities;
+use super::advice::is_this_machine;
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 use super::json::{SyntaxError, Value};
 use super::key::{Key, Table};
@@ -13,6 +12,7 @@ use super::text::{Raw, TextStore};
 use super::topic;
 use crate::index::Index;
 use crate::mqtt::QoS;
+use crate::secret::may_be_a_path;
 
 /// What checking the whole file carries along.
 pub(super) struct Check<'a, 'r> {
@@ -202,11 +202,15 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         }
     }
 
-    /// A path of a file or a socket. It takes no control characters, and thus no PEM text instead of its path.
+    /// A path of a file or a socket; neither PEM text instead of it nor an address.
     pub fn path(&mut self, key: Key) -> Option<&'a str> {
         let text = self.text(key)?;
         if text.bytes().any(|byte| byte.is_ascii_control()) {
             self.error(key, Problem::ControlCharacter);
+            return None;
+        }
+        if !may_be_a_path(text) {
+            self.error(key, Problem::NotAPath);
             return None;
         }
         Some(text)
@@ -239,13 +243,9 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
             local_servers,
             ..
         } = self.check.abilities;
-        let is_local = || match host.parse::<Ipv4Addr>() {
-            Ok(address) => address.is_loopback() || address.is_unspecified(),
-            Err(_) => host.eq_ignore_ascii_case("localhost"),
-        };
         if !ipv6 && host.contains(':') {
             self.error(key, Problem::NotBuiltIn("IPv6"));
-        } else if !local_servers && is_local() {
+        } else if !local_servers && is_this_machine(host) {
             let value = self.shown(key);
             self.error(key, Problem::LocalHost(value));
         }

@@ -1,6 +1,7 @@
 //! What are the rules of a row of the Devices tab? (Manual chapter 22, "MQTT parameters for Devices tab".)
 
 use super::abilities::Abilities;
+use super::advice;
 use super::check::{Fields, MAX_MQTT_STRING};
 use super::finding::Problem;
 use super::json::{SyntaxError, Value};
@@ -79,6 +80,7 @@ pub(super) fn device<'a>(
     }
     if enable {
         built_in(fields, &device);
+        advice::device(fields, &device);
     }
     fields.keys()?;
     Ok((device, enable))
@@ -104,7 +106,7 @@ enum AuthKind {
 }
 
 const CREDENTIAL_KEYS: [Key; 2] = [Key::Username, Key::Password];
-const TLS_KEYS: [Key; 3] = [Key::CaCertificate, Key::ClientCertificate, Key::ClientKey];
+pub(super) const TLS_KEYS: [Key; 3] = [Key::CaCertificate, Key::ClientCertificate, Key::ClientKey];
 
 fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
     let words = [

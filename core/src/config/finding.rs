@@ -9,6 +9,7 @@ use super::json::{MAX_DEPTH, Syntax};
 use super::key::{Key, Table};
 use super::topic::Flaw;
 use crate::log::Legible;
+use crate::secret::without_user;
 
 /// One thing that is wrong, or worth a warning.
 ///
@@ -114,6 +115,8 @@ pub enum Problem<'t> {
     Unwelcome(Shown<'t>),
     /// A control character in a path.
     ControlCharacter,
+    /// An address with a scheme, or the text of a key, where a path belongs.
+    NotAPath,
     SocketAndHost,
     /// Given, but without effect.
     Ignored {
@@ -126,6 +129,10 @@ pub enum Problem<'t> {
     HostNotVerified,
     /// `auth`=`password` beside certificates.
     InTheClear,
+    /// A password that is not encrypted on its way to another machine.
+    Plain {
+        cure: &'static str,
+    },
     /// More messages of QoS 2 under way than Mosquitto takes.
     WideWindow(Shown<'t>),
     /// This program is built without what the setting needs.
@@ -222,7 +229,7 @@ impl Display for Problem<'_> {
             Problem::WrongType { value, expected } => {
                 write!(f, "{value}is {}, not {expected}", value.kind())?;
                 f.write_str(match value {
-                    Shown::Number(_) if expected == Type::String => "; write it in quotes",
+                    Shown::Number(_) | Shown::Hidden(Type::Number) if expected == Type::String => "; write it in quotes",
                     Shown::String(text) if reads_as(text, expected) => "; write it without quotes",
                     _ => "",
                 })
@@ -272,6 +279,7 @@ impl Display for Problem<'_> {
                 "{value}holds a control character: the broker may close the connection for it, each time"
             ),
             Problem::ControlCharacter => f.write_str("holds a control character"),
+            Problem::NotAPath => f.write_str("is a file's text or an address, not the path of a file"),
             Problem::SocketAndHost => f.write_str("excludes host and port"),
             Problem::Ignored { because } => write!(f, "is ignored with {because}"),
             Problem::TopicShared { row } => {
@@ -284,6 +292,7 @@ impl Display for Problem<'_> {
             Problem::InTheClear => f.write_str(
                 "the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
             ),
+            Problem::Plain { cure } => write!(f, "goes out in the clear: {cure}"),
             Problem::WideWindow(value) => write!(
                 f,
                 "{value}is more than 20: Mosquitto as it is shipped throws away what exceeds that at QoS 2, and acknowledges it all the same"
@@ -363,6 +372,8 @@ impl Display for Shown<'_> {
 const SHOWN: usize = 40;
 
 fn write_shortened(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
+    let (mask, text) = without_user(text);
+    f.write_str(mask)?;
     let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
     let shown = cut.and_then(|at| text.get(..at)).unwrap_or(text);
     write!(f, "{}", Legible(shown))?;

@@ -79,7 +79,7 @@ const _: () = assert!(Key::COUNT <= 64);
 impl Key {
     /// Its value appears in no output, whatever its type.
     pub(super) const fn is_secret(self) -> bool {
-        matches!(self, Key::Password | Key::ClientKey)
+        matches!(self, Key::Username | Key::Password | Key::ClientKey)
     }
 }
 

@@ -31,6 +31,7 @@
 //! of each table (`redis`, `device`, `signal`), what holds between rows (`unique`), and which of them count (`rows`).
 
 mod abilities;
+mod advice;
 mod check;
 mod device;
 mod finding;

@@ -1,5 +1,6 @@
 //! What are the rules of the `redis` block?
 
+use super::advice;
 use super::check::Fields;
 use super::finding::Problem;
 use super::json::SyntaxError;
@@ -43,10 +44,12 @@ pub(super) fn redis<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Redis<'a>, Sy
         fields.require(Key::Password, Some("username"));
     }
     fields.keys()?;
-    Ok(Redis {
+    let redis = Redis {
         endpoint: socket.map_or(Endpoint::Tcp { host, port }, Endpoint::Unix),
         username,
         password: password.map(Secret::new),
         database,
-    })
+    };
+    advice::redis(fields, &redis);
+    Ok(redis)
 }

@@ -1,4 +1,4 @@
-//! A packet as the engineer sees it with `-m`: its name, and what it says. No password is in it.
+//! A packet as the engineer sees it with `-m`: its name, and what it says. No password is in it, nor a user name that is one.
 
 use core::fmt;
 
@@ -6,6 +6,7 @@ use super::decode::Incoming;
 use super::encode::Connect;
 use super::{Ack, MAX_GENERATED, QoS};
 use crate::log::{Legible, Text};
+use crate::secret;
 
 /// A packet in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +168,10 @@ fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         connect.keep_alive
     )?;
     if let Some(username) = connect.username {
+        let username = match secret::is_token(connect.password) {
+            true => secret::MASK,
+            false => username,
+        };
         write!(f, " username={}", Text(username.as_bytes()))?;
     }
     if connect.password.is_some() {

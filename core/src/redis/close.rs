@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::log::Text;
+use crate::secret::Secrets;
 use crate::time::SECOND;
 
 /// Bytes of an error reply, or of a channel, that are kept to be shown.
@@ -32,16 +33,16 @@ pub enum Close {
 }
 
 impl Close {
-    pub(super) fn error_reply(words: &[u8]) -> Self {
-        Close::ErrorReply(words_of(words))
+    pub(super) fn error_reply(words: &[u8], secrets: Secrets<'_>) -> Self {
+        Close::ErrorReply(words_of(words, secrets))
     }
 
-    pub(super) fn all_refused(words: &[u8]) -> Self {
-        Close::AllRefused(words_of(words))
+    pub(super) fn all_refused(words: &[u8], secrets: Secrets<'_>) -> Self {
+        Close::AllRefused(words_of(words, secrets))
     }
 
-    pub(super) fn other_channel(name: &[u8]) -> Self {
-        Close::OtherChannel(start_of(name))
+    pub(super) fn other_channel(name: &[u8], secrets: Secrets<'_>) -> Self {
+        Close::OtherChannel(start_of(name, secrets))
     }
 
     /// Whether only a change of the configuration, here or at the server, can help.
@@ -88,16 +89,21 @@ impl fmt::Display for Close {
 }
 
 /// An error reply without what it repeats.
-fn words_of(words: &[u8]) -> heapless::Vec<u8, MAX_REASON> {
+fn words_of(words: &[u8], secrets: Secrets<'_>) -> heapless::Vec<u8, MAX_REASON> {
     let quotation = words
         .windows(QUOTATION.len())
         .position(|window| window == QUOTATION);
     let end = quotation.unwrap_or(words.len());
-    start_of(words.get(..end).unwrap_or_default())
+    start_of(words.get(..end).unwrap_or_default(), secrets)
 }
 
-/// As much of text from outside as is kept to be shown.
-fn start_of(text: &[u8]) -> heapless::Vec<u8, MAX_REASON> {
-    let shown = text.get(..MAX_REASON).unwrap_or(text);
-    heapless::Vec::from_slice(shown).unwrap_or_default()
+/// As much of text from outside as is kept to be shown, without what is secret.
+fn start_of(text: &[u8], secrets: Secrets<'_>) -> heapless::Vec<u8, MAX_REASON> {
+    let mut shown = heapless::Vec::new();
+    for piece in secrets.masked(text) {
+        if shown.extend_from_slice(piece).is_err() {
+            break;
+        }
+    }
+    shown
 }

@@ -9,6 +9,7 @@ use core::fmt;
 use super::close::Close;
 use crate::index;
 use crate::log::{Printed, Text, warning};
+use crate::secret::Secrets;
 
 /// Most channels that are named.
 const NAMED: usize = 10;
@@ -47,18 +48,18 @@ impl Refusals {
         self.ping = None;
     }
 
-    pub fn ping_is_refused(&mut self, words: &[u8]) {
+    pub fn ping_is_refused(&mut self, words: &[u8], secrets: Secrets<'_>) {
         let error = Some(index::hash(&[words]));
         if self.ping != error {
             self.ping = error;
-            warn("PING", words);
+            warn("PING", words, secrets);
         }
     }
 
-    pub fn unsubscribe_is_refused(&mut self, words: &[u8]) {
+    pub fn unsubscribe_is_refused(&mut self, words: &[u8], secrets: Secrets<'_>) {
         if !self.unsubscribe {
             self.unsubscribe = true;
-            warn("UNSUBSCRIBE", words);
+            warn("UNSUBSCRIBE", words, secrets);
         }
     }
 
@@ -67,7 +68,13 @@ impl Refusals {
         !self.unsubscribe
     }
 
-    pub fn channel_is_refused(&mut self, number: usize, channel: [&[u8]; 5], words: &[u8]) {
+    pub fn channel_is_refused(
+        &mut self,
+        number: usize,
+        channel: [&[u8]; 5],
+        words: &[u8],
+        secrets: Secrets<'_>,
+    ) {
         if self.named.contains(&number) {
             return;
         }
@@ -75,7 +82,7 @@ impl Refusals {
             warning!(
                 "redis: no subscription to {}: {}",
                 Printed(Joined(channel)),
-                Printed(Close::error_reply(words))
+                Printed(Close::error_reply(words, secrets))
             );
         } else {
             self.others += 1;
@@ -95,11 +102,11 @@ impl Refusals {
     }
 }
 
-fn warn(command: &str, words: &[u8]) {
+fn warn(command: &str, words: &[u8], secrets: Secrets<'_>) {
     warning!(
         "redis: {} is answered with an error, the subscription stays; {}",
         command,
-        Printed(Close::error_reply(words))
+        Printed(Close::error_reply(words, secrets))
     );
 }
 

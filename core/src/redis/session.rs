@@ -16,8 +16,9 @@ use super::subscription::Subscription;
 use super::unanswered::{Command, Unanswered};
 use crate::bytes::move_within;
 use crate::config::{Config, MAX_CHANNEL, Redis};
-use crate::log::{Text, info, trace};
+use crate::log::{Words, info, trace};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
+use crate::secret::Secrets;
 use crate::time::{Instant, SECOND};
 
 /// Smallest input buffer in bytes: a whole message on the longest channel, with room to spare.
@@ -150,7 +151,8 @@ impl<C: Channels> Protocol for Session<'_, C> {
             .input
             .get(from..self.state.unread.end)
             .unwrap_or_default();
-        trace!("redis: {} bytes received: {}", count, Text(new));
+        let words = Words(new, self.redis.secrets());
+        trace!("redis: {} bytes received: {}", count, words);
         Ok(())
     }
 
@@ -281,12 +283,15 @@ impl<'a, C: Channels> Session<'a, C> {
                 }
                 Some((other, len)) => {
                     self.state.unread.start += len;
-                    handle(&mut self.state, &other, &self.channels)?;
+                    let secrets = self.redis.secrets();
+                    handle(&mut self.state, secrets, &other, &self.channels)?;
                 }
                 None if bytes.len() >= self.input.len() => {
                     self.state.oversized = Some(Oversized::NEW);
                     if let [b'-', words @ ..] = bytes {
-                        handle(&mut self.state, &Frame::Error(words), &self.channels)?;
+                        let secrets = self.redis.secrets();
+                        let error = Frame::Error(words);
+                        handle(&mut self.state, secrets, &error, &self.channels)?;
                         continue;
                     }
                     return Ok(Some(Incoming::Oversized {
@@ -388,43 +393,50 @@ fn say(
 /// Anything but a message: out of line, where it costs messages nothing.
 #[cold]
 #[inline(never)]
-fn handle(state: &mut State, frame: &Frame<'_>, channels: &impl Channels) -> Result<(), Close> {
+fn handle(
+    state: &mut State,
+    secrets: Secrets<'_>,
+    frame: &Frame<'_>,
+    channels: &impl Channels,
+) -> Result<(), Close> {
     match (frame, state.unanswered.take()) {
         (Frame::Status(_), Some(Command::Setup)) => Ok(()),
         (Frame::Subscribed { channel }, Some(Command::Subscribe)) => {
             if let Some((number, name)) = state.subscription.answered(channels) {
                 if !name.into_iter().flatten().eq(*channel) {
-                    return Err(Close::other_channel(channel));
+                    return Err(Close::other_channel(channel, secrets));
                 }
                 state.subscription.confirm();
                 state.refusals.channel_is_permitted(number);
             }
             Ok(())
         }
-        (Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel)),
+        (Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel, secrets)),
         (Frame::Unsubscribed, Some(Command::Unsubscribe)) => Ok(()),
         (Frame::Pong, Some(Command::Ping)) => {
             state.refusals.ping_is_answered();
             Ok(())
         }
         (Frame::Error(words), Some(Command::Ping)) => {
-            state.refusals.ping_is_refused(words);
+            state.refusals.ping_is_refused(words, secrets);
             Ok(())
         }
         (Frame::Error(words), Some(Command::Unsubscribe)) => {
-            state.refusals.unsubscribe_is_refused(words);
+            state.refusals.unsubscribe_is_refused(words, secrets);
             Ok(())
         }
         (Frame::Error(words), Some(Command::Subscribe)) if words.starts_with(b"NOPERM") => {
             if let Some((number, name)) = state.subscription.answered(channels) {
-                state.refusals.channel_is_refused(number, name, words);
+                state
+                    .refusals
+                    .channel_is_refused(number, name, words, secrets);
                 if state.subscription.is_refused(channels) {
-                    return Err(Close::all_refused(words));
+                    return Err(Close::all_refused(words, secrets));
                 }
             }
             Ok(())
         }
-        (Frame::Error(words), _) => Err(Close::error_reply(words)),
+        (Frame::Error(words), _) => Err(Close::error_reply(words, secrets)),
         (Frame::Status(_) | Frame::Unsubscribed | Frame::Pong | Frame::Message { .. }, _) => {
             Err(Close::Unasked)
         }

@@ -27,6 +27,28 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("auth", "\"password\""),
                 ("username", "\"u\""),
                 ("password", "\"p\""),
+                ("client_key", "\"/k\""),
+            ],
+            &[
+                "warning: devices[0].auth: the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
+            ],
+        ),
+        // What nobody else carries.
+        (
+            &[
+                ("auth", "\"password\""),
+                ("ip", "\"127.0.0.1\""),
+                ("username", "\"u\""),
+                ("password", "\"p\""),
+            ],
+            &[],
+        ),
+        (
+            &[
+                ("enable", "0"),
+                ("auth", "\"password\""),
+                ("username", "\"u\""),
+                ("password", "\"p\""),
             ],
             &[],
         ),
@@ -35,11 +57,8 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("auth", "\"password\""),
                 ("username", "\"u\""),
                 ("password", "\"p\""),
-                ("client_key", "\"/k\""),
             ],
-            &[
-                "warning: devices[0].auth: the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
-            ],
+            &["warning: devices[0].password: goes out in the clear: auth=tls encrypts it"],
         ),
         // Of length 0, which token platforms want.
         (
@@ -48,7 +67,7 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("username", "\"u\""),
                 ("password", "\"\""),
             ],
-            &[],
+            &["warning: devices[0].password: goes out in the clear: auth=tls encrypts it"],
         ),
         (
             &[

@@ -38,6 +38,27 @@ fn an_enabled_device_may_not_ask_for_what_is_not_built_in() {
 }
 
 #[test]
+fn without_tls_another_cure_is_named_for_a_password_in_the_clear() {
+    let lacking = Abilities {
+        tls: false,
+        ..Abilities::ALL
+    };
+    let device = device(&[
+        ("enable", "1"),
+        ("auth", "\"password\""),
+        ("username", "\"u\""),
+        ("password", "\"p\""),
+    ]);
+    let outcome = check_for(lacking, file(&[device], &[]).as_bytes(), |_| ());
+    assert_eq!(
+        outcome.findings,
+        [
+            "warning: devices[0].password: goes out in the clear: use a network of your own, or a VPN"
+        ]
+    );
+}
+
+#[test]
 fn mqtt_5_is_refused_by_every_program_where_it_would_be_used() {
     for (enable, expected) in [
         ("0", &[][..]),

@@ -248,13 +248,8 @@ fn secrets_appear_in_no_finding() {
     let mut findings = 0;
     for value in values {
         for auth in ["\"none\"", "\"password\"", "\"tls\"", "\"other\"", "1"] {
-            for key in ["password", "client_key"] {
-                let cells = [
-                    ("auth", auth),
-                    (key, value),
-                    ("username", "\"u\""),
-                    ("port", "0"),
-                ];
+            for key in ["password", "client_key", "username"] {
+                let cells = [("auth", auth), (key, value), ("port", "0")];
                 let row = device(&cells);
                 let twice = object(&[(key, value), (key, value)]);
                 let redis = object(&[("password", value), ("username", "5"), ("port", "0")]);

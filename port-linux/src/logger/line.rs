@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use mqtt_client_core::log::is_obeyed;
+
 use crate::date::{Day, SECONDS_PER_DAY};
 
 /// Bytes of a line, its newline included. Well below `PIPE_BUF` (4096), up to which a write to a pipe is never
@@ -27,7 +29,7 @@ impl Line {
         }
     }
 
-    /// Appends text; control characters become `\n`, `\t`, `\r` or `\x1b`.
+    /// Appends text; control characters become `\n`, `\t`, `\r` or `\x1b`, marks of writing direction `\u{202e}`.
     pub fn push(&mut self, text: fmt::Arguments<'_>) {
         // The only error is the line's own, that the text is cut; `cut` holds it.
         let _ = self.write_fmt(text);
@@ -79,6 +81,9 @@ impl fmt::Write for Line {
                     let code = u32::from(control) as usize;
                     self.append(&[b'\\', b'x', DIGITS[code >> 4 & 15], DIGITS[code & 15]])?;
                 }
+                mark if is_obeyed(mark) => {
+                    write!(self, "\\u{{{:x}}}", u32::from(mark))?;
+                }
                 other => self.append(other.encode_utf8(&mut [0; 4]).as_bytes())?,
             }
         }
@@ -105,6 +110,10 @@ mod tests {
             ("\ttab \0 nul", "\\ttab \\x00 nul"),
             ("\u{1b}[31mred", "\\x1b[31mred"),
             ("delete \u{7f}, C1 \u{9b}31m", "delete \\x7f, C1 \\x9b31m"),
+            (
+                "a\u{202e}b\u{61c}c\u{2028}",
+                "a\\u{202e}b\\u{61c}c\\u{2028}",
+            ),
             ("Temperatūra 21 °C, 温度", "Temperatūra 21 °C, 温度"),
         ];
         for (text, expected) in cases {

@@ -11,7 +11,7 @@ use mqtt_client_core::routes::Routes;
 use rustix::net::sockopt;
 
 use super::*;
-use crate::configuration::{Tables, complain, transports};
+use crate::configuration::{Most, Tables, complain, transports};
 use crate::poller::{Events, Poller};
 use crate::testing::LIMIT;
 
@@ -51,8 +51,12 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
     });
     let mut tables = [&old_text, &new_text].map(|text| Tables::for_text(text));
     let [old_tables, new_tables] = &mut tables;
-    let old = old_tables.parse(path, &old_text, complain).unwrap();
-    let new = new_tables.parse(path, &new_text, complain).unwrap();
+    let old = old_tables
+        .parse(path, &old_text, complain, Most::ALL)
+        .unwrap();
+    let new = new_tables
+        .parse(path, &new_text, complain, Most::ALL)
+        .unwrap();
 
     let poller = Arc::new(Poller::new().unwrap());
     let (mut slots, mut last) = (vec![0; Index::slots_for(1)], [LastSample::NOTHING]);

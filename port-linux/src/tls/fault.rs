@@ -4,10 +4,12 @@
 //! only the day.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, OtherError};
 
+use super::weak::ShortKey;
 use crate::date::Day;
 
 /// What ended a handshake or, later, the connection.
@@ -25,6 +27,8 @@ pub enum Fault {
     Key(String),
     /// It broke off a connection that had offered the session of an earlier one.
     NotResumed(AlertDescription),
+    /// It broke off a connection that stood, of TLS 1.2: as a server does whose wish for a renegotiation is refused.
+    Renegotiation,
     /// rustls's word, or the broker's alert.
     Tls(Error),
 }
@@ -34,7 +38,7 @@ impl Fault {
     pub fn is_permanent(&self) -> bool {
         match self {
             Fault::Cut | Fault::NotResumed(_) | Fault::NoEntropy => false,
-            Fault::Silent | Fault::NoTls | Fault::Key(_) => true,
+            Fault::Silent | Fault::NoTls | Fault::Key(_) | Fault::Renegotiation => true,
             Fault::Tls(error) => match error {
                 Error::InvalidCertificate(_)
                 | Error::NoCertificatesPresented
@@ -66,6 +70,9 @@ impl fmt::Display for Fault {
                 f,
                 "the broker broke off TLS (alert {}) where an earlier session was offered; a full handshake comes next",
                 Snake(*alert)
+            ),
+            Fault::Renegotiation => f.write_str(
+                "the broker broke off TLS (alert handshake_failure) on a connection that stood: does it ask for a renegotiation? It is not supported; turn it off, or use TLS 1.3",
             ),
             Fault::Tls(error) => write_error(error, f),
         }
@@ -129,6 +136,9 @@ fn write_certificate_error(error: &CertificateError, f: &mut fmt::Formatter<'_>)
             for (number, name) in presented.iter().enumerate() {
                 let comma = if number == 0 { "" } else { ", " };
                 write!(f, "{comma}\"{}\"", bare_name(name))?;
+                if is_address_as_name(name) {
+                    f.write_str(" written as a DNS name, which no address matches")?;
+                }
             }
             write!(f, ", not for \"{}\"", expected.to_str())
         }
@@ -136,6 +146,7 @@ fn write_certificate_error(error: &CertificateError, f: &mut fmt::Formatter<'_>)
             f.write_str("the broker's certificate is not for servers (extended key usage)")
         }
         E::BadEncoding => f.write_str("the broker's certificate is malformed"),
+        E::Other(OtherError(error)) if error.is::<ShortKey>() => write!(f, "{error}"),
         E::Other(error) if is(error, webpki::Error::UnsupportedCertVersion) => f.write_str(
             "the broker's certificate is of X.509 version 1, which has no subjectAltName: it needs one of version 3",
         ),
@@ -160,6 +171,11 @@ fn bare_name(name: &str) -> &str {
         .split_once('(')
         .and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(name).trim_matches('"')
+}
+
+/// Whether a certificate has an address where only names belong: a subjectAltName of `DNS:192.0.2.1` and not of `IP:192.0.2.1`.
+fn is_address_as_name(name: &str) -> bool {
+    name.starts_with("DnsName") && bare_name(name).parse::<IpAddr>().is_ok()
 }
 
 /// What an alert is about (RFC 8446, 6.2).
@@ -272,6 +288,17 @@ mod tests {
                     presented: presented(&["DnsName(\"a.example\")", "IpAddress(192.0.2.1)"]),
                 },
                 "the broker's certificate is for \"a.example\", \"192.0.2.1\", not for \"broker.example\"",
+            ),
+            (
+                CertificateError::NotValidForNameContext {
+                    expected: ServerName::try_from("127.0.0.1").unwrap(),
+                    presented: presented(&["DnsName(\"127.0.0.1\")", "DnsName(\"a.example\")"]),
+                },
+                "the broker's certificate is for \"127.0.0.1\" written as a DNS name, which no address matches, \"a.example\", not for \"127.0.0.1\"",
+            ),
+            (
+                CertificateError::Other(OtherError(Arc::new(ShortKey::Broker))),
+                "the broker's certificate has an RSA key of less than 2048 bits",
             ),
             (
                 CertificateError::Other(OtherError(ca)),

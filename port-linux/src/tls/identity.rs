@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mqtt_client_core::config::{Device, Key, Severity, Tls};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::ring::{default_provider, sign::any_supported_type};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -17,8 +18,10 @@ use super::chain_only::ChainOnly;
 use super::pem::{self, Contents};
 use super::resumption::Sessions;
 use super::setup::Setup;
+use super::weak::KeysInMind;
 use super::{Fault, entropy};
 use crate::date::{Day, SECONDS_PER_DAY};
+use crate::rights;
 
 /// A certificate is warned about when it ends within so many days.
 const WARN_DAYS: u64 = 30;
@@ -237,15 +240,16 @@ impl Trust {
         let algorithms: WebPkiSupportedAlgorithms = provider.signature_verification_algorithms;
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(rustls::ALL_VERSIONS)?;
-        let builder = if self.verify_hostname {
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-            builder.with_webpki_verifier(verifier)
+        let verifier: Arc<dyn ServerCertVerifier> = if self.verify_hostname {
+            WebPkiServerVerifier::builder_with_provider(roots.clone(), provider).build()?
         } else {
-            let verifier = ChainOnly { roots, algorithms };
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
+            let roots = roots.clone();
+            Arc::new(ChainOnly { roots, algorithms })
         };
+        let verifier = Arc::new(KeysInMind { verifier, roots });
+        let builder = builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
         let mut config =
             builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.resumption = Resumption::store(self.sessions.clone());
@@ -275,7 +279,8 @@ fn read(path: &str, key: Key, report: &mut Report<'_>) -> Option<Contents> {
     }
     pem::read(Path::new(path))
         .map_err(|error| {
-            let words = format_args!("{path}: cannot be read: {error}");
+            let remedy = rights::remedy(Path::new(path), &error);
+            let words = format_args!("{path}: cannot be read: {error}{remedy}");
             report(Severity::Error, key, words);
         })
         .ok()

@@ -4,6 +4,7 @@
 //! - [`certificate`]: what a certificate says about itself;
 //! - [`identity`]: a device's three files, checked, as what its connections are made with;
 //! - [`chain_only`]: how is a broker checked with `tls_verify_hostname`=0;
+//! - [`weak`]: is it a short key that keeps a certificate from being accepted;
 //! - [`setup`]: what its connections are made with, and when;
 //! - [`entropy`]: has the system random numbers yet;
 //! - [`resumption`]: which earlier session is offered to the broker, and until when;
@@ -23,6 +24,7 @@ mod session;
 mod setup;
 #[cfg(test)]
 pub mod testing;
+mod weak;
 
 pub use fault::Fault;
 pub use identity::Identity;

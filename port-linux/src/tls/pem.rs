@@ -1,12 +1,13 @@
 //! What does a PEM file hold? Its certificates and keys, wherever they stand in it, and what keeps others from being read.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
+
+use crate::files::read_regular;
 
 /// Bytes of a file, at most: four times what a Linux distribution's bundle of all public CAs has.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -24,20 +25,13 @@ pub struct Contents {
     pub is_binary: bool,
 }
 
-/// Reads a file of at most 1 MiB. Its text is wiped from memory afterwards; the library that takes sections apart leaves its own
+/// Reads a regular file of at most 1 MiB. Its text is wiped from memory afterwards; the library that takes sections apart leaves its own
 /// copy of their base64 in memory that it has freed.
 ///
 /// # Errors
-/// It cannot be read, or is larger.
+/// It cannot be read, is larger, or is no regular file.
 pub fn read(path: &Path) -> io::Result<Contents> {
-    let file = File::open(path)?;
-    // With room for all from the start: to grow would leave a copy behind.
-    let length = file.metadata()?.len().min(MAX_FILE);
-    let mut text = Zeroizing::new(Vec::with_capacity(length as usize + 1));
-    file.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
+    let text = Zeroizing::new(read_regular(path, MAX_FILE)?);
     Ok(contents(&text))
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use embedded_nal::nb;
-use rustls::{ClientConnection, HandshakeKind, InvalidMessage, ProtocolVersion};
+use rustls::{AlertDescription, ClientConnection, HandshakeKind, InvalidMessage, ProtocolVersion};
 
 use super::resumption::Offer;
 use super::{Fault, Identity};
@@ -199,8 +199,15 @@ impl Session {
 
     /// An alert may be about the earlier session alone. If not, the full handshake that comes next will tell.
     fn fault(&self, error: rustls::Error) -> Fault {
+        let stood = !self.connection.is_handshaking();
         match error {
             rustls::Error::AlertReceived(alert) if self.offer.is_some() => Fault::NotResumed(alert),
+            rustls::Error::AlertReceived(AlertDescription::HandshakeFailure)
+                if stood
+                    && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_2) =>
+            {
+                Fault::Renegotiation
+            }
             error => Fault::Tls(error),
         }
     }

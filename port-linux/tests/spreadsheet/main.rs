@@ -194,6 +194,9 @@ fn changed<'t, const N: usize>(
     row
 }
 
+/// A warning of every table with a password whose broker is another machine; it is in the core's tests, and left out of outcomes.
+const IN_THE_CLEAR: &str = "password: goes out in the clear: auth=tls encrypts it";
+
 /// What the utility did.
 #[derive(Debug)]
 struct Outcome {
@@ -273,7 +276,11 @@ fn outcome(folder: &Path, command: &mut Command) -> Outcome {
     Outcome {
         code: output.status.code().expect("an exit, not a signal"),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: stderr.lines().map(String::from).collect(),
+        stderr: stderr
+            .lines()
+            .filter(|line| !line.ends_with(IN_THE_CLEAR))
+            .map(String::from)
+            .collect(),
         json: fs::read_to_string(folder.join("elseta-mqtt.json")).ok(),
     }
 }

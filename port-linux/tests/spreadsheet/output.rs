@@ -97,6 +97,40 @@ fn a_new_table_is_private_and_one_in_an_older_ones_place_keeps_its_permissions()
 }
 
 #[test]
+fn passwords_in_a_table_that_everybody_may_read_are_said() {
+    let folder = TempDir::new().unwrap();
+    let book = Book::plant();
+    let with_password = Book::plant()
+        .put("Devices!I2", "password")
+        .put("Devices!J2", "gateway")
+        .put("Devices!K2", "secret-word");
+    fs::write(folder.path().join("without.xlsx"), book.bytes()).unwrap();
+    fs::write(folder.path().join("with.xlsx"), with_password.bytes()).unwrap();
+    for (workbook, mode, is_said) in [
+        ("without.xlsx", 0o644, false),
+        ("with.xlsx", 0o640, false),
+        ("with.xlsx", 0o644, true),
+    ] {
+        let table = folder.path().join("table.json");
+        fs::write(&table, "").unwrap();
+        fs::set_permissions(&table, fs::Permissions::from_mode(mode)).unwrap();
+        let outcome = run(folder.path(), &["build", workbook, "-o", "table.json"]);
+        let warning = "warning: table.json: everybody may read it, and passwords stand in it: chmod o= table.json";
+        let count = outcome
+            .stderr
+            .iter()
+            .filter(|line| *line == warning)
+            .count();
+        assert_eq!(
+            count,
+            usize::from(is_said),
+            "{workbook} {mode:o}: {:?}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
 fn a_table_that_cannot_be_written_is_an_error_of_its_own() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("plant.xlsx"), Book::plant().bytes()).unwrap();

@@ -226,9 +226,14 @@ impl Machine {
         });
     }
 
-    /// Waits until another process is the daemon, and returns its id.
+    /// Waits until another process is the daemon, which procd starts 30 s after the end of the one before, and returns its id.
+    ///
+    /// # Panics
+    ///
+    /// If none comes.
     #[track_caller]
     pub fn wait_for_another_daemon(&mut self, than: u32) -> u32 {
-        wait::until("another daemon", || self.daemon().filter(|&id| id != than))
+        let another = || self.daemon().filter(|&id| id != than);
+        wait::within(3 * wait::LIMIT, another).expect("another daemon")
     }
 }

@@ -47,7 +47,8 @@ pub fn names() -> Result<Vec<String>, String> {
         is_applet.then(|| option.to_lowercase())
     };
     let applets = options.into_iter().filter_map(applet);
-    Ok(applets.chain(["sh", "["].map(String::from)).collect())
+    let others = ["sh", "[", "start-stop-daemon"].map(String::from);
+    Ok(applets.chain(others).collect())
 }
 
 fn build(config: &Path, compiler: &Path, to: &Path) -> Result<(), String> {

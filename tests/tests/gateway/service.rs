@@ -93,20 +93,76 @@ fn a_wrong_table_is_in_the_log_line_by_line_and_nothing_starts() {
         .signal("p");
     let mut machine = Machine::boot(&wrong.with_ports(6379, 1883));
     machine.run(&format!("opkg install {PACKAGE}"));
-    machine.stop();
     machine.run(&format!("cp {TABLE} /etc/elseta-mqtt.json"));
-    assert_ne!(machine.try_to(&format!("{SERVICE} restart")).code, 0);
+    assert_ne!(machine.try_to(&format!("{SERVICE} start")).code, 0);
+    assert_eq!(machine.daemon(), None);
     for key in ["mqtt_qos", "auth"] {
         let words = ["mqtt-client:", &format!("devices[0].{key}: ")];
         machine.log().wait_for(&words);
     }
-    machine.log().wait_for(&["mqtt-client: not started"]);
-    machine.wait_until_inactive();
+    machine
+        .log()
+        .wait_for(&["mqtt-client: not accepted: /etc/elseta-mqtt.json"]);
+    assert_eq!(machine.daemon(), None);
+}
+
+#[test]
+fn it_runs_as_a_user_of_its_own_that_can_do_nothing_else() {
+    let mut site = machine::site(config::cloud().signal("p"));
+    site.publish("p", "1,1708000203824,");
+    site.expect(&config::channel("p"), "1,1708000203824,1");
+    let id = site.daemon.run("id -u mqtt-client");
+    assert_ne!(id.trim(), "0");
+    let process = site.daemon.daemon().expect("it runs");
+    let status = site.daemon.run(&format!("cat /proc/{process}/status"));
+    let line = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {status}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(line("Uid:"), [id.trim(); 4]);
+    assert_eq!(line("Gid:"), [id.trim(); 4]);
+    assert_eq!(line("CapEff:"), ["0000000000000000"]);
+    assert_eq!(line("NoNewPrivs:"), ["1"]);
+    // The emulated gateway's root wrote it for itself only.
+    let table = site.daemon.run("ls -l /etc/elseta-mqtt.json");
+    assert!(table.starts_with("-rw-r-----"), "{table}");
+}
+
+#[test]
+fn a_table_of_an_earlier_version_goes_on_and_a_key_that_is_roots_alone_is_named() {
+    let mut machine = Machine::serving(&config::cloud().signal("p").with_ports(6379, 1883));
+    // Now it has read the table.
+    machine.log().wait_for(&["refused"]);
+    let id = machine.daemon().expect("it runs");
+    machine.run("chmod 600 /etc/elseta-mqtt.json && chgrp root /etc/elseta-mqtt.json");
+    machine.run(&format!("{SERVICE} reload"));
+    machine
+        .log()
+        .wait_for(&["/etc/elseta-mqtt.json: now readable for the group mqtt-client"]);
+    assert_eq!(machine.daemon(), Some(id));
+
+    machine.run("mkdir -p /etc/mqtt-client && touch /etc/mqtt-client/client.key");
+    machine.run("chmod 600 /etc/mqtt-client/client.key");
+    change(
+        &mut machine,
+        r#""auth": "none""#,
+        r#""auth": "tls", "ca_certificate": "\/etc\/mqtt-client\/client.key", "client_certificate": "\/etc\/mqtt-client\/client.key", "client_key": "\/etc\/mqtt-client\/client.key""#,
+    );
+    assert_ne!(machine.try_to(&format!("{SERVICE} restart")).code, 0);
+    machine.log().wait_for(&[
+        "client_key",
+        "as root: chgrp mqtt-client /etc/mqtt-client/client.key; chmod g+r /etc/mqtt-client/client.key",
+    ]);
+    assert_eq!(machine.daemon(), Some(id));
 }
 
 #[test]
 fn a_wrong_table_ends_no_daemon() {
     let mut machine = Machine::serving(&config::cloud().signal("p").with_ports(6379, 1883));
+    // Now it has read the table.
+    machine.log().wait_for(&["refused"]);
     let id = machine.daemon();
     change(&mut machine, r#""auth": "none""#, r#""auth": "key""#);
     for command in ["start", "restart"] {

@@ -13,6 +13,30 @@ pub const BUSYBOX: Tool = Tool {
     package: "busybox",
 };
 
+/// Writes what stands in for programs that only root may run: the service's user is there as long as the stub of `id` is executable, and everything
+/// runs as ourselves. `STUB_LOG` names a file that gets a line for each call.
+pub fn write_stubs(folder: &Path) {
+    std::fs::create_dir_all(folder).expect("a new folder");
+    for (name, text) in [
+        ("id", ""),
+        ("chgrp", "echo \"chgrp $*\" >>\"$STUB_LOG\"\n"),
+        (
+            "start-stop-daemon",
+            "while [ \"$1\" != -x ]; do case $1 in -c) echo \"as $2\" >>\"$STUB_LOG\" ;; esac; shift; done\n\
+             program=$2; shift 3; exec \"$program\" \"$@\"\n",
+        ),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}")).expect("write a stub");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("our own file");
+    }
+}
+
+/// `PATH` with stubs in front.
+pub fn search_path(stubs: &Path) -> String {
+    format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", stubs.display())
+}
+
 /// A gateway with nothing but the daemon.
 struct Gateway {
     folder: TempDir,
@@ -29,6 +53,7 @@ impl Gateway {
         let program = folder.path().join("mqtt-client");
         std::fs::write(&program, text).expect("write to a temporary folder");
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("our own file");
+        write_stubs(&folder.path().join("stubs"));
         Self { folder, program }
     }
 
@@ -57,6 +82,8 @@ impl Gateway {
             .arg(runs.to_string())
             // Some systems end as soon as they have begun.
             .arg("9")
+            .env("PATH", search_path(&self.path("stubs")))
+            .env("STUB_LOG", self.path("stub-log"))
             .output()
             .expect("run busybox");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -73,15 +100,16 @@ fn usable() -> Config {
 
 /// What procd is asked when the service starts. A daemon that does not run is forgotten first.
 fn started(file: &str, runs: bool) -> Vec<String> {
-    let command = format!("set command ~/mqtt-client -c ~/{file}");
+    let command = format!("set command ~/mqtt-client --keep-trying -c ~/{file}");
     let lines = [
         "service",
         "kill mqtt-client",
         "open",
         &command,
         "set file ~/mqtt-client",
-        "set respawn 3600 5 5",
+        "set respawn 3600 30 0",
         "set stderr 1",
+        "set user mqtt-client",
         "set term_timeout 10",
         "close",
         "sent",
@@ -154,7 +182,7 @@ fn every_error_of_a_configuration_is_a_line_of_the_log_and_nothing_is_sent_to_pr
             error.unwrap_or_else(|| panic!("{command}: {line}"))
         };
         let errors: Vec<_> = lines.iter().map(|line| error(line)).collect();
-        let [errors @ .., "not started"] = &errors[..] else {
+        let [errors @ .., "not accepted: ~/mqtt.json"] = &errors[..] else {
             panic!("{command}: {errors:?}");
         };
         for key in ["mqtt_qos", "auth"] {
@@ -198,15 +226,132 @@ fn reload_starts_a_daemon_that_does_not_run() {
     );
 }
 
+/// What is asked of procd, and said, where nothing is to do: a service without an instance has no process.
+fn idle(command: &str) -> Vec<String> {
+    let nothing = "log -t mqtt-client -p daemon.notice: ~/mqtt.json: no MQTT device is enabled: nothing to do";
+    let lines = match command {
+        "restart" => &["kill mqtt-client", "service", nothing, "sent"][..],
+        _ => &["service", nothing, "sent"],
+    };
+    lines.iter().map(|&line| String::from(line)).collect()
+}
+
 #[test]
-fn the_configuration_that_is_installed_is_accepted() {
+fn without_an_enabled_device_there_is_no_process() {
+    let disabled = usable().device_key("enable", 0);
+    let gateway = Gateway::new().with("mqtt.json", &disabled);
+    // A daemon that runs is ended as well.
+    for (command, runs) in [
+        ("start", 0),
+        ("boot", 0),
+        ("restart", 0),
+        ("reload", 0),
+        ("start", 9),
+        ("reload", 9),
+    ] {
+        assert_eq!(
+            gateway.call(command, runs),
+            (true, idle(command)),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn the_configuration_that_is_installed_is_accepted_and_starts_nothing() {
     let gateway = Gateway::new();
     let installed =
         program::workspace().join("port-linux/openwrt/mqtt-client/files/elseta-mqtt.json");
     std::fs::copy(installed, gateway.path("mqtt.json")).expect("copy to a temporary folder");
+    assert_eq!(gateway.call("start", 0), (true, idle("start")));
+}
+
+#[test]
+fn at_boot_a_wrong_configuration_is_left_to_the_daemon_which_tries_again() {
+    let wrong = usable().device_key("mqtt_qos", 3);
+    let gateway = Gateway::new().with("mqtt.json", &wrong);
+    let (succeeded, lines) = gateway.call("boot", 0);
+    assert!(succeeded);
+    let (said, asked): (Vec<_>, Vec<_>) =
+        lines.into_iter().partition(|line| line.starts_with("log "));
+    assert_eq!(asked, started("mqtt.json", false));
+    assert!(said[0].contains("devices[0].mqtt_qos: "), "{said:?}");
+    let nothing = Gateway::new().call("boot", 0);
+    assert!(!nothing.0, "{nothing:?}");
+}
+
+#[test]
+fn many_errors_are_the_first_50_and_a_count() {
+    let mut wrong = Config::new();
+    for number in 0..30 {
+        let device = wrong.device(&format!("d{number}"));
+        wrong = device.with("mqtt_qos", 3).with("auth", "key");
+    }
+    let gateway = Gateway::new().with("mqtt.json", &wrong);
+    let (succeeded, lines) = gateway.call("start", 0);
+    assert!(!succeeded);
+    let errors = lines.iter().filter(|line| line.contains(": devices["));
+    assert_eq!(errors.count(), 50);
+    let count = "daemon.err: 10 more: ~/mqtt-client --check -c ~/mqtt.json";
     assert_eq!(
-        gateway.call("start", 0),
-        (true, started("mqtt.json", false))
+        lines.iter().filter(|line| line.contains(count)).count(),
+        1,
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn the_check_runs_as_the_services_user_or_as_root_where_there_is_none() {
+    let gateway = Gateway::new().with("mqtt.json", &usable());
+    gateway.call("start", 0);
+    let log = std::fs::read_to_string(gateway.path("stub-log")).expect("calls of stubs");
+    assert!(log.lines().count() >= 2, "{log}");
+    assert!(
+        log.lines().all(|line| line == "as mqtt-client:mqtt-client"),
+        "{log}"
+    );
+
+    std::fs::write(gateway.path("stubs/id"), "#!/bin/sh\nexit 1\n").expect("our own file");
+    let (succeeded, mut lines) = gateway.call("start", 0);
+    assert!(succeeded);
+    let warning = "log -t mqtt-client -p daemon.warn: there is no user mqtt-client, or no start-stop-daemon: it runs as root";
+    lines.retain(|line| line != warning);
+    let mut expected = started("mqtt.json", false);
+    expected.retain(|line| !line.starts_with("set user"));
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_table_that_only_root_may_read_is_made_readable_and_the_log_says_so() {
+    let gateway = Gateway::new().with("mqtt.json", &usable());
+    let table = gateway.path("mqtt.json");
+    let mode = || {
+        std::fs::metadata(&table)
+            .expect("the table")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    std::fs::set_permissions(&table, PermissionsExt::from_mode(0o600)).expect("our own file");
+    // As for another user: only the group's right counts.
+    let reader = "#!/bin/sh\nwhile [ \"$1\" != -x ]; do shift; done\nprogram=$2; shift 3\n\
+        for table; do :; done\ncase $(ls -l \"$table\") in ????r*) exec \"$program\" \"$@\";; esac\n\
+        echo \"$table: Permission denied\" >&2; exit 1\n";
+    let stub = gateway.path("stubs/start-stop-daemon");
+    std::fs::write(stub, reader).expect("our own file");
+    let said = "log -t mqtt-client -p daemon.notice: ~/mqtt.json: now readable for the group mqtt-client, as which the service runs";
+    for command in ["start", "reload"] {
+        std::fs::set_permissions(&table, PermissionsExt::from_mode(0o600)).expect("our own file");
+        let (succeeded, lines) = gateway.call(command, 0);
+        assert!(succeeded, "{lines:?}");
+        assert!(lines.contains(&said.into()), "{lines:?}");
+        assert!(lines.contains(&"sent".into()), "{lines:?}");
+        assert_eq!(mode(), 0o640);
+    }
+    let log = std::fs::read_to_string(gateway.path("stub-log")).expect("calls of stubs");
+    assert!(
+        log.starts_with(&format!("chgrp mqtt-client {}\n", table.display())),
+        "{log}"
     );
 }
 

@@ -156,12 +156,12 @@ fn the_sources_are_the_workspace_without_what_was_built_or_is_for_other_builds()
 }
 
 #[test]
-fn the_version_is_that_of_the_program_and_both_configurations_are_kept() {
+fn the_version_is_that_of_the_program_and_both_configurations_and_keys_are_kept() {
     let tree = Tree::new();
     assert_eq!(
         tree.make(&tree.workspace(), "print", &[]),
         format!(
-            "mqtt-client {} 1 /etc/elseta-mqtt.conf /etc/elseta-mqtt.json",
+            "mqtt-client {} 1 mqtt-client:mqtt-client /etc/elseta-mqtt.conf /etc/elseta-mqtt.json /etc/mqtt-client/",
             env!("CARGO_PKG_VERSION")
         )
     );
@@ -190,11 +190,11 @@ fn it_installs_what_the_ipk_has() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let mut files: Vec<_> = text.lines().collect();
     files.sort_unstable();
-    // OpenWrt's build adds lib/upgrade/keep.d by itself, for the conffile that is not installed.
+    // OpenWrt's build adds lib/upgrade/keep.d by itself, for what is no installed file.
     assert_eq!(
         files,
         [
-            "600 ./etc/elseta-mqtt.json",
+            "640 ./etc/elseta-mqtt.json",
             "644 ./usr/share/mqtt-client/example.json",
             "755 ./etc/init.d/mqtt-client",
             "755 ./usr/bin/mqtt-client",

@@ -120,9 +120,10 @@ fn every_file_has_its_place_its_mode_and_root_as_owner() {
         members(&package.path("ipk/data.tar.gz")),
         [
             "drwxr-xr-x 0/0 ./etc/",
-            "-rw------- 0/0 ./etc/elseta-mqtt.json",
+            "-rw-r----- 0/0 ./etc/elseta-mqtt.json",
             "drwxr-xr-x 0/0 ./etc/init.d/",
             "-rwxr-xr-x 0/0 ./etc/init.d/mqtt-client",
+            "drwxr-xr-x 0/0 ./etc/mqtt-client/",
             "drwxr-xr-x 0/0 ./lib/",
             "drwxr-xr-x 0/0 ./lib/upgrade/",
             "drwxr-xr-x 0/0 ./lib/upgrade/keep.d/",
@@ -176,6 +177,7 @@ fn the_control_file_says_what_opkg_needs_to_know() {
         &version,
         "Architecture: mips_24kc",
         "License: MIT",
+        "Require-User: mqtt-client:mqtt-client",
         "Description: Forwards measurements from Redis to MQTT brokers",
     ] {
         assert!(control.lines().any(|other| other == line), "{line}");
@@ -188,13 +190,13 @@ fn the_control_file_says_what_opkg_needs_to_know() {
 }
 
 #[test]
-fn the_configuration_outlives_upgrades_of_the_package_and_of_the_firmware() {
+fn the_configuration_and_the_folder_of_keys_outlive_upgrades_of_the_package_and_of_the_firmware() {
     let package = Package::new();
     // opkg complains of a conffile that is not in the package, so the other one is left to sysupgrade.
     assert_eq!(package.text("control/conffiles"), "/etc/elseta-mqtt.json\n");
     assert_eq!(
         package.text("data/lib/upgrade/keep.d/mqtt-client"),
-        "/etc/elseta-mqtt.conf\n"
+        "/etc/elseta-mqtt.conf\n/etc/mqtt-client/\n"
     );
 }
 

@@ -35,6 +35,7 @@ restart() {
 	start
 }
 shutdown() { stop; }
+boot() { start; }
 stop_service() { :; }
 
 . "$script"

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use mqtt_client_tests::{Config, gateway, install, program, wait};
 use tempfile::TempDir;
 
-use crate::init_script::BUSYBOX;
+use crate::init_script::{BUSYBOX, search_path, write_stubs};
 
 pub struct System(TempDir);
 
@@ -44,6 +44,7 @@ impl System {
             "#!/bin/sh\nexec >>{}\n[ $# -le 4 ] || exec echo \"$*\"\nexec sed -u \"s,^,$* ,\"\n",
             system.path("log").display()
         );
+        write_stubs(&system.path("stubs"));
         system.write("stubs/logger", &logger);
         copy(
             &workspace.join("port-linux/openwrt"),
@@ -89,13 +90,8 @@ impl System {
             .args(words)
             .env("IPKG_INSTROOT", self.0.path())
             .env("PROCD_WAIT", "0.01")
-            .env(
-                "PATH",
-                format!(
-                    "{}:/usr/sbin:/usr/bin:/sbin:/bin",
-                    self.path("stubs").display()
-                ),
-            );
+            .env("STUB_LOG", self.path("stub-log"))
+            .env("PATH", search_path(&self.path("stubs")));
         command
     }
 
@@ -152,7 +148,8 @@ impl System {
 
     /// How often the daemon was started.
     pub fn starts(&self) -> usize {
-        self.text("starts").lines().count()
+        let starts = std::fs::read_to_string(self.path("starts"));
+        starts.unwrap_or_default().lines().count()
     }
 
     /// Waits until another process than this one is the daemon, and returns its id.

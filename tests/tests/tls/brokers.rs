@@ -6,8 +6,9 @@ use std::thread;
 
 use mqtt_client_tests::config::cloud;
 use mqtt_client_tests::pki::{Authority, Issued, request, s_server};
+use mqtt_client_tests::port::Reserved;
 use mqtt_client_tests::servers::Mosquitto;
-use mqtt_client_tests::{Config, Daemon};
+use mqtt_client_tests::{Config, Daemon, install};
 
 use crate::Secure;
 
@@ -125,6 +126,74 @@ fn a_broker_of_an_old_version_or_other_ciphers_is_refused() {
         let (_server, port) = s_server(&shown, arguments);
         complains(authority.secure(cloud(), &gateway), port.number(), words);
     }
+}
+
+#[test]
+fn a_short_key_is_named_and_not_taken_for_a_wrong_ca() {
+    let (authority, gateway) = authority();
+    let config = authority.secure(cloud(), &gateway);
+    let shown = authority.issue_by_openssl_for("127.0.0.1", "short", &["rsa:1024"]);
+    for version in ["-tls1_2", "-tls1_3"] {
+        let (_server, port) = s_server(&shown, &[version, "-cipher", "DEFAULT@SECLEVEL=0"]);
+        let words = "the broker's certificate has an RSA key of less than 2048 bits";
+        complains(config.clone(), port.number(), words);
+    }
+}
+
+#[test]
+fn an_address_written_as_a_name_is_named_as_such() {
+    let (authority, gateway) = authority();
+    let shown = authority.issue(request("broker").names(&["127.0.0.1"]));
+    let (_server, port) = s_server(&shown, &[]);
+    let words =
+        "\"127.0.0.1\" written as a DNS name, which no address matches, not for \"127.0.0.1\"";
+    complains(authority.secure(cloud(), &gateway), port.number(), words);
+}
+
+/// A child that is ended with the test, however that ends.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_renegotiation_that_is_refused_is_named() {
+    let (authority, gateway) = authority();
+    let shown = authority.issue(request("broker").hosts(&["127.0.0.1"]));
+    let port = Reserved::new();
+    let server = std::process::Command::new(install::path(install::OPENSSL))
+        .args(["s_server", "-tls1_2", "-legacy_renegotiation"])
+        .args(["-accept", &format!("127.0.0.1:{}", port.number())])
+        .arg("-cert")
+        .arg(&shown.certificate)
+        .arg("-key")
+        .arg(&shown.key)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("run openssl");
+    let mut server = Ended(server);
+    let daemon = Daemon::start(
+        &authority
+            .secure(cloud(), &gateway)
+            .at(port.number())
+            .with_ports(1, 0),
+    );
+    daemon
+        .stderr()
+        .wait_for(&["cloud: TLS 1.2, full handshake"]);
+    let mut commands = server.0.stdin.take().expect("its standard input");
+    // A command of s_server: renegotiate.
+    let _ = commands.write_all(b"r\n");
+    daemon
+        .stderr()
+        .wait_for(&["cloud", "does it ask for a renegotiation?"]);
+    drop(commands);
 }
 
 #[test]

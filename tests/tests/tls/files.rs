@@ -40,6 +40,11 @@ fn each_fault_of_a_file_is_an_error_of_the_configuration() {
     );
     let text = authority.write("text.pem", "nothing of the kind");
     let missing = PathBuf::from("/nonexistent/file.pem");
+    // What would keep whoever opens or reads it waiting, or never ends.
+    let fifo = gateway.key.with_extension("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("run mkfifo").success());
+    let endless = PathBuf::from("/dev/zero");
     let cases = [
         ("ca_certificate", &missing, "cannot be read: No such file"),
         (
@@ -67,6 +72,9 @@ fn each_fault_of_a_file_is_an_error_of_the_configuration() {
             "does not match the certificate in",
         ),
         ("client_key", &encrypted, "openssl pkey -out NEW.pem -in"),
+        ("client_key", &fifo, "not a regular file"),
+        ("client_certificate", &fifo, "not a regular file"),
+        ("ca_certificate", &endless, "not a regular file"),
     ];
     for (key, path, words) in cases {
         let config = right.clone().device_key(key, shown(path));

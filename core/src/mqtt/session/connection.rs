@@ -3,7 +3,7 @@
 use super::events::Control as ControlPacket;
 use super::{Phase, Session, connect};
 use crate::delivery::QoS;
-use crate::log::{Text, trace};
+use crate::log::{Text, Words, trace};
 use crate::mqtt::close::Close;
 use crate::mqtt::encode::{Connect, PINGREQ};
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
@@ -46,7 +46,7 @@ impl Protocol for Session<'_> {
                 "{}: {} bytes from the broker: {}",
                 self.device.alias,
                 count,
-                Text(new)
+                Words(new, self.device.secrets())
             );
         } else {
             // Who answers CONNECT may be no broker, and repeat it with its password.

@@ -115,6 +115,11 @@ fn build(workbook: &[PathBuf], output: &Output) -> Result<(), Failure> {
         Output::File(path) => {
             output::write(path, verdict.json.as_bytes())?;
             let name = path.display().to_string();
+            if verdict.json.contains("\"password\":") && output::is_open(path) {
+                complain(format_args!(
+                    "warning: {name}: everybody may read it, and passwords stand in it: chmod o= {name}"
+                ));
+            }
             print(&format!("{}: {}\n", printable(&name), verdict.counts))
         }
     }

@@ -29,6 +29,20 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Whether everybody on this machine may read the file. On Windows that is its folder's business.
+pub fn is_open(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Where the name is a symbolic link, the file that it leads to is replaced, not the link.
     let target = match fs::canonicalize(path) {

@@ -17,5 +17,17 @@ of_services() {
 	return 0
 }
 
-default_postinst() { of_services "$1" enable start; }
+# A user, and a group of the same name, that the package requires.
+add_user() {
+	local package=${1##*/} user
+	user=$(sed -n 's/^Require-User: \(.*\):.*/\1/p' "$IPKG_INSTROOT/usr/lib/opkg/info/${package%.*}.control")
+	[ -n "$user" ] && ! grep -q "^$user:" "$IPKG_INSTROOT/etc/passwd" || return 0
+	echo "$user:x:32768:$user" >>"$IPKG_INSTROOT/etc/group"
+	echo "$user:x:32768:32768:$user:/var/run/$user:/bin/false" >>"$IPKG_INSTROOT/etc/passwd"
+}
+
+default_postinst() {
+	add_user "$1"
+	of_services "$1" enable start
+}
 default_prerm() { of_services "$1" disable stop; }

@@ -5,6 +5,7 @@ PKG_INSTALL_DIR?=$(PKG_BUILD_DIR)/ipkg-install
 STAMP_PREPARED:=$(PKG_BUILD_DIR)/.prepared_$(firstword $(shell find $(CURDIR) $(PKG_FILE_DEPENDS) -type f -printf "%p%T@\n" | sort | md5sum))
 
 define BuildPackage
+$$(eval $$(call Package/$(1)))
 compile: $(if $(CONFIG_PACKAGE_$(1)),$(STAMP_PREPARED))
 $(STAMP_PREPARED):
 	rm -rf $(PKG_BUILD_DIR)
@@ -16,5 +17,5 @@ $(STAMP_PREPARED):
 install:
 	$$(call Package/$(1)/install,$$(DESTINATION))
 print:
-	@echo $(PKG_NAME) $(PKG_VERSION) $(PKG_RELEASE) $$(strip $$(Package/$(1)/conffiles))
+	@echo $(PKG_NAME) $(PKG_VERSION) $(PKG_RELEASE) $$(USERID) $$(strip $$(Package/$(1)/conffiles))
 endef

@@ -1,0 +1,44 @@
+//! Is a valid setting one to warn of? What goes over a network unprotected.
+
+use core::net::Ipv4Addr;
+
+use super::check::Fields;
+use super::device::TLS_KEYS;
+use super::finding::Problem;
+use super::key::Key;
+use super::{Auth, Device, Endpoint, Redis};
+
+/// Whether nobody else carries what is sent to this host.
+pub(super) fn is_this_machine(host: &str) -> bool {
+    match host.parse::<Ipv4Addr>() {
+        Ok(address) => address.is_loopback() || address.is_unspecified(),
+        Err(_) => host.eq_ignore_ascii_case("localhost") || host == "::1",
+    }
+}
+
+/// An enabled device's user name and password that go to another machine as they are.
+pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
+    let is_plain = matches!(device.auth, Auth::Password(own) if own.password.is_some());
+    // With certificates beside it, that is said already.
+    let is_said = TLS_KEYS.iter().any(|&key| fields.row.is_given(key));
+    if is_plain && !is_said && !is_this_machine(device.host) {
+        let cure = if fields.check.abilities.tls {
+            "auth=tls encrypts it"
+        } else {
+            OWN_NETWORK
+        };
+        fields.warn(Key::Password, Problem::Plain { cure });
+    }
+}
+
+/// The same of Redis.
+pub(super) fn redis(fields: &mut Fields<'_, '_, '_>, redis: &Redis<'_>) {
+    if let Endpoint::Tcp { host, .. } = redis.endpoint
+        && redis.password.is_some()
+        && !is_this_machine(host)
+    {
+        fields.warn(Key::Password, Problem::Plain { cure: OWN_NETWORK });
+    }
+}
+
+const OWN_NETWORK: &str = "use a network of your own, or a VPN";
