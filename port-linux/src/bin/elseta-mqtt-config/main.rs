@@ -115,13 +115,12 @@ fn build(workbook: &[PathBuf], output: &Output) -> Result<(), Failure> {
         Output::File(path) => {
             output::write(path, verdict.json.as_bytes())?;
             let name = path.display().to_string();
-            let name = printable(&name);
             if verdict.json.contains("\"password\":") && output::is_open(path) {
-                eprintln!(
+                complain(format_args!(
                     "warning: {name}: everybody may read it, and passwords stand in it: chmod o= {name}"
-                );
+                ));
             }
-            print(&format!("{name}: {}\n", verdict.counts))
+            print(&format!("{}: {}\n", printable(&name), verdict.counts))
         }
     }
 }
