@@ -141,9 +141,9 @@ impl Pair {
         let new_signal = |signal: u32| {
             let new = NewSignal {
                 number: signal + 1,
-                has_moved: signal % 11 == 0,
+                has_moved: signal.is_multiple_of(11),
             };
-            (signal % 7 != 0).then_some(new)
+            (!signal.is_multiple_of(7)).then_some(new)
         };
         sender.take_back_unsent();
         let renumbered = sender.outbox.renumber(new_signal);
