@@ -4,7 +4,8 @@ use super::check::{Check, Fields};
 use super::device::{device, is_mqtt};
 use super::finding::{KeyName, Place, Problem};
 use super::json::{SyntaxError, Value};
-use super::key::{Key, Table};
+use super::parameter::Table;
+use super::schema::Key;
 use super::signal::signal;
 use super::unique::{DeviceRows, Owner, SignalRows};
 use super::{Config, Device, Redis, Signal};
@@ -127,8 +128,8 @@ impl<'a> DeviceTable<'a> {
 
     /// Checks a row of the tab, and takes it in if it is one of ours.
     pub fn row(&mut self, fields: &mut Fields<'_, 'a, '_>) -> Result<(), SyntaxError> {
-        let protocol = fields.required(Key::Protocol);
-        let alias = fields.required(Key::DeviceAlias);
+        let protocol = fields.text(Key::Protocol);
+        let alias = fields.text(Key::DeviceAlias);
         let owner = alias.and_then(|alias| self.rows.find(alias, self.so_far()));
         // A row without a protocol may well be meant for us; the rest of it is checked too.
         if protocol.is_some_and(|protocol| !is_mqtt(protocol)) {
@@ -198,7 +199,7 @@ impl<'a> SignalTable<'a> {
         fields: &mut Fields<'_, 'a, '_>,
         devices: &DeviceTable<'a>,
     ) -> Result<(), SyntaxError> {
-        let device_alias = fields.required(Key::DeviceAlias);
+        let device_alias = fields.text(Key::DeviceAlias);
         let owner = device_alias.and_then(|alias| devices.rows.find(alias, devices.so_far()));
         let device = match owner {
             Some(Owner { device: None, .. }) => {

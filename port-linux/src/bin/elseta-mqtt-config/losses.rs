@@ -64,7 +64,7 @@ impl Losses {
                 continue;
             };
             let units = text.encode_utf16().count();
-            let mut keys = table.keys().iter().copied();
+            let mut keys = table.keys();
             let key = keys.find(|key| key.name() == name && counts(*key));
             let loss = if units > CELL {
                 Some(format!("has {units} characters, and a cell holds {CELL}"))
