@@ -7,8 +7,8 @@ use core::net::Ipv4Addr;
 use super::abilities::Abilities;
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 use super::json::{SyntaxError, Value};
-use super::parameter::{Form, Integer, Kind, MAX_MQTT_STRING, Parameter, Required, Table, Words};
-use super::row::{Row, known};
+use super::parameter::{Form, Integer, Kind, MAX_MQTT_STRING, Required, Table, Words};
+use super::row::Row;
 use super::schema::Key;
 use super::text::{Raw, TextStore};
 use super::topic;
@@ -56,17 +56,17 @@ impl<'a, 'r> Check<'a, 'r> {
     }
 
     pub fn error(&mut self, place: Place<'_>, problem: Problem<'_>) {
-        self.errors += 1;
-        (self.report)(&Finding {
-            severity: Severity::Error,
-            place,
-            problem,
-        });
+        self.report(Severity::Error, place, problem);
     }
 
     pub fn warn(&mut self, place: Place<'_>, problem: Problem<'_>) {
+        self.report(Severity::Warning, place, problem);
+    }
+
+    fn report(&mut self, severity: Severity, place: Place<'_>, problem: Problem<'_>) {
+        self.errors += usize::from(severity == Severity::Error);
         (self.report)(&Finding {
-            severity: Severity::Warning,
+            severity,
             place,
             problem,
         });
@@ -115,6 +115,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         let value = self.row.value(key);
         match value {
             _ if self
+                .row
                 .parameter(key)
                 .is_none_or(|parameter| parameter.is_secret) =>
             {
@@ -132,15 +133,9 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         self.error(key, Problem::WrongType { value, expected });
     }
 
-    /// What the schema says of the key.
-    fn parameter(&self, key: Key) -> Option<&'static Parameter> {
-        let mut parameters = self.table.parameters().iter();
-        parameters.find(|parameter| parameter.key == key)
-    }
-
     /// A text, or one of a few words, as the schema says; an empty one is as good as none. Reports it if it always has to be there and is not.
     pub fn text(&mut self, key: Key) -> Option<&'a str> {
-        let parameter = self.parameter(key)?;
+        let parameter = self.row.parameter(key)?;
         if parameter.required == Required::Yes {
             self.require(key);
         }
@@ -223,7 +218,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
 
     /// Reports a parameter that is required and not given. Whether the setting that requires it is there is the caller's to know.
     pub fn require(&mut self, key: Key) {
-        let because = match self.parameter(key).map(|parameter| parameter.required) {
+        let because = match self.row.parameter(key).map(|parameter| parameter.required) {
             Some(Required::If(setting)) => Some(setting.name()),
             _ => None,
         };
@@ -274,47 +269,46 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         }
     }
 
-    /// An integer in the range that the schema says, if it is given. `2.0`, `1e0` and `"1"` are none.
+    /// An integer in the range that the schema says, or its default. `T` holds the whole range.
+    pub fn integer<T: TryFrom<i64> + Default>(&mut self, key: Key) -> T {
+        let (given, default) = self.given_and_default(key);
+        given.unwrap_or(default).try_into().unwrap_or_default()
+    }
+
+    /// The same, if it is given.
     pub fn given_integer(&mut self, key: Key) -> Option<i64> {
-        let Some(Kind::Integer(&Integer { min, max, .. })) =
-            self.parameter(key).map(|parameter| parameter.kind)
-        else {
-            return None;
+        self.given_and_default(key).0
+    }
+
+    /// `2.0`, `1e0` and `"1"` are no integers.
+    fn given_and_default(&mut self, key: Key) -> (Option<i64>, i64) {
+        let kind = self.row.parameter(key).map(|parameter| parameter.kind);
+        let Some(Kind::Integer(&Integer { min, max, default })) = kind else {
+            return (None, 0);
         };
+        let (min, default) = (min.into(), default.into());
+        let nothing = (None, default);
         let text = match self.row.value(key) {
-            Value::Absent | Value::Null => return None,
+            Value::Absent | Value::Null => return nothing,
             Value::Number(text) => text,
             _ => {
                 self.wrong_type(key, Type::Integer);
-                return None;
+                return nothing;
             }
         };
         let value = self.shown(key);
         if text.contains(['.', 'e', 'E']) {
             self.error(key, Problem::NotInteger(value));
-            return None;
+            return nothing;
         }
         // A number that JSON's grammar allows and i64 does not is out of every range.
         match text.parse() {
-            Ok(number) if (min..=max).contains(&number) => Some(number),
+            Ok(number) if (min..=max).contains(&number) => (Some(number), default),
             _ => {
                 self.error(key, Problem::NotInRange { value, min, max });
-                None
+                nothing
             }
         }
-    }
-
-    /// The same, or its default. `T` holds the whole range.
-    pub fn integer<T: TryFrom<i64> + Default>(&mut self, key: Key) -> T {
-        let number = self.given_integer(key);
-        let number = number.unwrap_or_else(|| match self.parameter(key) {
-            Some(&Parameter {
-                kind: Kind::Integer(integer),
-                ..
-            }) => integer.default,
-            _ => 0,
-        });
-        number.try_into().unwrap_or_default()
     }
 
     /// A boolean, or its default.
@@ -331,7 +325,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
             }
             _ => self.wrong_type(key, Type::Boolean),
         }
-        let kind = self.parameter(key).map(|parameter| parameter.kind);
+        let kind = self.row.parameter(key).map(|parameter| parameter.kind);
         matches!(kind, Some(Kind::Boolean(true)))
     }
 
@@ -374,7 +368,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         let mut keys = object;
         while let Some(name) = keys.key_or_close()? {
             keys.value()?;
-            if known(self.table, name).is_some() {
+            if self.row.knows(name) {
                 continue;
             }
             let equal = |at| object.string_at(at).is_some_and(|other| name.means(other));

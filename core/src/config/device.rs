@@ -33,18 +33,20 @@ pub(super) fn device<'a>(
         let value = fields.shown(Key::DeviceAlias);
         fields.error(Key::DeviceAlias, Problem::NotAnAlias(value));
     }
-    let default = Device::default();
     let name = fields.text(Key::Name);
     let host = fields.text(Key::Ip);
     let enable = fields.boolean(Key::Enable);
-    let mut device = Device {
+    let port = fields.integer(Key::Port);
+    let threshold = fields.boolean(Key::EnableThreshold);
+    let qos = fields.qos(Key::MqttQos);
+    let device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
         alias,
         host: host.unwrap_or_default(),
-        port: fields.integer(Key::Port),
-        threshold: fields.boolean(Key::EnableThreshold),
-        qos: fields.qos(Key::MqttQos),
+        port,
+        threshold,
+        qos,
         retain: fields.boolean(Key::MqttRetain),
         auth: auth(fields),
         will: will(fields),
@@ -54,9 +56,8 @@ pub(super) fn device<'a>(
         buffer_size: fields
             .given_integer(Key::BufferSize)
             .and_then(|bytes| bytes.try_into().ok()),
-        ..default
+        max_inflight: max_inflight(fields, qos),
     };
-    device.max_inflight = max_inflight(fields, device.qos);
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {

@@ -202,7 +202,7 @@ impl Display for Place<'_> {
 }
 
 impl Table {
-    const fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Table::Top => "top level",
             Table::Redis => Key::Redis.name(),

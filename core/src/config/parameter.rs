@@ -61,9 +61,9 @@ pub struct Words(pub &'static [&'static str]);
 /// An integer's range, both ends allowed, and its default.
 #[derive(Debug)]
 pub struct Integer {
-    pub min: i64,
+    pub min: i32,
     pub max: i64,
-    pub default: i64,
+    pub default: i32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

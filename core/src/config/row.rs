@@ -1,16 +1,16 @@
 //! What does one object say for each key? A row as read from the file, before any rule is applied.
 
 use super::json::{Reader, SyntaxError, Value};
-use super::parameter::Table;
+use super::parameter::{Parameter, Table};
 use super::schema::Key;
 use super::text::Raw;
 
 /// One object: a row of a tab, the `redis` block, or the whole file.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
-    /// Whose parameters the values are.
-    table: Table,
-    /// In the order of [`Table::parameters`]; of a key that stands there twice, the first value.
+    /// The table's.
+    parameters: &'static [Parameter],
+    /// Those of the parameters; of a key that stands there twice, the first value.
     values: [Value<'a>; Table::WIDEST],
     /// Which keys stand there twice: a bit for each parameter.
     repeated: u64,
@@ -24,7 +24,7 @@ impl<'a> Row<'a> {
     /// An object without keys.
     pub fn empty() -> Self {
         Row {
-            table: Table::Top,
+            parameters: &[],
             values: [Value::Absent; Table::WIDEST],
             repeated: 0,
             unknown: 0,
@@ -35,14 +35,14 @@ impl<'a> Row<'a> {
     /// Becomes the object whose opening brace `reader` has just read, and reads that to its end. In place, since a row is
     /// large for a small computer's stack.
     pub fn fill(&mut self, reader: &mut Reader<'a>, table: Table) -> Result<(), SyntaxError> {
-        self.table = table;
+        self.parameters = table.parameters();
         self.values.fill(Value::Absent);
         self.repeated = 0;
         self.unknown = 0;
         self.keys = *reader;
         while let Some(name) = reader.key_or_close()? {
             let value = reader.value()?;
-            let Some(position) = known(table, name) else {
+            let Some(position) = known(self.parameters, name) else {
                 self.unknown += 1;
                 continue;
             };
@@ -55,9 +55,23 @@ impl<'a> Row<'a> {
     }
 
     pub fn value(&self, key: Key) -> Value<'a> {
-        let mut values = self.table.keys().zip(&self.values);
-        let found = values.find(|(other, _)| *other == key);
-        found.map_or(Value::Absent, |(_, value)| *value)
+        self.values
+            .get(self.position(key))
+            .copied()
+            .unwrap_or(Value::Absent)
+    }
+
+    /// What the schema says of the key.
+    pub fn parameter(&self, key: Key) -> Option<&'static Parameter> {
+        self.parameters.get(self.position(key))
+    }
+
+    /// Behind the last one for a key that means nothing here. Not inlined, since everything asks this.
+    #[inline(never)]
+    fn position(&self, key: Key) -> usize {
+        let mut parameters = self.parameters.iter();
+        let found = parameters.position(|parameter| parameter.key == key);
+        found.unwrap_or(usize::MAX)
     }
 
     /// Whether the key says something: not null and not an empty string, which is how an empty cell may look.
@@ -69,15 +83,21 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Whether `name` is that of a key that means something here.
+    pub fn knows(&self, name: Raw<'_>) -> bool {
+        known(self.parameters, name).is_some()
+    }
+
     /// The keys that stand there twice.
     pub fn repeated(&self) -> impl Iterator<Item = Key> {
-        let keys = self.table.keys().enumerate();
-        let keys = keys.filter(|(position, _)| self.repeated >> position & 1 == 1);
-        keys.map(|(_, key)| key)
+        let parameters = self.parameters.iter().enumerate();
+        let repeated = parameters.filter(|(position, _)| self.repeated >> position & 1 == 1);
+        repeated.map(|(_, parameter)| parameter.key)
     }
 }
 
-/// Which of the table's parameters `name` means.
-pub(super) fn known(table: Table, name: Raw<'_>) -> Option<usize> {
-    table.keys().position(|key| name.is(key.name()))
+/// Which of these parameters `name` means.
+fn known(parameters: &[Parameter], name: Raw<'_>) -> Option<usize> {
+    let mut parameters = parameters.iter();
+    parameters.position(|parameter| name.is(parameter.key.name()))
 }

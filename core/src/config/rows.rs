@@ -1,5 +1,7 @@
 //! Which rows count? Those of the protocol MQTT as the file has them, and what is left of them once the disabled ones are gone.
 
+use core::cell::Cell;
+
 use super::check::{Check, Fields};
 use super::device::{device, is_mqtt};
 use super::finding::{KeyName, Place, Problem};
@@ -34,29 +36,33 @@ impl<'a> Rows<'a> {
 
     /// What is to run: the enabled devices and their enabled signals, at the front of their storage.
     #[must_use]
-    pub fn into_config(self) -> Config<'a> {
-        let (mut devices, signals) = (self.devices, self.signals);
-        devices.number_enabled();
-        let signals_kept = keep(signals.signals, signals.used, |number, signal| {
-            let device = devices.so_far().get(usize::from(signal.device));
-            match device.and_then(|device| devices.rows.number(device.row)) {
-                Some(device) if signals.rows.is_enabled(number) => {
-                    signal.device = device;
-                    true
-                }
-                _ => false,
+    pub fn into_config(mut self) -> Config<'a> {
+        self.devices.number_enabled();
+        let signals = cells(self.signals.signals, self.signals.used);
+        let mut kept_signals = 0;
+        for (number, cell) in signals.iter().enumerate() {
+            let mut signal = cell.get();
+            let device = self.devices.so_far().get(usize::from(signal.device));
+            let device = device.and_then(|device| self.devices.rows.number(device.row));
+            if let Some(device) = device
+                && self.signals.rows.is_enabled(number)
+            {
+                signal.device = device;
+                push(signals, &mut kept_signals, signal);
             }
-        });
-        let DeviceTable {
-            devices,
-            used,
-            rows,
-            ..
-        } = devices;
+        }
+        let devices = cells(self.devices.devices, self.devices.used);
+        let mut kept_devices = 0;
+        for cell in devices {
+            let device = cell.get();
+            if self.devices.rows.is_enabled(device.row) {
+                push(devices, &mut kept_devices, device);
+            }
+        }
         Config {
             redis: self.redis,
-            devices: keep(devices, used, |_, device| rows.is_enabled(device.row)),
-            signals: signals_kept,
+            devices: self.devices.devices.get(..kept_devices).unwrap_or_default(),
+            signals: self.signals.signals.get(..kept_signals).unwrap_or_default(),
         }
     }
 
@@ -79,23 +85,18 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Those of the first `used` of `all` that are `wanted`, moved together.
-fn keep<T: Copy>(
-    all: &mut [T],
-    used: usize,
-    mut wanted: impl FnMut(usize, &mut T) -> bool,
-) -> &[T] {
-    let mut kept = 0;
-    for number in 0..used {
-        if let Some(mut value) = all.get(number).copied()
-            && wanted(number, &mut value)
-            && let Some(place) = all.get_mut(kept)
-        {
-            *place = value;
-            kept += 1;
-        }
+/// The first `used` of `all`, to be read and written at once.
+fn cells<T>(all: &mut [T], used: usize) -> &[Cell<T>] {
+    let cells = Cell::from_mut(all).as_slice_of_cells();
+    cells.get(..used).unwrap_or_default()
+}
+
+/// Puts `value` behind the first `kept` of `all`.
+fn push<T>(all: &[Cell<T>], kept: &mut usize, value: T) {
+    if let Some(place) = all.get(*kept) {
+        place.set(value);
+        *kept += 1;
     }
-    all.get(..kept).unwrap_or_default()
 }
 
 /// The devices so far.

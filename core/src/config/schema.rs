@@ -17,10 +17,31 @@ macro_rules! schema {
         impl Key {
             /// The key as the file spells it.
             #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $($($(Key::$key => $name,)?)*)* }
+            pub fn name(self) -> &'static str {
+                let bounds = BOUNDS.get(self as usize..).unwrap_or_default();
+                let name = match bounds {
+                    [start, end, ..] => NAMES.get(usize::from(*start)..usize::from(*end)),
+                    _ => None,
+                };
+                name.unwrap_or_default()
             }
         }
+
+        /// The keys' names in a row: that takes a board a third of what as many references take.
+        const NAMES: &str = concat!($($($($name,)?)*)*);
+
+        /// Where each of them begins, and the last one's end.
+        static BOUNDS: [u16; LENGTHS.len() + 1] = {
+            let mut bounds = [0; LENGTHS.len() + 1];
+            let mut key = 0;
+            while key < LENGTHS.len() {
+                bounds[key + 1] = bounds[key] + LENGTHS[key] as u16;
+                key += 1;
+            }
+            bounds
+        };
+
+        const LENGTHS: &[usize] = &[$($($($name.len(),)?)*)*];
 
         impl Table {
             /// The parameters that there are here, in the order of the manual's tables.
@@ -148,7 +169,7 @@ schema! {
             note("signal_alias of the source signal.").example("P");
         Enable: boolean(true),
             note("Enabling/disabling of an individual signal.").example("1");
-        Log "log": integer(&Integer { min: i32::MIN as i64, max: i32::MAX as i64, default: 0 }),
+        Log "log": integer(&Integer { min: i32::MIN, max: i32::MAX as i64, default: 0 }),
             note("Allow the signal to be logged: 1 to log it, 0 not to.").range("any integer").example("0");
         Topic "topic": text(Form::Any),
             note("Topic name to override the value built by default.")
@@ -188,7 +209,7 @@ impl Table {
     /// The default of an integer or a boolean, for constants.
     pub(super) const fn default(self, key: Key) -> i64 {
         match self.parameters()[self.position(key)].kind {
-            Kind::Integer(integer) => integer.default,
+            Kind::Integer(integer) => integer.default as i64,
             Kind::Boolean(default) => default as i64,
             Kind::Table | Kind::Text(_) | Kind::Words(_) => panic!("no number"),
         }

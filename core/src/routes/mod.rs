@@ -1,6 +1,6 @@
 //! Which signal does a Redis channel belong to, and is its sample news?
 
-use crate::bytes::put;
+use crate::bytes::{is_joined, put};
 use crate::config::{Config, Device, Signal};
 use crate::index::{self, Index};
 use crate::redis::session::Channels;
@@ -211,18 +211,6 @@ fn fnv1a_64(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// From the end on: there the channels of a device differ.
-fn is_joined(whole: &[u8], pieces: &[&[u8]]) -> bool {
-    let mut rest = whole;
-    for piece in pieces.iter().rev() {
-        match rest.strip_suffix(*piece) {
-            Some(before) => rest = before,
-            None => return false,
-        }
-    }
-    rest.is_empty()
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ fn the_ends_of_each_range_are_allowed_and_what_lies_beyond_is_not() {
         let Kind::Integer(&Integer { min, max, default }) = column.parameter.kind else {
             continue;
         };
+        let (min, default) = (i64::from(min), i64::from(default));
         let key = column.key();
         assert!((min..=max).contains(&default), "{key:?}");
         for good in [min, max, default] {
