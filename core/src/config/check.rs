@@ -7,9 +7,10 @@ use core::net::Ipv4Addr;
 use super::abilities::Abilities;
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 use super::json::{SyntaxError, Value};
-use super::parameter::{Form, Integer, Kind, MAX_MQTT_STRING, Required, Table, Words};
+use super::parameter::{Form, Integer, MAX_MQTT_STRING, Required, Table, Words};
 use super::row::Row;
-use super::schema::Key;
+use super::rule::Shape;
+use super::schema::{INTEGERS, Key, WORDS};
 use super::text::{Raw, TextStore};
 use super::topic;
 use crate::index::Index;
@@ -114,13 +115,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
     pub fn shown(&self, key: Key) -> Shown<'a> {
         let value = self.row.value(key);
         match value {
-            _ if self
-                .row
-                .parameter(key)
-                .is_none_or(|parameter| parameter.is_secret) =>
-            {
-                Shown::Hidden(kind(value))
-            }
+            _ if self.row.rule(key).is_none_or(|rule| rule.is_secret) => Shown::Hidden(kind(value)),
             Value::Bool(value) => Shown::Bool(value),
             Value::Number(text) => Shown::Number(text),
             Value::String(raw) => Shown::String(raw.text),
@@ -135,17 +130,19 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
 
     /// A text, or one of a few words, as the schema says; an empty one is as good as none. Reports it if it always has to be there and is not.
     pub fn text(&mut self, key: Key) -> Option<&'a str> {
-        let parameter = self.row.parameter(key)?;
-        if parameter.required == Required::Yes {
+        let rule = self.row.rule(key)?;
+        if rule.required == Required::Yes {
             self.require(key);
         }
         let text = self.string(key)?;
-        let problem = match parameter.kind {
-            Kind::Text(form) => self.flaw(key, text, form),
-            Kind::Words(words) if !words.0.contains(&text) => Some(Problem::NotOneOf {
-                value: self.shown(key),
-                allowed: *words,
-            }),
+        let problem = match rule.shape {
+            Shape::Text(form) => self.flaw(key, text, form),
+            Shape::Words(words) => {
+                let allowed = WORDS.get(usize::from(words)).copied();
+                let allowed = allowed.filter(|allowed| !allowed.0.contains(&text));
+                let value = self.shown(key);
+                allowed.map(|allowed| Problem::NotOneOf { value, allowed })
+            }
             _ => None,
         };
         match problem {
@@ -218,7 +215,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
 
     /// Reports a parameter that is required and not given. Whether the setting that requires it is there is the caller's to know.
     pub fn require(&mut self, key: Key) {
-        let because = match self.row.parameter(key).map(|parameter| parameter.required) {
+        let because = match self.row.rule(key).map(|rule| rule.required) {
             Some(Required::If(setting)) => Some(setting.name()),
             _ => None,
         };
@@ -282,8 +279,11 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
 
     /// `2.0`, `1e0` and `"1"` are no integers.
     fn given_and_default(&mut self, key: Key) -> (Option<i64>, i64) {
-        let kind = self.row.parameter(key).map(|parameter| parameter.kind);
-        let Some(Kind::Integer(&Integer { min, max, default })) = kind else {
+        let integer = match self.row.rule(key).map(|rule| rule.shape) {
+            Some(Shape::Integer(integer)) => INTEGERS.get(usize::from(integer)),
+            _ => None,
+        };
+        let Some(&Integer { min, max, default }) = integer else {
             return (None, 0);
         };
         let (min, default) = (min.into(), default.into());
@@ -325,8 +325,8 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
             }
             _ => self.wrong_type(key, Type::Boolean),
         }
-        let kind = self.row.parameter(key).map(|parameter| parameter.kind);
-        matches!(kind, Some(Kind::Boolean(true)))
+        let shape = self.row.rule(key).map(|rule| rule.shape);
+        matches!(shape, Some(Shape::Boolean(true)))
     }
 
     pub fn qos(&mut self, key: Key) -> QoS {
@@ -337,21 +337,20 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         }
     }
 
-    /// Reports those of the keys that stand there twice.
-    pub fn repeated(&mut self, keys: &[Key]) {
+    /// Reports the keys that stand there twice, or `only` those of them.
+    pub fn repeated(&mut self, only: Option<&[Key]>) {
         let row = self.row;
-        for key in row.repeated().filter(|key| keys.contains(key)) {
-            self.error(key, Problem::Repeated);
+        for key in row.repeated() {
+            if only.is_none_or(|only| only.contains(&key)) {
+                self.error(key, Problem::Repeated);
+            }
         }
     }
 
     /// Reports keys that stand there twice, and keys without a meaning. Of the latter, each is named once per table:
     /// a column that this version does not know would otherwise be named for every row.
     pub fn keys(&mut self) -> Result<(), SyntaxError> {
-        let row = self.row;
-        for key in row.repeated() {
-            self.error(key, Problem::Repeated);
-        }
+        self.repeated(None);
         if self.row.unknown == 0 {
             return Ok(());
         }

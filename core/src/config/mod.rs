@@ -41,6 +41,7 @@ mod parse;
 mod redis;
 mod row;
 mod rows;
+mod rule;
 mod schema;
 mod signal;
 mod survey;

@@ -9,9 +9,9 @@ use super::schema::Key;
 pub enum Table {
     /// The file's outermost object.
     Top,
-    Redis,
     Devices,
     Signals,
+    Redis,
 }
 
 /// The rules of one parameter, as far as they concern it alone.
@@ -30,8 +30,8 @@ pub enum Kind {
     /// A part of the file.
     Table,
     Text(Form),
-    Words(&'static Words),
-    Integer(&'static Integer),
+    Words(Words),
+    Integer(Integer),
     /// With its default.
     Boolean(bool),
 }
@@ -59,7 +59,7 @@ pub const MAX_MQTT_STRING: usize = 65_535;
 pub struct Words(pub &'static [&'static str]);
 
 /// An integer's range, both ends allowed, and its default.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Integer {
     pub min: i32,
     pub max: i64,
@@ -104,11 +104,11 @@ impl Parameter {
         Self::new(Kind::Text(form))
     }
 
-    pub(super) const fn words(words: &'static Words) -> Self {
+    pub(super) const fn words(words: Words) -> Self {
         Self::new(Kind::Words(words))
     }
 
-    pub(super) const fn integer(integer: &'static Integer) -> Self {
+    pub(super) const fn integer(integer: Integer) -> Self {
         Self::new(Kind::Integer(integer))
     }
 
@@ -243,7 +243,7 @@ impl Column {
         let Column { parameter, note } = *self;
         fmt::from_fn(move |f| match parameter.kind {
             _ if !note.range.is_empty() => f.write_str(note.range),
-            Kind::Integer(&Integer { min, max, .. }) => write!(f, "{min} to {max}"),
+            Kind::Integer(Integer { min, max, .. }) => write!(f, "{min} to {max}"),
             Kind::Words(words) => words.fmt(f),
             Kind::Boolean(_) => f.write_str("0 or 1"),
             Kind::Table | Kind::Text(_) => Ok(()),

@@ -1,7 +1,8 @@
 //! What does one object say for each key? A row as read from the file, before any rule is applied.
 
 use super::json::{Reader, SyntaxError, Value};
-use super::parameter::{Parameter, Table};
+use super::parameter::Table;
+use super::rule::Rule;
 use super::schema::Key;
 use super::text::Raw;
 
@@ -9,8 +10,8 @@ use super::text::Raw;
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     /// The table's.
-    parameters: &'static [Parameter],
-    /// Those of the parameters; of a key that stands there twice, the first value.
+    rules: &'static [Rule],
+    /// In their order; of a key that stands there twice, the first value.
     values: [Value<'a>; Table::WIDEST],
     /// Which keys stand there twice: a bit for each parameter.
     repeated: u64,
@@ -24,7 +25,7 @@ impl<'a> Row<'a> {
     /// An object without keys.
     pub fn empty() -> Self {
         Row {
-            parameters: &[],
+            rules: &[],
             values: [Value::Absent; Table::WIDEST],
             repeated: 0,
             unknown: 0,
@@ -35,14 +36,14 @@ impl<'a> Row<'a> {
     /// Becomes the object whose opening brace `reader` has just read, and reads that to its end. In place, since a row is
     /// large for a small computer's stack.
     pub fn fill(&mut self, reader: &mut Reader<'a>, table: Table) -> Result<(), SyntaxError> {
-        self.parameters = table.parameters();
+        self.rules = table.rules();
         self.values.fill(Value::Absent);
         self.repeated = 0;
         self.unknown = 0;
         self.keys = *reader;
         while let Some(name) = reader.key_or_close()? {
             let value = reader.value()?;
-            let Some(position) = known(self.parameters, name) else {
+            let Some(position) = known(self.rules, name) else {
                 self.unknown += 1;
                 continue;
             };
@@ -62,15 +63,15 @@ impl<'a> Row<'a> {
     }
 
     /// What the schema says of the key.
-    pub fn parameter(&self, key: Key) -> Option<&'static Parameter> {
-        self.parameters.get(self.position(key))
+    pub fn rule(&self, key: Key) -> Option<&'static Rule> {
+        self.rules.get(self.position(key))
     }
 
     /// Behind the last one for a key that means nothing here. Not inlined, since everything asks this.
     #[inline(never)]
     fn position(&self, key: Key) -> usize {
-        let mut parameters = self.parameters.iter();
-        let found = parameters.position(|parameter| parameter.key == key);
+        let mut rules = self.rules.iter();
+        let found = rules.position(|rule| rule.key == key);
         found.unwrap_or(usize::MAX)
     }
 
@@ -85,19 +86,19 @@ impl<'a> Row<'a> {
 
     /// Whether `name` is that of a key that means something here.
     pub fn knows(&self, name: Raw<'_>) -> bool {
-        known(self.parameters, name).is_some()
+        known(self.rules, name).is_some()
     }
 
     /// The keys that stand there twice.
     pub fn repeated(&self) -> impl Iterator<Item = Key> {
-        let parameters = self.parameters.iter().enumerate();
-        let repeated = parameters.filter(|(position, _)| self.repeated >> position & 1 == 1);
-        repeated.map(|(_, parameter)| parameter.key)
+        let rules = self.rules.iter().enumerate();
+        let repeated = rules.filter(|(position, _)| self.repeated >> position & 1 == 1);
+        repeated.map(|(_, rule)| rule.key)
     }
 }
 
-/// Which of these parameters `name` means.
-fn known(parameters: &[Parameter], name: Raw<'_>) -> Option<usize> {
-    let mut parameters = parameters.iter();
-    parameters.position(|parameter| name.is(parameter.key.name()))
+/// Whose rule, of these, `name` means.
+fn known(rules: &[Rule], name: Raw<'_>) -> Option<usize> {
+    let mut rules = rules.iter();
+    rules.position(|rule| name.is(rule.key.name()))
 }

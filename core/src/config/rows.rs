@@ -135,7 +135,7 @@ impl<'a> DeviceTable<'a> {
         // A row without a protocol may well be meant for us; the rest of it is checked too.
         if protocol.is_some_and(|protocol| !is_mqtt(protocol)) {
             // Its other columns are that protocol's business, but which row it is must be clear.
-            fields.repeated(&[Key::Protocol, Key::DeviceAlias]);
+            fields.repeated(Some(&[Key::Protocol, Key::DeviceAlias]));
             match (owner, alias, fields.row.value(Key::DeviceAlias)) {
                 (None, Some(alias), Value::String(raw)) => {
                     self.rows.insert_other(alias, fields.number, raw.at);
@@ -204,7 +204,7 @@ impl<'a> SignalTable<'a> {
         let owner = device_alias.and_then(|alias| devices.rows.find(alias, devices.so_far()));
         let device = match owner {
             Some(Owner { device: None, .. }) => {
-                fields.repeated(&[Key::DeviceAlias]);
+                fields.repeated(Some(&[Key::DeviceAlias]));
                 return Ok(());
             }
             Some(Owner { device, .. }) => device,

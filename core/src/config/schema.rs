@@ -6,6 +6,7 @@
 //! `signal`.
 
 use super::parameter::{Form, Integer, Kind, Note, Parameter, Setting, Table, Words};
+use super::rule::{Rule, count_integers, count_words, integers, part, rules, words};
 
 /// Makes the keys and each table's parameters and notes out of one list. A key that has a meaning in several tables is named in the first.
 macro_rules! schema {
@@ -27,6 +28,9 @@ macro_rules! schema {
             }
         }
 
+        /// The parameters of all tables.
+        const ALL: &[Parameter] = &[$($(Parameter { key: Key::$key, ..$parameter },)*)*];
+
         /// The keys' names in a row: that takes a board a third of what as many references take.
         const NAMES: &str = concat!($($($($name,)?)*)*);
 
@@ -44,7 +48,7 @@ macro_rules! schema {
         const LENGTHS: &[usize] = &[$($($($name.len(),)?)*)*];
 
         impl Table {
-            /// The parameters that there are here, in the order of the manual's tables.
+            /// The parameters that there are here, in the order of the manual's tables. Checks use [`Table::rules`], which is smaller.
             #[must_use]
             pub const fn parameters(self) -> &'static [Parameter] {
                 match self {
@@ -52,6 +56,27 @@ macro_rules! schema {
                         const { &[$(Parameter { key: Key::$key, ..$parameter },)*] }
                     })*
                 }
+            }
+
+            /// Their rules, in the same order.
+            pub(super) fn rules(self) -> &'static [Rule] {
+                match self {
+                    $(Table::$table => {
+                        const { part(RULES, Table::$table.before(), Table::$table.parameters().len()) }
+                    })*
+                }
+            }
+
+            /// How many parameters the tables before this one have.
+            const fn before(self) -> usize {
+                let lengths = [$(Table::$table.parameters().len(),)*];
+                let mut before = 0;
+                let mut table = 0;
+                while table < self as usize {
+                    before += lengths[table];
+                    table += 1;
+                }
+                before
             }
 
             /// What people are told of them, in the same order.
@@ -74,11 +99,19 @@ const fn boolean(default: bool) -> Parameter {
     Parameter::boolean(default)
 }
 
-const fn integer(integer: &'static Integer) -> Parameter {
+const fn integer(integer: Integer) -> Parameter {
     Parameter::integer(integer)
 }
 
-const QOS: &Integer = &Integer {
+const RULES: &[Rule] = &rules::<{ ALL.len() }>(ALL);
+
+/// The integers of all tables.
+pub(super) static INTEGERS: [Integer; count_integers(ALL)] = integers(ALL);
+
+/// The words of those parameters, in all tables, that have some.
+pub(super) static WORDS: [Words; count_words(ALL)] = words(ALL);
+
+const QOS: Integer = Integer {
     min: 0,
     max: 2,
     default: 0,
@@ -107,7 +140,7 @@ schema! {
                 .range("MQTT").example("MQTT");
         Ip "ip": text(Form::Host).required(),
             note("MQTT broker IP address/domain name selection.").example("broker.example.com");
-        Port "port": integer(&Integer { min: 1, max: 65_535, default: 1883 }),
+        Port "port": integer(Integer { min: 1, max: 65_535, default: 1883 }),
             note("MQTT broker port selection. With auth=tls it is usually 8883.").example("1883");
         EnableThreshold "enable_threshold": boolean(true),
             note("Determines if identical values should not be sent multiple times in a row.").example("1");
@@ -116,7 +149,7 @@ schema! {
                 .example("1");
         MqttRetain "mqtt_retain": boolean(false),
             note("Selecting if the MQTT broker should retain the last received messages.").example("0");
-        Auth "auth": Parameter::words(&Words(&["none", "password", "tls"])).required(),
+        Auth "auth": Parameter::words(Words(&["none", "password", "tls"])).required(),
             note("Selecting how the broker is told who we are, and if TLS should be used.").example("password");
         Username "username": text(Form::MqttString).required_if(Setting::AuthPassword),
             note("MQTT user name. With auth=tls it is sent if given.").example("plant-7");
@@ -143,13 +176,13 @@ schema! {
         ClientId "client_id": text(Form::MqttString),
             note("Name under which the broker knows this client. No two clients of one broker have the same.")
                 .default("the device_alias and 8 hexadecimal digits");
-        MqttVersion "mqtt_version": Parameter::words(&Words(&["auto", "3.1", "3.1.1", MQTT_5])),
+        MqttVersion "mqtt_version": Parameter::words(Words(&["auto", "3.1", "3.1.1", MQTT_5])),
             note("Version of MQTT. auto is 3.1.1, and 3.1 for a broker that refuses it.").default("auto").range("auto, 3.1 or 3.1.1");
-        KeepAlive "keep_alive": integer(&Integer { min: 5, max: 65_535, default: 60 }),
+        KeepAlive "keep_alive": integer(Integer { min: 5, max: 65_535, default: 60 }),
             note("Seconds after which a silent connection is checked.");
-        BufferSize "buffer_size": integer(&Integer { min: 1024, max: 1 << 30, default: 1 << 20 }),
+        BufferSize "buffer_size": integer(Integer { min: 1024, max: 1 << 30, default: 1 << 20 }),
             note("Bytes of memory for messages that wait while the broker is away.");
-        MaxInflight "max_inflight": integer(&Integer { min: 1, max: 65_535, default: 100 }),
+        MaxInflight "max_inflight": integer(Integer { min: 1, max: 65_535, default: 100 }),
             note("Messages with QoS 1 and 2 that are sent and not yet acknowledged, at most. With QoS 2, Mosquitto as it is shipped throws away what exceeds 20.")
                 .default("100; 20 with mqtt_qos=2");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
@@ -169,7 +202,7 @@ schema! {
             note("signal_alias of the source signal.").example("P");
         Enable: boolean(true),
             note("Enabling/disabling of an individual signal.").example("1");
-        Log "log": integer(&Integer { min: i32::MIN, max: i32::MAX as i64, default: 0 }),
+        Log "log": integer(Integer { min: i32::MIN, max: i32::MAX as i64, default: 0 }),
             note("Allow the signal to be logged: 1 to log it, 0 not to.").range("any integer").example("0");
         Topic "topic": text(Form::Any),
             note("Topic name to override the value built by default.")
@@ -180,7 +213,7 @@ schema! {
     Redis {
         Host "host": text(Form::Host),
             note("Address or domain name of Redis.").default("127.0.0.1");
-        Port: integer(&Integer { min: 1, max: 65_535, default: 6379 }),
+        Port: integer(Integer { min: 1, max: 65_535, default: 6379 }),
             note("Port of Redis.");
         Socket "socket": text(Form::Path),
             note("Path of the Unix socket of Redis, instead of host and port.");
@@ -188,7 +221,7 @@ schema! {
             note("User name for Redis.");
         Password: text(Form::Any).required_if(Setting::Username).secret(),
             note("Password for Redis.");
-        Database "database": integer(&Integer { min: 0, max: i32::MAX as i64, default: 0 }),
+        Database "database": integer(Integer { min: 0, max: i32::MAX as i64, default: 0 }),
             note("Number of the database.");
     }
 }

@@ -84,7 +84,7 @@ fn what_is_required_is_missed_and_nothing_else_is() {
 #[test]
 fn the_ends_of_each_range_are_allowed_and_what_lies_beyond_is_not() {
     for (table, column) in columns() {
-        let Kind::Integer(&Integer { min, max, default }) = column.parameter.kind else {
+        let Kind::Integer(Integer { min, max, default }) = column.parameter.kind else {
             continue;
         };
         let (min, default) = (i64::from(min), i64::from(default));

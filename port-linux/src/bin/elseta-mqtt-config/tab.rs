@@ -139,13 +139,13 @@ fn rule(column: &Column) -> Result<Option<DataValidation>, XlsxError> {
             let words: Vec<_> = words.0.iter().copied().filter(is_offered).collect();
             rule.allow_list_strings(&words)?
         }
-        config::Kind::Integer(&Integer { min, max, .. }) if max - i64::from(min) < LIST => {
+        config::Kind::Integer(Integer { min, max, .. }) if max - i64::from(min) < LIST => {
             let numbers: Vec<_> = (min.into()..=max)
                 .map(|number| number.to_string())
                 .collect();
             rule.allow_list_strings(&numbers)?
         }
-        config::Kind::Integer(&Integer { min, max, .. }) => match max.try_into() {
+        config::Kind::Integer(Integer { min, max, .. }) => match max.try_into() {
             Ok(max) => rule.allow_whole_number(DataValidationRule::Between(min, max)),
             Err(_) => return Ok(None),
         },
