@@ -10,16 +10,60 @@ pub(crate) fn put<T: Copy>(buffer: &mut [T], at: usize, piece: &[T]) -> Option<u
     Some(end)
 }
 
-/// Copies the pieces to the front, one after the other; `None` at the first that does not fit.
-pub(crate) fn join<T: Copy>(buffer: &mut [T], pieces: &[&[T]]) -> Option<()> {
-    let mut at = 0;
-    for piece in pieces {
-        at = put(buffer, at, piece)?;
+/// Copies all of `from` over `to`, which is as long. For up to 16 bytes that is a few instructions, where a call of `memcpy` alone is more.
+#[inline]
+pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
+    if to.len() != from.len() {
+        return;
     }
-    Some(())
+    if from.len() > 16 {
+        put(to, 0, from);
+    } else if !copy_ends::<8>(to, from) && !copy_ends::<4>(to, from) {
+        for (place, byte) in to.iter_mut().zip(from).take(3) {
+            *place = *byte;
+        }
+    }
 }
 
-/// Whether `whole` is the pieces, one after the other. From the end on: there the channels of a device differ.
+/// Copies the first and the last `N` bytes, which may overlap; `false` if there are fewer.
+#[inline]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    if let Some(place) = to.first_chunk_mut() {
+        *place = *first;
+    }
+    if let Some(place) = to.last_chunk_mut() {
+        *place = *last;
+    }
+    true
+}
+
+/// Whether both are the same, as quick as [`copy_short`] for short ones.
+#[inline]
+pub(crate) fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() || one.len() > 16 {
+        return one == other;
+    }
+    match (
+        has_equal_ends::<8>(one, other),
+        has_equal_ends::<4>(one, other),
+    ) {
+        (Some(is_equal), _) | (None, Some(is_equal)) => is_equal,
+        (None, None) => one.iter().eq(other),
+    }
+}
+
+/// Whether the first and the last `N` bytes are the same; `None` if there are fewer.
+#[inline]
+fn has_equal_ends<const N: usize>(one: &[u8], other: &[u8]) -> Option<bool> {
+    let first = one.first_chunk::<N>()? == other.first_chunk()?;
+    let last = one.last_chunk::<N>()? == other.last_chunk()?;
+    Some(first & last)
+}
+
+/// Whether `whole` is the pieces, one after the other.
 pub(crate) fn is_joined(whole: &[u8], pieces: &[&[u8]]) -> bool {
     let mut rest = whole;
     for piece in pieces.iter().rev() {
@@ -80,16 +124,29 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_joined_as_far_as_they_fit() {
-        for (pieces, expected, fits) in [
-            (&[&b"a"[..], b"", b"bc"][..], b"abc.", true),
-            (&[b"ab", b"cd"], b"abcd", true),
-            (&[b"ab", b"cde"], b"ab..", false),
-            (&[], b"....", true),
-        ] {
-            let mut buffer = *b"....";
-            assert_eq!(join(&mut buffer, pieces).is_some(), fits, "{pieces:?}");
-            assert_eq!(&buffer, expected, "{pieces:?}");
+    fn a_short_copy_copies_all_of_every_length() {
+        let from: std::vec::Vec<u8> = (1..=40).collect();
+        for len in 0..=40 {
+            let mut to = std::vec![0; len];
+            copy_short(&mut to, &from[..len]);
+            assert_eq!(to, from[..len]);
+        }
+        let mut to = [0; 3];
+        copy_short(&mut to, b"four");
+        assert_eq!(to, [0; 3], "not of one length: nothing is copied");
+    }
+
+    #[test]
+    fn equal_is_what_has_the_same_bytes_at_every_length() {
+        for len in 0..=40 {
+            let one: std::vec::Vec<u8> = (1..=len).collect();
+            assert!(is_equal(&one, &one));
+            for place in 0..usize::from(len) {
+                let mut other = one.clone();
+                other[place] = 0;
+                assert!(!is_equal(&one, &other), "{place} of {len}");
+                assert!(!is_equal(&one, &one[..place]), "{place} of {len}");
+            }
         }
     }
 

@@ -45,12 +45,12 @@
 //!
 //! ```
 //! use core::net::{IpAddr, Ipv4Addr};
+//! use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 //! use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 //! use mqtt_client_core::config::{self, Abilities, Device, Signal};
 //! use mqtt_client_core::index::Index;
 //! use mqtt_client_core::routes::{LastSample, Routes};
 //! use mqtt_client_core::time::{Instant, SECOND};
-//! use mqtt_client_core::{mqtt, redis};
 //! # use embedded_nal::{AddrType, Dns, TcpClientStack, TcpError, TcpErrorKind, nb};
 //! # struct Network;
 //! # #[derive(Debug)]
@@ -90,15 +90,21 @@
 //!
 //! let (mut slots, mut last) = ([0; Index::slots_for(1)], [LastSample::NOTHING; 1]);
 //! let routes = Routes::new(&config, &mut slots, &mut last).expect("room for one signal");
-//! let memory = redis::session::Storage { input: &mut [0; 1024], commands: &mut [0; 1024] };
+//! let mut memory = [0; 12 * 1024];
+//! let mut memory = Block::new(&mut memory);
 //! // A number that differs from start to start.
 //! let random = 0x9abc_def0;
-//! let feed = Feed::new(&config, random, memory, Network);
-//! let memory = mqtt::session::Storage {
-//!     input: &mut [0; 256], control: &mut [0; 512], outbox: &mut [0; 8192], records: &mut [0; 256],
-//! };
-//! let mut brokers = [Broker::new(&config, 0, 0x1234_5678, random, memory, Network).expect("device 0")];
-//! let mut bridge = Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
+//! // Buffers as small as they can be, but for these.
+//! let wish = FeedSizes { input: 1024, ..FeedSizes::default() };
+//! let buffers = FeedSizes::of(&config, wish).take(&mut memory).expect("room");
+//! let feed = Feed::new(&config, random, buffers, Network);
+//! let wish = BrokerSizes { outbox: 8192, ..BrokerSizes::default() };
+//! let mut brokers = Vec::new();
+//! for device in config.devices {
+//!     let buffers = BrokerSizes::of(device, wish).take(&mut memory).expect("room");
+//!     brokers.push(Broker::new(&config, device, 0x1234_5678, random, buffers, Network));
+//! }
+//! let mut bridge = Bridge::new(&config, routes, feed, &mut brokers);
 //!
 //! let mut now = Instant::from_millis(0);
 //! while !bridge.has_stopped() {
@@ -125,12 +131,14 @@ pub mod bridge;
 mod bytes;
 pub mod config;
 pub mod counters;
+pub mod delivery;
 pub mod index;
 pub mod log;
 pub mod mqtt;
 pub mod net;
 pub mod observer;
 pub mod outbox;
+pub mod payload;
 pub mod random;
 pub mod redis;
 pub mod routes;

@@ -6,10 +6,10 @@ use core::mem::ManuallyDrop;
 use heapless::Vec;
 use heapless::vec::VecView;
 use mqtt_client_core::bridge::Broker;
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::config::{Config, Device, Signal};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::mqtt::session as mqtt;
-use mqtt_client_core::outbox;
+use mqtt_client_core::mqtt::{MAX_PUBLISH, session as mqtt};
 use mqtt_client_core::redis::session::MIN_INPUT;
 use mqtt_client_core::routes::LastSample;
 use smoltcp::iface::SocketStorage;
@@ -23,7 +23,7 @@ use crate::stack::{Client, Link, Stack};
 /// | field | costs | too small |
 /// |---|---|---|
 /// | `signals` | 96 bytes each | the configuration is refused |
-/// | `devices` | 1240 bytes each, and the five buffers of a broker | the configuration is refused |
+/// | `devices` | 1240 bytes each, and the seven buffers of a broker | the configuration is refused |
 /// | `keys` | 6 bytes each | the configuration is refused |
 /// | `text` | itself | the configuration is refused |
 /// | `redis_receive` | itself | Redis is slowed down; it cuts off who is too slow for long |
@@ -33,7 +33,9 @@ use crate::stack::{Client, Link, Stack};
 /// | `broker_receive`, `broker_input` | themselves, for each device | acknowledgements come in smaller portions |
 /// | `broker_send` | itself, for each device | fewer messages in a round trip |
 /// | `broker_control` | itself, for each device | the configuration is refused |
+/// | `broker_transmit` | itself, for each device | more, smaller writes |
 /// | `outbox` | itself, for each device | fewer samples wait for a broker that is away |
+/// | `in_flight` | 2 bytes each, for each device | fewer messages in a round trip at QoS 1 and 2 |
 ///
 /// [`Runner`](crate::Runner), which lives wherever the board puts it, takes 230 more, and its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +65,13 @@ pub struct Sizes {
     /// Bytes of packets that are no messages: CONNECT with the Last Will and what proves who we are, and the answers to
     /// what one input holds.
     pub broker_control: usize,
+    /// Bytes of messages that are made ready for TCP at once, at least 393 ([`MAX_PUBLISH`]).
+    pub broker_transmit: usize,
     /// Bytes for samples that wait for a broker, or for its acknowledgement: the `buffer_size` of a device that names none. Devices
     /// that name one share what there is for all.
     pub outbox: usize,
+    /// Messages that may be sent and not acknowledged: what bounds a device's `max_inflight`.
+    pub in_flight: usize,
 }
 
 impl Sizes {
@@ -83,7 +89,9 @@ impl Sizes {
         broker_send: 2048,
         broker_input: 256,
         broker_control: 512,
+        broker_transmit: 512,
         outbox: 8192,
+        in_flight: 64,
     };
 
     /// These sizes.
@@ -99,7 +107,12 @@ impl Sizes {
             self.broker_input >= mqtt::MIN_INPUT,
             "broker_input is at least 8"
         );
+        assert!(
+            self.broker_transmit >= MAX_PUBLISH,
+            "broker_transmit is at least 393"
+        );
         assert!(self.outbox >= 1024, "outbox is at least 1024");
+        assert!(self.in_flight >= 1, "in_flight is at least 1");
         let receives = self.redis_receive > 0 && self.broker_receive > 0;
         assert!(
             receives && self.redis_send > 0 && self.broker_send > 0,
@@ -135,28 +148,33 @@ impl Sizes {
         Index::slots_for(self.signals)
     }
 
-    /// Records of all messages that wait.
-    #[must_use]
-    pub const fn records(&self) -> usize {
-        outbox::divide(self.outbox * self.devices).1
-    }
-
     /// Bytes of all buffers.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.text
             + self.redis_receive
             + self.redis_send
-            + self.redis_input
-            + self.redis_commands
+            + self.feed().bytes()
             + self.devices
-                * (self.broker_receive
-                    + self.broker_send
-                    + self.broker_input
-                    + self.broker_control)
-            // Rounding each device's share down to whole records leaves bytes over.
-            + outbox::divide(self.outbox * self.devices).0
-            + 8 * self.devices
+                * (self.broker_receive + self.broker_send + self.broker(self.outbox).bytes())
+    }
+
+    pub(crate) const fn feed(&self) -> FeedSizes {
+        FeedSizes {
+            input: self.redis_input,
+            commands: self.redis_commands,
+        }
+    }
+
+    /// Of a broker with this share of the outboxes' memory.
+    pub(crate) const fn broker(&self, outbox: usize) -> BrokerSizes {
+        BrokerSizes {
+            outbox,
+            in_flight: self.in_flight,
+            input: self.broker_input,
+            control: self.broker_control,
+            transmit: self.broker_transmit,
+        }
     }
 }
 
@@ -178,7 +196,6 @@ pub struct Memory<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const RECORDS: usize,
     const BYTES: usize,
 > {
     // Vectors, not arrays: an empty vector is all zeros, and an array of devices is not.
@@ -192,7 +209,6 @@ pub struct Memory<
     links: Lent<Link, LINKS>,
     stack: Lent<RefCell<Stack<'a>>, 1>,
     index: [u32; INDEX],
-    records: [u64; RECORDS],
     bytes: [u8; BYTES],
 }
 
@@ -210,7 +226,6 @@ macro_rules! memory_type {
             { $sizes.links() },
             { $sizes.sockets() },
             { $sizes.index() },
-            { $sizes.records() },
             { $sizes.bytes() },
         >
     };
@@ -229,23 +244,7 @@ pub struct Pieces<'a> {
     pub(crate) stack: &'a mut VecView<RefCell<Stack<'a>>>,
     pub(crate) index: &'a mut [u32],
     pub(crate) channels: &'a mut [u32],
-    pub(crate) records: Pool<'a, u64>,
-    pub(crate) bytes: Pool<'a, u8>,
-}
-
-/// Memory that is handed out from the front.
-pub(crate) struct Pool<'a, T>(&'a mut [T]);
-
-/// The pool has nothing left.
-pub(crate) struct TooSmall;
-
-impl<'a, T> Pool<'a, T> {
-    pub fn take(&mut self, count: usize) -> Result<&'a mut [T], TooSmall> {
-        let pool = core::mem::take(&mut self.0);
-        let (taken, rest) = pool.split_at_mut_checked(count).ok_or(TooSmall)?;
-        self.0 = rest;
-        Ok(taken)
-    }
+    pub(crate) bytes: Block<'a>,
 }
 
 impl<
@@ -255,9 +254,8 @@ impl<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const RECORDS: usize,
     const BYTES: usize,
-> Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>
+> Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>
 {
     #[must_use]
     pub const fn new() -> Self {
@@ -272,7 +270,6 @@ impl<
             links: lent(),
             stack: lent(),
             index: [0; INDEX],
-            records: [0; RECORDS],
             bytes: [0; BYTES],
         }
     }
@@ -285,13 +282,10 @@ impl<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const RECORDS: usize,
     const BYTES: usize,
-> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>> for Pieces<'a>
+> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>> for Pieces<'a>
 {
-    fn from(
-        memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>,
-    ) -> Self {
+    fn from(memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>) -> Self {
         let channels = Index::slots_for(SIGNALS).min(INDEX);
         let (channels, index) = memory.index.split_at_mut(channels);
         Pieces {
@@ -306,8 +300,7 @@ impl<
             stack: memory.stack.as_mut_view(),
             index,
             channels,
-            records: Pool(&mut memory.records),
-            bytes: Pool(&mut memory.bytes),
+            bytes: Block::new(&mut memory.bytes),
         }
     }
 }
@@ -318,9 +311,8 @@ impl<
     const LINKS: usize,
     const SOCKETS: usize,
     const INDEX: usize,
-    const RECORDS: usize,
     const BYTES: usize,
-> Default for Memory<'_, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, RECORDS, BYTES>
+> Default for Memory<'_, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>
 {
     fn default() -> Self {
         Self::new()

@@ -4,18 +4,15 @@ use core::cell::RefCell;
 use core::net::Ipv4Addr;
 
 use heapless::vec::VecView;
-use mqtt_client_core::bridge::{self, Bridge, Broker, Feed};
+use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{self, Abilities, Config, Device, Finding, Severity};
 use mqtt_client_core::counters::Counters;
-use mqtt_client_core::mqtt::session as mqtt;
-use mqtt_client_core::outbox;
-use mqtt_client_core::redis::session as redis;
-use mqtt_client_core::routes::{self, Routes};
+use mqtt_client_core::routes::{Routes, TooSmall};
 use mqtt_client_core::time::Instant;
 use smoltcp::phy;
 
 use crate::log;
-use crate::memory::{Pieces, Sizes, TooSmall};
+use crate::memory::{Pieces, Sizes};
 use crate::share::{TooMuch, share};
 use crate::stack::{self, Client, Stack, Unusable};
 use crate::status::Status;
@@ -87,11 +84,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         now: Instant,
     ) -> Result<Self, NotStarted> {
         let sizes = &setup.sizes;
-        let Pieces {
-            mut bytes,
-            mut records,
-            ..
-        } = pieces;
+        let Pieces { mut bytes, .. } = pieces;
         let storage = config::Storage {
             devices: pieces.devices,
             signals: pieces.signals,
@@ -107,8 +100,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         let shares =
             share(&config, sizes, &mut report).map_err(|TooMuch| NotStarted::Configuration)?;
         let config: &'a Config<'a> = put(pieces.config, config)?;
-        let routes = Routes::new(config, pieces.channels, pieces.last)
-            .map_err(|routes::TooSmall| NotStarted::Sizes)?;
+        let routes = Routes::new(config, pieces.channels, pieces.last)?;
 
         let storage = stack::Storage {
             sockets: pieces.sockets,
@@ -126,31 +118,21 @@ impl<'a, D: phy::Device> Runner<'a, D> {
             bytes.take(sizes.redis_receive)?,
             bytes.take(sizes.redis_send)?,
         )?;
-        let storage = redis::Storage {
-            input: bytes.take(sizes.redis_input)?,
-            commands: bytes.take(sizes.redis_commands)?,
-        };
+        let storage = sizes.feed().take(&mut bytes)?;
         // It differs from start to start for the network's sake already.
         let random = (setup.network.seed >> 32) as u32 ^ setup.network.seed as u32;
         let feed = Feed::new(config, random, storage, net);
-        for (number, device) in (0..).zip(config.devices) {
+        for device in config.devices {
             let net = client(
                 bytes.take(sizes.broker_receive)?,
                 bytes.take(sizes.broker_send)?,
             )?;
-            let (outbox_bytes, outbox_records) = outbox::divide(shares.of(device));
-            let storage = mqtt::Storage {
-                input: bytes.take(sizes.broker_input)?,
-                control: bytes.take(sizes.broker_control)?,
-                outbox: bytes.take(outbox_bytes)?,
-                records: records.take(outbox_records)?,
-            };
+            let storage = sizes.broker(shares.of(device)).take(&mut bytes)?;
             let digits = setup.client_id_digits;
-            let broker = Broker::new(config, number, digits, random, storage, net);
-            put(pieces.brokers, broker.ok_or(NotStarted::Sizes)?)?;
+            let broker = Broker::new(config, device, digits, random, storage, net);
+            put(pieces.brokers, broker)?;
         }
-        let bridge = Bridge::new(config, routes, feed, pieces.brokers)
-            .map_err(|bridge::Mismatched| NotStarted::Sizes)?;
+        let bridge = Bridge::new(config, routes, feed, pieces.brokers);
         Ok(Runner {
             device,
             stack,

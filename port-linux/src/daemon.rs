@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
-use mqtt_client_core::config::{Config, Endpoint};
+use mqtt_client_core::config::{Config, Device, Endpoint};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::routes::{LastSample, Routes};
+use mqtt_client_core::outbox::NewSignal;
+use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
 use mqtt_client_core::time::{Instant, SECOND};
 
 use crate::args::Options;
@@ -155,22 +156,23 @@ impl<'o> Daemon<'o> {
         let mut last = carried.last;
         last.resize(config.signals.len(), LastSample::NOTHING);
         let mut slots = vec![0; Index::slots_for(config.signals.len())];
-        let Ok(routes) = Routes::new(config, &mut slots, &mut last) else {
-            return Ended::Failed(io::Error::other("more signals than can be numbered"));
-        };
         let (feed_memory, suspended_feed) = carried.feed.unzip();
         let mut feed_memory = feed_memory.unwrap_or_else(|| FeedBuffers::new(config));
         let left = carried.left.iter().map(String::as_str).collect::<Vec<_>>();
-        let feed = self.feed(config, &mut feed_memory, suspended_feed, &left);
         let (starts, mut memories): (Vec<_>, Vec<_>) = (config.devices.iter())
             .zip(carried.brokers)
             .map(|(device, carried)| carried.into_parts(device))
             .unzip();
-        let mut brokers = self.brokers(config, starts, &mut memories, &carried.numbers);
-
-        let Ok(mut bridge) = Bridge::new(config, routes, feed, &mut brokers) else {
-            return Ended::Failed(io::Error::other("a device has no broker"));
+        let parts = Routes::new(config, &mut slots, &mut last).and_then(|routes| {
+            let feed = self.feed(config, &mut feed_memory, suspended_feed, &left)?;
+            let brokers = self.brokers(config, starts, &mut memories, &carried.numbers)?;
+            Ok((routes, feed, brokers))
+        });
+        let Ok((routes, feed, mut brokers)) = parts else {
+            return Ended::Failed(io::Error::other("more signals than can be numbered"));
         };
+
+        let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
         let ended = self.watch(config, &mut bridge);
         let (_, feed) = bridge.into_parts();
         match ended {
@@ -195,14 +197,12 @@ impl<'o> Daemon<'o> {
         memory: &'a mut FeedBuffers,
         suspended: Option<SuspendedFeed>,
         left: &'a [&'a str],
-    ) -> Feed<'a, Stack> {
-        match suspended {
-            Some(suspended) => Feed::resume(config, memory.storage(), suspended, left),
-            None => {
-                let stack = self.redis_stack(config);
-                Feed::new(config, self.random, memory.storage(), stack)
-            }
-        }
+    ) -> Result<Feed<'a, Stack>, TooSmall> {
+        let storage = memory.storage()?;
+        Ok(match suspended {
+            Some(suspended) => Feed::resume(config, storage, suspended, left),
+            None => Feed::new(config, self.random, storage, self.redis_stack(config)),
+        })
     }
 
     fn brokers<'a>(
@@ -210,13 +210,12 @@ impl<'o> Daemon<'o> {
         config: &'a Config<'a>,
         starts: Vec<Start>,
         memories: &'a mut [BrokerBuffers],
-        numbers: &[Option<u32>],
-    ) -> Vec<Broker<'a, Stack>> {
-        let mut brokers = Vec::with_capacity(starts.len());
-        for ((number, start), memory) in (0..).zip(starts).zip(memories) {
-            brokers.extend(self.broker(config, number, start, memory, numbers));
-        }
-        brokers
+        numbers: &[Option<NewSignal>],
+    ) -> Result<Vec<Broker<'a, Stack>>, TooSmall> {
+        let starts = config.devices.iter().zip(starts).zip(memories);
+        starts
+            .map(|((device, start), memory)| self.broker(config, device, start, memory, numbers))
+            .collect()
     }
 
     fn redis_stack(&self, config: &Config<'_>) -> Stack {
@@ -230,29 +229,29 @@ impl<'o> Daemon<'o> {
     fn broker<'a>(
         &mut self,
         config: &'a Config<'a>,
-        number: u16,
+        device: &'a Device<'a>,
         start: Start,
         memory: &'a mut BrokerBuffers,
-        numbers: &[Option<u32>],
-    ) -> Option<Broker<'a, Stack>> {
-        let storage = memory.storage();
+        numbers: &[Option<NewSignal>],
+    ) -> Result<Broker<'a, Stack>, TooSmall> {
+        let storage = memory.storage()?;
         let suspended = match start {
             Start::New(transport, inheritance) => {
                 let stack = self.broker_stack(transport);
                 // Devices that a reload begins anew do not begin as they did.
                 self.random = self.random.wrapping_add(0x9e37_79b9);
                 let (digits, random) = (self.digits, self.random);
-                let mut broker = Broker::new(config, number, digits, random, storage, stack)?;
+                let mut broker = Broker::new(config, device, digits, random, storage, stack);
                 inheritance.pass_to(&mut broker, numbers);
-                return Some(broker);
+                return Ok(broker);
             }
             Start::Resume(suspended) => *suspended,
             Start::Reconnect(transport, suspended) => suspended.over(self.broker_stack(transport)),
         };
-        let mut broker = Broker::resume(config, number, self.digits, storage, suspended)?;
+        let mut broker = Broker::resume(config, device, self.digits, storage, suspended);
         let renumber = |old: u32| numbers.get(old as usize).copied().flatten();
-        broker.session_mut().outbox_mut().renumber(renumber);
-        Some(broker)
+        broker.session_mut().renumber(renumber);
+        Ok(broker)
     }
 
     fn broker_stack(&mut self, transport: Transport) -> Stack {

@@ -1,81 +1,76 @@
-//! How much memory has each session?
+//! How much memory has each session, beyond what it needs?
 
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::config::{Config, Device};
-use mqtt_client_core::mqtt::session::{self, Session};
-use mqtt_client_core::{outbox, redis};
+use mqtt_client_core::routes::TooSmall;
+use mqtt_client_core::{mqtt, redis};
 
-/// `buffer_size` where the configuration does not say: 1 MiB.
-const DEFAULT_BUFFER: usize = 1024 * 1024;
+const FEED: FeedSizes = FeedSizes {
+    // What one read takes at most. Some 200 messages, among which the cost of a read is lost.
+    input: 16 * 1024,
+    // 32 SUBSCRIBE of channels that are not unusually long, as many as may be under way.
+    commands: 4 * 1024,
+};
 
-/// Bytes of a broker's input, and of its control output: 1,024 acknowledgements.
-const ACKNOWLEDGEMENTS: usize = 4 * 1024;
-
-/// Bytes of the input from Redis: what one read takes at most. Some 200 messages, among which the cost of a read is lost.
-const REDIS_INPUT: usize = 16 * 1024;
-
-/// Bytes of commands to Redis: 32 SUBSCRIBE of channels that are not unusually long, as many as may be under way.
-const REDIS_COMMANDS: usize = 4 * 1024;
+const BROKER: BrokerSizes = BrokerSizes {
+    // Where the configuration does not say.
+    outbox: 1024 * 1024,
+    in_flight: 0,
+    // 1,024 acknowledgements, like the next.
+    input: 4 * 1024,
+    control: 4 * 1024,
+    // What one write takes at most: some 150 messages, among which the cost of a write is lost.
+    transmit: 8 * 1024,
+};
 
 /// Memory of the session with Redis.
 pub struct FeedBuffers {
-    input: Vec<u8>,
-    commands: Vec<u8>,
+    sizes: FeedSizes,
+    bytes: Vec<u8>,
 }
 
 /// Memory of the session with one broker. Its pages cost nothing until they are used.
 pub struct BrokerBuffers {
-    input: Vec<u8>,
-    control: Vec<u8>,
-    outbox: Vec<u8>,
-    records: Vec<u64>,
+    sizes: BrokerSizes,
+    bytes: Vec<u8>,
 }
 
 impl FeedBuffers {
     pub fn new(config: &Config<'_>) -> Self {
-        let commands = redis::session::Session::commands_len(&config.redis).max(REDIS_COMMANDS);
+        let sizes = FeedSizes::of(config, FEED);
         FeedBuffers {
-            input: vec![0; REDIS_INPUT],
-            commands: vec![0; commands],
+            sizes,
+            bytes: vec![0; sizes.bytes()],
         }
     }
 
-    pub fn storage(&mut self) -> redis::session::Storage<'_> {
-        redis::session::Storage {
-            input: &mut self.input,
-            commands: &mut self.commands,
-        }
+    pub fn storage(&mut self) -> Result<redis::session::Storage<'_>, TooSmall> {
+        self.sizes.take(&mut Block::new(&mut self.bytes))
     }
 }
 
 impl BrokerBuffers {
     pub fn new(device: &Device<'_>) -> Self {
-        let buffer_size = device
-            .buffer_size
-            .map_or(DEFAULT_BUFFER, |bytes| bytes as usize);
-        let (outbox, records) = outbox::divide(buffer_size);
+        let sizes = BrokerSizes::of(device, BROKER);
         BrokerBuffers {
-            input: vec![0; ACKNOWLEDGEMENTS],
-            control: vec![0; Session::control_len(device).max(ACKNOWLEDGEMENTS)],
-            outbox: vec![0; outbox],
-            records: vec![0; records],
+            sizes,
+            bytes: vec![0; sizes.bytes()],
         }
     }
 
-    /// The same outbox, with room for what this device's CONNECT needs.
+    /// The same outbox, with room for what this device's CONNECT needs, and for its window. What was in flight when that was larger still is.
     pub fn fit(mut self, device: &Device<'_>) -> Self {
-        let needed = Session::control_len(device);
-        if self.control.len() < needed {
-            self.control.resize(needed, 0);
+        let kept = self.sizes.kept_bytes();
+        let sizes = BrokerSizes::of(device, self.sizes);
+        if sizes != self.sizes {
+            self.bytes.truncate(kept);
+            self.bytes.resize(sizes.bytes(), 0);
+            self.sizes = sizes;
         }
         self
     }
 
-    pub fn storage(&mut self) -> session::Storage<'_> {
-        session::Storage {
-            input: &mut self.input,
-            control: &mut self.control,
-            outbox: &mut self.outbox,
-            records: &mut self.records,
-        }
+    pub fn storage(&mut self) -> Result<mqtt::session::Storage<'_>, TooSmall> {
+        self.sizes.take(&mut Block::new(&mut self.bytes))
     }
 }

@@ -7,10 +7,10 @@ use mqtt_client_core::bridge::{Broker, broker, feed};
 use mqtt_client_core::config::{Config, Device, Signal};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::{self, Index};
-use mqtt_client_core::mqtt::packet::Publish;
 use mqtt_client_core::observer::Observer;
-use mqtt_client_core::outbox::{self, Message};
+use mqtt_client_core::outbox::{NewSignal, Room};
 use mqtt_client_core::routes::LastSample;
+use mqtt_client_core::sample::{MAX_TEXT, Quality, Sample};
 use mqtt_client_core::time::Instant;
 
 use crate::logger;
@@ -29,7 +29,7 @@ pub struct Carried {
     /// One for each signal of the new configuration, or none at the start.
     pub last: Vec<LastSample>,
     /// Old number of a signal to new number.
-    pub numbers: Vec<Option<u32>>,
+    pub numbers: Vec<Option<NewSignal>>,
     /// Channels that are not configured any more.
     pub left: Vec<String>,
 }
@@ -52,10 +52,19 @@ pub enum Start {
 /// What is left of a broker whose device has changed.
 #[derive(Default)]
 pub struct Inheritance {
-    /// What has not been confirmed, with old signal numbers.
-    samples: Vec<(u32, Vec<u8>)>,
+    /// What has not been confirmed.
+    samples: Vec<Unconfirmed>,
     /// Without these samples.
     counters: Counters,
+}
+
+/// A sample that waits for a new session.
+struct Unconfirmed {
+    /// Old number.
+    signal: u32,
+    /// `value,timestamp`
+    text: Vec<u8>,
+    quality: Quality,
 }
 
 /// What was suspended of an old broker, or collected.
@@ -70,7 +79,7 @@ pub struct Plan {
     same_redis: bool,
     /// For each device of the new configuration the number of its old broker, and how much of it goes on.
     devices: Vec<(Option<(usize, Kept)>, Transport)>,
-    numbers: Vec<Option<u32>>,
+    numbers: Vec<Option<NewSignal>>,
     /// Old numbers of signals that are the same in every respect.
     unchanged: Vec<bool>,
     left: Vec<String>,
@@ -126,7 +135,13 @@ impl Inheritance {
         broker
             .session()
             .outbox()
-            .for_each_unconfirmed(|signal, packet| samples.push((signal, packet.to_vec())));
+            .for_each_unconfirmed(|signal, sample| {
+                samples.push(Unconfirmed {
+                    signal,
+                    text: sample.text(&mut [0; MAX_TEXT]).to_vec(),
+                    quality: sample.quality,
+                });
+            });
         let counters = broker.counters();
         // What is in flight is sent once more, and counted then.
         let in_flight = (samples.len() as u64).saturating_sub(counters.queued);
@@ -137,29 +152,33 @@ impl Inheritance {
         Inheritance { samples, counters }
     }
 
-    /// Queues the samples for the new settings; the counters go on.
-    pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<u32>]) {
+    /// Queues the samples for the new settings, but for those whose signals are gone; the counters go on.
+    pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, numbers: &[Option<NewSignal>]) {
+        broker.resume_counters(self.counters);
+        let alias = broker.device().alias;
         let session = broker.session_mut();
-        *session.counters_mut() = self.counters;
-        for (signal, packet) in &self.samples {
-            let signal = numbers
-                .get(*signal as usize)
-                .copied()
-                .flatten()
-                .unwrap_or(outbox::NO_SIGNAL);
-            let mut dropped = 0;
-            let is_queued = Publish::decode(packet).is_some_and(|publish| {
-                let message = Message {
-                    signal,
-                    is_aside: false,
-                    topic: publish.topic,
-                    payload: [publish.payload, b"", b"", b""],
-                };
-                // A signal's memory was not carried over, so none has to be cleared.
-                session.queue(&message, |_| dropped += 1).is_ok()
-            });
-            session.count_dropped(dropped + u64::from(!is_queued));
+        let mut gone = 0;
+        for waiting in &self.samples {
+            let number = numbers.get(waiting.signal as usize).copied().flatten();
+            let number = number.map(|new| new.number);
+            let sample = Sample::of_text(&waiting.text, waiting.quality);
+            let (Some(number), Some(sample)) = (number, sample) else {
+                gone += 1;
+                continue;
+            };
+            // A signal's memory was not carried over, so none has to be cleared.
+            while !session.queue(number, false, &sample) {
+                if session.make_room(&sample) == Room::None {
+                    break;
+                }
+            }
         }
+        if gone > 0 {
+            log::warn!(
+                "{alias}: {gone} samples are dropped, whose signals are not enabled any more"
+            );
+        }
+        session.count_dropped(gone);
     }
 }
 
@@ -173,21 +192,28 @@ impl Plan {
         brokers: &[Broker<'_, Stack>],
         unfinished: &[&str],
     ) -> Plan {
+        let mut slots = vec![0; Index::slots_for(new.signals.len())];
+        let by_channel = ByChannel::new(new, &mut slots);
+        let numbers = (old.signals.iter())
+            .map(|signal| {
+                let number = by_channel.find(&channel(old, signal).map(str::as_bytes))?;
+                let new_signal = new.signals.get(number as usize)?;
+                Some(NewSignal {
+                    number,
+                    has_moved: new_signal.topic != signal.topic,
+                })
+            })
+            .collect::<Vec<_>>();
         let devices = (new.devices.iter().zip(transports))
             .map(|(device, transport)| (origin(device, &transport, brokers), transport))
             .collect::<Vec<_>>();
         let kept_devices = (devices.iter())
             .map(|(origin, _)| matches!(origin, Some((_, Kept::Connection | Kept::Session))))
             .collect::<Vec<_>>();
-        let mut slots = vec![0; Index::slots_for(new.signals.len())];
-        let by_channel = ByChannel::new(new, &mut slots);
-        let numbers = (old.signals.iter())
-            .map(|signal| by_channel.find(&channel(old, signal).map(str::as_bytes)))
-            .collect::<Vec<_>>();
         let unchanged = (old.signals.iter().zip(&numbers))
             .map(|(signal, number)| {
                 number
-                    .and_then(|number| new.signals.get(number as usize))
+                    .and_then(|new_signal| new.signals.get(new_signal.number as usize))
                     .is_some_and(|new_signal| is_unchanged(signal, new_signal, &kept_devices))
             })
             .collect();
@@ -251,7 +277,7 @@ impl Plan {
     ) -> Carried {
         let mut new_last = vec![LastSample::NOTHING; self.signals];
         for ((last, number), unchanged) in last.iter().zip(&self.numbers).zip(&self.unchanged) {
-            if let Some(slot) = number.and_then(|number| new_last.get_mut(number as usize))
+            if let Some(slot) = number.and_then(|new| new_last.get_mut(new.number as usize))
                 && *unchanged
             {
                 *slot = *last;

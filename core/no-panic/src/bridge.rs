@@ -2,39 +2,26 @@
 
 use core::hint::black_box;
 
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::broker::Suspended;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Device, Endpoint};
+use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
-use mqtt_client_core::mqtt::packet::Publish;
-use mqtt_client_core::outbox::{self, Message};
+use mqtt_client_core::outbox::{NewSignal, Room};
 use mqtt_client_core::routes::{LastSample, Routes};
+use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::time::Instant;
-use mqtt_client_core::{mqtt, redis};
 
 use crate::outside::{Network, Watcher, mine, unknown};
 use crate::sink::show;
-
-/// Memory of one broker.
-struct Buffers {
-    input: [u8; 64],
-    control: [u8; 64],
-    outbox: [u8; 64],
-    records: [u64; 8],
-}
 
 /// Runs a bridge until it stops, and another one with what goes on.
 pub fn run(config: &Config<'_>) {
     #[cfg(feature = "log")]
     crate::sink::start_log();
     show_sizes(config);
-    let (mut input, mut commands) = ([0; 64], [0; 64]);
-    let mut buffers = Buffers {
-        input: [0; 64],
-        control: [0; 64],
-        outbox: [0; 64],
-        records: [0; 8],
-    };
+    let mut memory = [0; 512];
     let mut suspended_feed = None;
     let mut suspended_broker: Option<Suspended<Network>> = None;
     for _ in 0..black_box(2) {
@@ -44,9 +31,10 @@ pub fn run(config: &Config<'_>) {
             mine!(mine_routes_too_small);
             return;
         };
-        let storage = redis::session::Storage {
-            input: unknown(&mut input),
-            commands: unknown(&mut commands),
+        let mut memory = Block::new(unknown(&mut memory));
+        let Ok(storage) = feed_sizes(config).take(&mut memory) else {
+            mine!(mine_feed_too_small);
+            return;
         };
         let feed = match suspended_feed.take() {
             Some(suspended) => {
@@ -54,27 +42,23 @@ pub fn run(config: &Config<'_>) {
             }
             None => Feed::new(config, black_box(0), storage, Network),
         };
-        let storage = mqtt::session::Storage {
-            input: unknown(&mut buffers.input),
-            control: unknown(&mut buffers.control),
-            outbox: unknown(&mut buffers.outbox),
-            records: unknown(&mut buffers.records),
-        };
-        let (number, digits) = (black_box(0), black_box(0));
-        let broker = match suspended_broker.take() {
-            Some(suspended) => {
-                Broker::resume(config, number, digits, storage, black_box(suspended))
-            }
-            None => Broker::new(config, number, digits, black_box(0), storage, Network),
-        };
-        let Some(mut broker) = broker else {
+        let Some(device) = config.devices.get(black_box(0)) else {
             return;
+        };
+        let Ok(storage) = broker_sizes(device).take(&mut memory) else {
+            mine!(mine_broker_too_small);
+            return;
+        };
+        let digits = black_box(0);
+        let mut broker = match suspended_broker.take() {
+            Some(suspended) => {
+                Broker::resume(config, device, digits, storage, black_box(suspended))
+            }
+            None => Broker::new(config, device, digits, black_box(0), storage, Network),
         };
         take_over(&mut broker);
         let mut brokers = [broker];
-        let Ok(bridge) = Bridge::new(config, routes, feed, unknown(&mut brokers)) else {
-            return;
-        };
+        let bridge = Bridge::new(config, routes, feed, unknown(&mut brokers));
         suspended_feed = poll(bridge).suspend();
         let [mut broker] = brokers;
         broker.leave(now(), &mut Watcher);
@@ -86,11 +70,30 @@ fn now() -> Instant {
     Instant::from_millis(black_box(0))
 }
 
+/// Sizes that the optimiser knows nothing about, so that every buffer may be of any length.
+fn feed_sizes(config: &Config<'_>) -> FeedSizes {
+    black_box(FeedSizes::of(config, black_box(FeedSizes::default())));
+    black_box(FeedSizes {
+        input: 64,
+        commands: 64,
+    })
+}
+
+fn broker_sizes(device: &Device<'_>) -> BrokerSizes {
+    black_box(BrokerSizes::of(device, black_box(BrokerSizes::default())));
+    black_box(BrokerSizes {
+        outbox: 64,
+        in_flight: 8,
+        input: 64,
+        control: 64,
+        transmit: 64,
+    })
+}
+
 fn show_sizes(config: &Config<'_>) {
-    black_box(redis::session::Session::commands_len(&config.redis));
+    black_box(feed_sizes(config).bytes());
     for device in config.devices {
-        black_box(mqtt::session::Session::control_len(device));
-        black_box(outbox::divide(black_box(0)));
+        black_box(broker_sizes(device).bytes());
         show_device(device);
     }
     for signal in config.signals {
@@ -107,28 +110,32 @@ fn show_device(device: &Device<'_>) {
 
 /// What a reload does to the samples of a device that changes.
 fn take_over(broker: &mut Broker<'_, Network>) {
+    broker.resume_counters(black_box(Counters::default()));
     let session = broker.session_mut();
-    session.outbox_mut().renumber(|old| black_box(Some(old)));
-    session.outbox().for_each_unconfirmed(|signal, packet| {
+    session.renumber(|number| {
+        let has_moved = black_box(false);
+        black_box(Some(NewSignal { number, has_moved }))
+    });
+    session.outbox().for_each_unconfirmed(|signal, sample| {
         mine!(mine_unconfirmed);
-        black_box((signal, Publish::decode(packet)));
+        black_box((signal, sample));
     });
-    let message = Message {
-        signal: black_box(0),
-        is_aside: black_box(false),
-        topic: black_box(b""),
-        payload: [black_box(b""), b"", b"", b""],
+    let mut bytes = [0; 64];
+    let text = unknown(&mut bytes);
+    let Some(sample) = Sample::of_text(text, black_box(Quality::Good)) else {
+        return;
     };
-    let mut dropped = 0;
-    let queued = session.queue(&message, |signal| {
-        mine!(mine_dropped);
-        black_box(signal);
-        dropped += 1;
-    });
-    if let Err(full) = queued {
-        show(format_args!("{full}"));
+    while !session.queue(black_box(0), black_box(false), &sample) {
+        match session.make_room(&sample) {
+            Room::Enough => {}
+            Room::Dropped(signal) => {
+                mine!(mine_dropped);
+                black_box(signal);
+            }
+            Room::None => break,
+        }
     }
-    session.count_dropped(dropped);
+    session.count_dropped(black_box(0));
 }
 
 /// Polls until all is said.

@@ -1,27 +1,36 @@
 //! The end towards one broker: its session, its link and its network.
 
+use super::sink::Sink;
 use crate::config::{Config, Device};
 use crate::counters::Counters;
-use crate::mqtt::close::Close;
-use crate::mqtt::session::{Session, State, Storage};
+use crate::index;
+use crate::mqtt::session::{Event, Session, State, Storage};
 use crate::net::Network;
 use crate::net::link::{CONNECT_WITHIN, Link, Target};
-use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
 use crate::random::Random;
+use crate::routes::Routes;
 use crate::time::{Instant, SECOND};
 
-/// One device at work.
-pub struct Broker<'a, N: Network> {
+/// Rounds of one link in one turn, so that a busy one does not keep the others waiting.
+pub(super) const ROUNDS: usize = 8;
+
+/// Times that events are drained in one turn: the packets of a large input, if they are shown.
+const MOST_TOLD: usize = 2048;
+
+/// One device at work. `S` is the session that its samples leave by.
+pub struct Broker<'a, N: Network, S = Session<'a>> {
     device: &'a Device<'a>,
-    number: u16,
-    session: Session<'a>,
+    /// Of the counters those that count before a sample is queued.
+    intake: Counters,
+    session: S,
     link: Link<N::TcpSocket>,
     net: N,
 }
 
 /// What goes on in the next bridge, with the same storage and a device of the same settings, see [`Broker::resume`].
 pub struct Suspended<N: Network> {
+    intake: Counters,
     session: State,
     link: Link<N::TcpSocket>,
     net: N,
@@ -33,64 +42,82 @@ impl<N: Network> Suspended<N> {
     #[must_use]
     pub fn over(self, net: N) -> Self {
         Suspended {
-            session: self.session,
             link: self.link.begin_anew(),
             net,
+            ..self
         }
     }
 }
 
 impl<'a, N: Network> Broker<'a, N> {
-    /// The broker of device `number` of `config`; `None` if there is none. `digits` are those of a generated client identifier; `random`
-    /// is a number that differs from start to start and from gateway to gateway.
+    /// The broker of `device`, one of `config`. `digits` are those of a generated client identifier; `random` is a number that differs from
+    /// start to start and from gateway to gateway.
     pub fn new(
         config: &'a Config<'a>,
-        number: u16,
+        device: &'a Device<'a>,
         digits: u32,
         random: u32,
         storage: Storage<'a>,
         net: N,
-    ) -> Option<Self> {
-        let device = config.devices.get(usize::from(number))?;
+    ) -> Self {
         // An odd factor: the devices of one gateway differ, and only 0 stays 0.
-        let random = Random::new(random.wrapping_mul(2 * u32::from(number) + 3));
-        let session = Session::new(device, digits, random.clone(), storage);
-        Some(Broker {
-            device,
-            number,
-            session,
-            link: Link::new(random),
-            net,
-        })
+        let factor = index::hash(&[device.alias.as_bytes()]) | 1;
+        let random = Random::new(random.wrapping_mul(factor));
+        let session = Session::new(config, device, digits, random.clone(), storage);
+        Self::with_session(device, session, random, net)
     }
 
     /// The broker that [`Broker::suspend`] ended: its connection goes on, or a new one with the same session, see [`Suspended::over`].
     pub fn resume(
         config: &'a Config<'a>,
-        number: u16,
+        device: &'a Device<'a>,
         digits: u32,
         storage: Storage<'a>,
         suspended: Suspended<N>,
-    ) -> Option<Self> {
-        let device = config.devices.get(usize::from(number))?;
-        let Suspended { session, link, net } = suspended;
-        let session = Session::resume(device, digits, storage, session);
-        Some(Broker {
-            device,
-            number,
+    ) -> Self {
+        let Suspended {
+            intake,
             session,
             link,
             net,
-        })
+        } = suspended;
+        let session = Session::resume(config, device, digits, storage, session);
+        Broker {
+            device,
+            intake,
+            session,
+            link,
+            net,
+        }
     }
 
     /// Ends the broker here, and keeps what is needed to go on.
     #[must_use]
     pub fn suspend(self) -> Suspended<N> {
         Suspended {
+            intake: self.intake,
             session: self.session.suspend(),
             link: self.link,
             net: self.net,
+        }
+    }
+
+    /// The counters go on from these, with what is queued here now.
+    pub fn resume_counters(&mut self, counters: Counters) {
+        self.intake = counters;
+        *self.session.counters_mut() = counters;
+    }
+}
+
+impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
+    /// A broker whose samples leave by this session, which is new.
+    pub fn with_session(device: &'a Device<'a>, session: S, random: Random, net: N) -> Self {
+        Broker {
+            device,
+            intake: Counters::default(),
+            session,
+            link: Link::new(random),
+            net,
         }
     }
 
@@ -99,21 +126,27 @@ impl<'a, N: Network> Broker<'a, N> {
         self.device
     }
 
-    pub(super) fn number(&self) -> u16 {
-        self.number
-    }
-
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.session.counters()
+        Counters {
+            received: self.intake.received,
+            rejected: self.intake.rejected,
+            suppressed: self.intake.suppressed,
+            ..self.session.counters()
+        }
+    }
+
+    /// Of the counters those that count before a sample is queued.
+    pub(super) fn intake_mut(&mut self) -> &mut Counters {
+        &mut self.intake
     }
 
     #[must_use]
-    pub fn session(&self) -> &Session<'a> {
+    pub fn session(&self) -> &S {
         &self.session
     }
 
-    pub fn session_mut(&mut self) -> &mut Session<'a> {
+    pub fn session_mut(&mut self) -> &mut S {
         &mut self.session
     }
 
@@ -122,9 +155,15 @@ impl<'a, N: Network> Broker<'a, N> {
         &self.net
     }
 
-    pub(super) fn poll(&mut self, now: Instant, observer: &mut dyn Observer) -> Instant {
-        let is_done = self.session.is_stopping() && self.session.is_idle();
-        if is_done && !self.session.is_connected() && !self.link.has_ended() {
+    /// `number` is the device's.
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        number: u16,
+        routes: &mut Routes<'a>,
+        observer: &mut dyn Observer,
+    ) -> Instant {
+        if self.session.is_finished() && !self.link.has_ended() {
             self.link.end(&mut self.net);
             self.session.report_undelivered();
         }
@@ -135,11 +174,44 @@ impl<'a, N: Network> Broker<'a, N> {
             // A TLS peer that falls silent in the handshake is as dead as one that misses PINGRESP.
             connect_within: CONNECT_WITHIN.min(u64::from(self.device.keep_alive) * SECOND / 2 * 3),
         };
-        let mut talk = Talk {
-            session: &mut self.session,
-            observer,
-        };
-        self.link.poll(now, &mut self.net, target, &mut talk)
+        self.session.watch(observer.sees_packets());
+        let (mut rounds, mut told) = (0, 0);
+        while rounds < ROUNDS && told < MOST_TOLD {
+            let wake_up = self
+                .link
+                .poll(now, &mut self.net, target, &mut self.session);
+            if self.drain_events(number, routes, observer) {
+                // There may be more that waited for these to be shown: that is no new round.
+                told += 1;
+            } else if wake_up > now {
+                return wake_up;
+            } else {
+                rounds += 1;
+            }
+        }
+        now
+    }
+
+    /// Whether there were any.
+    #[inline]
+    fn drain_events(
+        &mut self,
+        number: u16,
+        routes: &mut Routes<'a>,
+        observer: &mut dyn Observer,
+    ) -> bool {
+        let mut has_told = false;
+        while let Some(event) = self.session.poll_event() {
+            has_told = true;
+            match event {
+                Event::ValuesLost => routes.forget_all(number),
+                Event::SetAside(signal) => routes.set_aside(signal),
+                Event::TakenBack => routes.take_back(number),
+                Event::Sent(packet) => observer.packet_sent(self.device.alias, &packet),
+                Event::Received(packet) => observer.packet_received(self.device.alias, &packet),
+            }
+        }
+        has_told
     }
 
     pub(super) fn stop(&mut self) {
@@ -148,63 +220,27 @@ impl<'a, N: Network> Broker<'a, N> {
 
     /// Hears what has arrived, so that less is repeated later; says DISCONNECT as far as the network takes it at once, and ends.
     pub fn leave(&mut self, now: Instant, observer: &mut dyn Observer) {
-        let mut talk = Talk {
-            session: &mut self.session,
-            observer,
-        };
-        self.link.read_once(now, &mut self.net, &mut talk);
-        self.session.leave(observer);
-        let mut talk = Talk {
-            session: &mut self.session,
-            observer,
-        };
-        self.link.flush_and_end(now, &mut self.net, &mut talk);
-        self.session.closed(&ClosedBy::Us(Close::Finished), now);
+        self.link.read_once(now, &mut self.net, &mut self.session);
+        self.show(observer);
+        self.session.leave();
+        self.link
+            .flush_and_end(now, &mut self.net, &mut self.session);
+        self.show(observer);
+        self.session.left(now);
+    }
+
+    /// What a session that ends has to tell the routes does not matter any more.
+    fn show(&mut self, observer: &mut dyn Observer) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Sent(packet) => observer.packet_sent(self.device.alias, &packet),
+                Event::Received(packet) => observer.packet_received(self.device.alias, &packet),
+                Event::ValuesLost | Event::SetAside(_) | Event::TakenBack => {}
+            }
+        }
     }
 
     pub(super) fn has_ended(&self) -> bool {
         self.link.has_ended()
-    }
-}
-
-/// The session as its link drives it.
-struct Talk<'t, 'a> {
-    session: &'t mut Session<'a>,
-    observer: &'t mut dyn Observer,
-}
-
-impl Protocol for Talk<'_, '_> {
-    type Close = Close;
-
-    fn opened(&mut self, now: Instant) -> Result<(), Close> {
-        self.session.opened(now, self.observer)
-    }
-
-    fn input(&mut self) -> &mut [u8] {
-        self.session.input()
-    }
-
-    fn received(&mut self, count: usize, now: Instant) -> Result<(), Close> {
-        self.session.received(count, now, self.observer)
-    }
-
-    fn output(&mut self, now: Instant) -> Result<&[u8], Close> {
-        self.session.output(now, self.observer)
-    }
-
-    fn sent(&mut self, count: usize, now: Instant) {
-        self.session.sent(count, now, self.observer);
-    }
-
-    fn deadline(&self) -> Instant {
-        self.session.deadline()
-    }
-
-    fn expire(&mut self, now: Instant) -> Result<(), Close> {
-        self.session.expire(now, self.observer)
-    }
-
-    fn closed(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
-        self.session.closed(by, now)
     }
 }

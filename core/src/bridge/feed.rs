@@ -1,14 +1,14 @@
 //! The end towards Redis: its session, its link and its network; and the way of a sample from there into an outbox.
 
-use super::broker::Broker;
+use super::broker::{Broker, ROUNDS};
 use super::rejects::Rejects;
-use crate::config::{Config, Endpoint};
-use crate::log::{Printed, Text, debug};
+use super::sink::Sink;
+use crate::config::{Config, Endpoint, MAX_CHANNEL};
+use crate::log::{Text, debug};
 use crate::net::Network;
 use crate::net::link::{CONNECT_WITHIN, Link, Target};
-use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
-use crate::outbox::Message;
+use crate::outbox::Room;
 use crate::random::Random;
 use crate::redis::session::{Close, Incoming, Session, State, Storage};
 use crate::routes::Routes;
@@ -34,7 +34,7 @@ impl<'a, N: Network> Feed<'a, N> {
     /// A feed that has never been connected. `random` is a number that differs from start to start and from gateway to gateway.
     pub fn new(config: &'a Config<'a>, random: u32, storage: Storage<'a>, net: N) -> Self {
         Feed {
-            session: Session::new(&config.redis, storage),
+            session: Session::new(&config.redis, config, storage),
             link: Link::new(Random::new(random)),
             net,
             rejects: Rejects::default(),
@@ -51,7 +51,7 @@ impl<'a, N: Network> Feed<'a, N> {
     ) -> Self {
         let Suspended { session, link, net } = suspended;
         Feed {
-            session: Session::resume(&config.redis, storage, session, left),
+            session: Session::resume(&config.redis, config, storage, session, left),
             link,
             net,
             rejects: Rejects::default(),
@@ -86,12 +86,12 @@ impl<'a, N: Network> Feed<'a, N> {
         &self.net
     }
 
-    pub(super) fn poll(
+    pub(super) fn poll<S: Sink>(
         &mut self,
         now: Instant,
         config: &Config<'_>,
         routes: &mut Routes<'a>,
-        brokers: &mut [Broker<'a, N>],
+        brokers: &mut [Broker<'a, N, S>],
         observer: &mut dyn Observer,
     ) -> Instant {
         let (host, port) = match config.redis.endpoint {
@@ -106,15 +106,29 @@ impl<'a, N: Network> Feed<'a, N> {
             connect_within: CONNECT_WITHIN,
         };
         self.rejects.expire(now);
-        let mut listen = Listen {
-            session: &mut self.session,
-            routes,
-            brokers,
-            observer,
-            rejects: &mut self.rejects,
-        };
-        let wake_up = self.link.poll(now, &mut self.net, target, &mut listen);
-        wake_up.min(self.rejects.deadline())
+        for _ in 0..ROUNDS {
+            let Feed {
+                session,
+                link,
+                net,
+                rejects,
+            } = self;
+            let mut wake_up = link.poll(now, net, target, session);
+            let mut onward = Onward {
+                now,
+                routes: &mut *routes,
+                brokers: &mut *brokers,
+                observer: &mut *observer,
+                rejects,
+            };
+            if let Err(close) = onward.forward_all(session) {
+                wake_up = link.close(now, net, target, session, close);
+            }
+            if wake_up > now {
+                return wake_up.min(self.rejects.deadline());
+            }
+        }
+        now
     }
 
     pub(super) fn end(&mut self) {
@@ -123,91 +137,11 @@ impl<'a, N: Network> Feed<'a, N> {
     }
 }
 
-/// The session as its link drives it, with all that its messages touch.
-struct Listen<'l, 'a, N: Network> {
-    session: &'l mut Session<'a>,
-    routes: &'l mut Routes<'a>,
-    brokers: &'l mut [Broker<'a, N>],
-    observer: &'l mut dyn Observer,
-    rejects: &'l mut Rejects,
-}
-
-impl<N: Network> Protocol for Listen<'_, '_, N> {
-    type Close = Close;
-
-    fn opened(&mut self, now: Instant) -> Result<(), Close> {
-        self.session.opened(now)
-    }
-
-    fn input(&mut self) -> &mut [u8] {
-        self.session.input()
-    }
-
-    fn received(&mut self, count: usize, now: Instant) -> Result<(), Close> {
-        self.session.received(count, now);
-        let Listen {
-            session,
-            routes,
-            brokers,
-            observer,
-            rejects,
-        } = self;
-        let mut onward = Onward {
-            now,
-            routes,
-            brokers,
-            observer: *observer,
-            rejects,
-        };
-        while let Some(incoming) = session.next_incoming(&*onward.routes)? {
-            match incoming {
-                Incoming::Message { channel, payload } => {
-                    if let Err(NotOurs) = onward.forward(channel, payload) {
-                        let mut name = heapless::Vec::<u8, { crate::config::MAX_CHANNEL }>::new();
-                        if name.extend_from_slice(channel).is_ok() {
-                            session.unsubscribe(&name);
-                        }
-                    }
-                }
-                Incoming::Oversized {
-                    channel: Some(channel),
-                } => onward.reject_oversized(channel),
-                Incoming::Oversized { channel: None } => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn output(&mut self, _: Instant) -> Result<&[u8], Close> {
-        self.session.output(self.routes)
-    }
-
-    fn sent(&mut self, count: usize, _: Instant) {
-        self.session.sent(count);
-    }
-
-    fn deadline(&self) -> Instant {
-        self.session.deadline()
-    }
-
-    fn expire(&mut self, now: Instant) -> Result<(), Close> {
-        self.session.expire(now)
-    }
-
-    fn closed(&mut self, by: &ClosedBy<Close>, _: Instant) -> Retry {
-        self.session.closed();
-        match by {
-            ClosedBy::Us(close) if close.is_permanent() => Retry::Permanent,
-            _ => Retry::BackOff,
-        }
-    }
-}
-
 /// The way of a message, from its channel to an outbox.
-struct Onward<'o, 'a, N: Network> {
+struct Onward<'o, 'a, N: Network, S> {
     now: Instant,
     routes: &'o mut Routes<'a>,
-    brokers: &'o mut [Broker<'a, N>],
+    brokers: &'o mut [Broker<'a, N, S>],
     observer: &'o mut dyn Observer,
     rejects: &'o mut Rejects,
 }
@@ -215,14 +149,35 @@ struct Onward<'o, 'a, N: Network> {
 /// The channel belongs to no enabled signal.
 struct NotOurs;
 
-impl<'a, N: Network> Onward<'_, 'a, N> {
+impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
+    /// All that has come.
+    fn forward_all(&mut self, session: &mut Session<'_>) -> Result<(), Close> {
+        while let Some(incoming) = session.next_incoming()? {
+            match incoming {
+                Incoming::Message { channel, payload } => {
+                    if let Err(NotOurs) = self.forward(channel, payload) {
+                        let mut name = heapless::Vec::<u8, MAX_CHANNEL>::new();
+                        if name.extend_from_slice(channel).is_ok() {
+                            session.unsubscribe(&name);
+                        }
+                    }
+                }
+                Incoming::Oversized {
+                    channel: Some(channel),
+                } => self.reject_oversized(channel),
+                Incoming::Oversized { channel: None } => {}
+            }
+        }
+        Ok(())
+    }
+
     fn forward(&mut self, channel: &[u8], payload: &[u8]) -> Result<(), NotOurs> {
         self.observer.redis_message(channel, payload);
         let number = self.routes.find(channel).ok_or(NotOurs)?;
         let signal = self.routes.signal(number).ok_or(NotOurs)?;
         let broker = broker_of(self.brokers, signal.device).ok_or(NotOurs)?;
         let device = broker.device();
-        let counters = broker.session_mut().counters_mut();
+        let counters = broker.intake_mut();
         counters.received += 1;
         let sample = match Sample::parse(payload) {
             Ok(sample) => sample,
@@ -237,35 +192,23 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
             debug!("{}: {} is unchanged", device.alias, Text(channel));
             return Ok(());
         }
-        let topic = signal.topic.map_or(channel, str::as_bytes);
         debug!(
             "{}: {} {} goes to {}",
             device.alias,
             Text(channel),
             Text(payload),
-            Text(topic)
+            Text(signal.topic.map_or(channel, str::as_bytes))
         );
-        let message = Message {
-            signal: number,
-            is_aside: self.routes.is_aside(number),
-            topic,
-            payload: sample.payload(),
-        };
-        let mut dropped = 0;
-        let routes = &mut *self.routes;
-        let queued = broker.session_mut().queue(&message, |lost| {
-            dropped += 1;
-            routes.forget(lost);
-        });
-        match queued {
-            Ok(()) => self.routes.remember(number, &sample),
-            Err(full) => {
-                dropped += 1;
-                self.routes.forget(number);
-                debug!("{}: {}", device.alias, Printed(full));
-            }
+        let is_aside = self.routes.is_aside(number);
+        let session = broker.session_mut();
+        if session.queue(number, is_aside, &sample)
+            || make_room(session, self.routes, &sample) && session.queue(number, is_aside, &sample)
+        {
+            self.routes.remember(number, &sample);
+        } else {
+            self.routes.forget(number);
+            debug!("{}: no room beside what is in flight", device.alias);
         }
-        broker.session_mut().count_dropped(dropped);
         Ok(())
     }
 
@@ -281,7 +224,7 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
         let Some(broker) = broker_of(self.brokers, signal.device) else {
             return;
         };
-        let counters = broker.session_mut().counters_mut();
+        let counters = broker.intake_mut();
         counters.received += 1;
         counters.rejected += 1;
         let device = broker.device();
@@ -290,11 +233,23 @@ impl<'a, N: Network> Onward<'_, 'a, N> {
     }
 }
 
-/// The brokers stand in the order of their devices, see [`super::Bridge::new`].
-fn broker_of<'s, 'a, N: Network>(
-    brokers: &'s mut [Broker<'a, N>],
+/// Whether there is room for the sample. The signals whose samples were dropped for it forget what they said last.
+#[cold]
+#[inline(never)]
+fn make_room(session: &mut impl Sink, routes: &mut Routes<'_>, sample: &Sample<'_>) -> bool {
+    loop {
+        match session.make_room(sample) {
+            Room::Enough => return true,
+            Room::Dropped(signal) => routes.forget(signal),
+            Room::None => return false,
+        }
+    }
+}
+
+/// The brokers stand in the order of their devices.
+fn broker_of<'s, 'a, N: Network, S: Sink>(
+    brokers: &'s mut [Broker<'a, N, S>],
     device: u16,
-) -> Option<&'s mut Broker<'a, N>> {
-    let position = brokers.binary_search_by_key(&device, Broker::number).ok()?;
-    brokers.get_mut(position)
+) -> Option<&'s mut Broker<'a, N, S>> {
+    brokers.get_mut(usize::from(device))
 }

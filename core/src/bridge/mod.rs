@@ -4,59 +4,52 @@
 //! feed (Redis link and session) -> sample -> routes -> outbox -> broker (MQTT link and session)
 //! ```
 
+pub mod assembly;
 pub mod broker;
 pub mod feed;
 mod rejects;
+pub mod sink;
 
 pub use broker::Broker;
 pub use feed::Feed;
 
 use crate::config::{Config, Device};
 use crate::counters::Counters;
-use crate::mqtt::session::Event;
+use crate::mqtt::session::Session;
 use crate::net::Network;
 use crate::observer::Observer;
 use crate::routes::Routes;
 use crate::time::{Instant, SECOND};
+use sink::Sink;
 
 /// Longest time that [`Bridge::stop`] takes, in milliseconds.
 pub const STOP_WITHIN: u64 = 5 * SECOND;
 
-/// The brokers are not those of the devices, in the devices' order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mismatched;
-
-/// A running bridge. `'b` is the borrow of its parts, `'a` that of configuration and storage, `N` the port's network.
-pub struct Bridge<'b, 'a, N: Network> {
+/// A running bridge. `'b` is the borrow of its parts, `'a` that of configuration and storage, `N` the port's network, `S` the session that
+/// the samples leave by.
+pub struct Bridge<'b, 'a, N: Network, S = Session<'a>> {
     config: &'a Config<'a>,
     routes: Routes<'a>,
     feed: Feed<'a, N>,
-    brokers: &'b mut [Broker<'a, N>],
+    brokers: &'b mut [Broker<'a, N, S>],
     stop_by: Option<Instant>,
 }
 
-impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
-    /// A bridge of `brokers`, one for each device, in the order of [`Config::devices`].
-    ///
-    /// # Errors
-    /// [`Mismatched`]: else the signals of a device without a broker would go unread, and nobody would say so.
+impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
+    /// A bridge of `brokers`, one for each device, in the order of [`Config::devices`]; see [`assembly`].
     pub fn new(
         config: &'a Config<'a>,
         routes: Routes<'a>,
         feed: Feed<'a, N>,
-        brokers: &'b mut [Broker<'a, N>],
-    ) -> Result<Self, Mismatched> {
-        let devices = (0..).zip(config.devices).map(|(number, _)| number);
-        if !brokers.iter().map(Broker::number).eq(devices) {
-            return Err(Mismatched);
-        }
-        Ok(Bridge {
+        brokers: &'b mut [Broker<'a, N, S>],
+    ) -> Self {
+        Bridge {
             config,
             routes,
             feed,
             brokers,
             stop_by: None,
-        })
+        }
     }
 
     /// Does all that can be done now: reads what Redis has sent, hands it on, talks to the brokers.
@@ -78,15 +71,8 @@ impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
             }
             Some(stop_by) => stop_by,
         };
-        for broker in self.brokers.iter_mut() {
-            wake_up = wake_up.min(broker.poll(now, observer));
-            while let Some(event) = broker.session_mut().poll_event() {
-                match event {
-                    Event::ValuesLost => self.routes.forget_all(broker.number()),
-                    Event::SetAside(signal) => self.routes.set_aside(signal),
-                    Event::TakenBack => self.routes.take_back(broker.number()),
-                }
-            }
+        for (number, broker) in (0..).zip(self.brokers.iter_mut()) {
+            wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));
         }
         wake_up
     }
@@ -117,7 +103,7 @@ impl<'b, 'a, N: Network> Bridge<'b, 'a, N> {
     }
 
     #[must_use]
-    pub fn brokers(&self) -> &[Broker<'a, N>] {
+    pub fn brokers(&self) -> &[Broker<'a, N, S>] {
         self.brokers
     }
 

@@ -1,10 +1,9 @@
 //! The packets that a publishing client receives: CONNACK, PUBACK, PUBREC, PUBCOMP, PINGRESP; and PUBLISH and PUBREL, which it did not
 //! ask for (MQTT 3.1.1, chapter 3).
 
-use super::qos::Ack;
 use super::unasked::Unasked;
 use super::violation::Violation;
-use super::{Level, Refusal};
+use super::{Ack, Level, Refusal};
 
 const CONNACK: u8 = 2;
 const PUBLISH: u8 = 3;

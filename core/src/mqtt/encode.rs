@@ -1,8 +1,7 @@
 //! The packets that a publishing client sends: CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT, and its answers to what it did not ask for
 //! (MQTT 3.1.1, chapter 3).
 
-use super::qos::Ack;
-use super::{ClientId, Level, MAX_GENERATED, QoS};
+use super::{Ack, ClientId, Level, MAX_GENERATED, QoS};
 use crate::bytes::put;
 use crate::config::{Secret, Will};
 
@@ -16,7 +15,7 @@ pub const DUP: u8 = 0x08;
 const MAX_REMAINING: usize = 268_435_455;
 
 /// The first packet of a connection (3.1).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connect<'a> {
     pub level: Level,
     pub client_id: ClientId<'a>,

@@ -3,12 +3,11 @@
 //! | module | question |
 //! |---|---|
 //! | [`encode`], [`decode`] | how is a packet written, how is one read? |
-//! | [`qos`] | which acknowledgement may follow which? |
 //! | [`session`] | what is to be said when? |
 //! | `client_id`, `attempt` | how is the client called, and what does it ask for when connecting? |
 //! | `liveness` | is the other end still there? |
 //! | `suspicion` | which message makes the broker close the connection? |
-//! | `control` | where do short packets wait? |
+//! | `control`, `transmit` | where do packets wait for the network? |
 //! | [`unasked`] | what if the broker sends a message that nobody asked for? |
 //! | [`close`] | why is a connection closed? |
 //! | [`violation`] | what may a broker not do, and which clause says so? |
@@ -21,35 +20,33 @@ pub mod decode;
 pub mod encode;
 mod liveness;
 pub mod packet;
-pub mod qos;
 pub mod session;
 mod suspicion;
+mod transmit;
 pub mod unasked;
 pub mod violation;
 
 use core::fmt;
 
+pub use crate::delivery::QoS;
+use crate::delivery::Reply;
 pub use client_id::{ClientId, MAX_GENERATED};
+pub use transmit::MAX_PUBLISH;
 
-/// Quality of Service of a message (MQTT 3.1.1, 4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum QoS {
-    /// 0: sent once, never acknowledged.
-    #[default]
-    AtMostOnce,
-    /// 1: sent until acknowledged (PUBACK).
-    AtLeastOnce,
-    /// 2: delivered once (PUBREC, PUBREL, PUBCOMP).
-    ExactlyOnce,
+/// An acknowledgement by the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ack {
+    Puback,
+    Pubrec,
+    Pubcomp,
 }
 
-impl From<QoS> for u8 {
-    fn from(qos: QoS) -> u8 {
-        match qos {
-            QoS::AtMostOnce => 0,
-            QoS::AtLeastOnce => 1,
-            QoS::ExactlyOnce => 2,
+impl From<Ack> for Reply {
+    fn from(ack: Ack) -> Reply {
+        match ack {
+            Ack::Puback => Reply::Accepted,
+            Ack::Pubrec => Reply::Received,
+            Ack::Pubcomp => Reply::Completed,
         }
     }
 }

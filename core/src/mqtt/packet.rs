@@ -4,14 +4,13 @@ use core::fmt;
 
 use super::decode::Incoming;
 use super::encode::Connect;
-use super::qos::Ack;
-use super::{MAX_GENERATED, QoS};
+use super::{Ack, MAX_GENERATED, QoS};
 use crate::log::{Legible, Text};
 
 /// A packet in either direction.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packet<'a> {
-    Connect(&'a Connect<'a>),
+    Connect(Connect<'a>),
     Publish(Publish<'a>),
     Pubrel {
         packet_id: u16,
@@ -132,13 +131,22 @@ fn show_publish(publish: &Publish<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if publish.retain {
         f.write_str(" retain")?;
     }
-    write!(f, " {} {}", Topic(publish.topic), Text(publish.payload))
+    write!(f, " {} {}", Name(publish.topic), Text(publish.payload))
 }
 
-/// A topic in its own letters, whole.
-pub(super) struct Topic<'a>(pub(super) &'a [u8]);
+/// A topic's pieces in their own letters, whole.
+pub(super) struct Topic<'a>(pub(super) [&'a str; 5]);
 
 impl fmt::Display for Topic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| Legible(piece).fmt(f))
+    }
+}
+
+/// Bytes that are text, mostly.
+struct Name<'a>(&'a [u8]);
+
+impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match core::str::from_utf8(self.0) {
             Ok(topic) => Legible(topic).fmt(f),
@@ -170,7 +178,7 @@ fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
             f.write_str(" retain")?;
         }
         let (topic, message) = (will.topic.as_bytes(), will.message.as_bytes());
-        write!(f, " {} {}", Topic(topic), Text(message))?;
+        write!(f, " {} {}", Name(topic), Text(message))?;
     }
     Ok(())
 }

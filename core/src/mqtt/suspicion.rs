@@ -5,6 +5,7 @@
 //! holds without. A message that two connections in a row end right after, with nothing else unanswered, is the culprit: its topic is
 //! set aside, and tried again every ten minutes.
 
+use crate::index;
 use crate::time::{Instant, SECOND};
 
 /// Milliseconds until topics that were set aside are tried again.
@@ -80,10 +81,8 @@ impl Suspicion {
     }
 
     /// The broker closed the connection right after a message on this topic, sent alone. Whether that is the culprit.
-    pub(super) fn closed_after(&mut self, topic: &[u8]) -> bool {
-        let hash = topic.iter().fold(0x811c_9dc5, |hash: u32, byte| {
-            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-        });
+    pub(super) fn closed_after(&mut self, topic: [&str; 5]) -> bool {
+        let hash = index::hash(&topic.map(str::as_bytes));
         if self.topic != hash {
             (self.topic, self.closes) = (hash, 0);
         }

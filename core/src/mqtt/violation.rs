@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::delivery::Breach;
+
 /// A breach of the protocol by the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -39,6 +41,18 @@ pub enum Violation {
     PubackAfterPubrec,
     AckOfUnsent,
     PubcompBeforePubrec,
+}
+
+impl From<Breach> for Violation {
+    fn from(breach: Breach) -> Self {
+        match breach {
+            Breach::ReplyAtQoS0 => Violation::AckOfQoS0,
+            Breach::NotAccepted => Violation::WrongAckForQoS1,
+            Breach::AcceptedAfterReceived => Violation::PubackAfterPubrec,
+            Breach::Unsent => Violation::AckOfUnsent,
+            Breach::CompletedBeforeReceived => Violation::PubcompBeforePubrec,
+        }
+    }
 }
 
 impl fmt::Display for Violation {

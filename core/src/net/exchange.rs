@@ -7,45 +7,60 @@ use super::fault::{Fault, FaultOf};
 use super::protocol::Protocol;
 use crate::time::Instant;
 
-/// Rounds of reading and writing in one turn, so that one busy link does not keep the others waiting.
-const ROUNDS: usize = 8;
+/// What one read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    /// All that there was, or nothing.
+    All,
+    /// As much as there was room for: there may be more.
+    Full,
+    /// There was no room: output comes first.
+    NoRoom,
+}
 
-/// Reads and writes until neither goes on, or the turn is over; when to come back.
+/// Reads once, and writes until the network or the session has enough; when to come back: `now` if there may be more to read.
+///
+/// A read that brings less than there is room for has brought all, see [`Network`]: none follows it that would find nothing.
 pub(super) fn exchange<N: Network, P: Protocol>(
     now: Instant,
     net: &mut N,
     socket: &mut N::TcpSocket,
     protocol: &mut P,
 ) -> Result<Instant, FaultOf<N, P>> {
-    for _ in 0..ROUNDS {
-        // What has arrived counts before what is overdue: the caller may be late.
-        let received = receive(now, net, socket, protocol)?;
-        protocol.expire(now).map_err(Fault::Protocol)?;
-        let sent = send(now, net, socket, protocol)?;
-        if !(received || sent) {
-            return Ok(protocol.deadline());
-        }
-    }
-    Ok(now)
+    // What has arrived counts before what is overdue: the caller may be late.
+    let received = receive(now, net, socket, protocol)?;
+    protocol.expire(now).map_err(Fault::Protocol)?;
+    let wrote = send(now, net, socket, protocol)?;
+    let is_more = match received {
+        Received::All => false,
+        Received::Full => true,
+        Received::NoRoom => wrote,
+    };
+    Ok(if is_more { now } else { protocol.deadline() })
 }
 
-/// One read; whether it brought anything.
+/// One read.
 pub(super) fn receive<N: Network, P: Protocol>(
     now: Instant,
     net: &mut N,
     socket: &mut N::TcpSocket,
     protocol: &mut P,
-) -> Result<bool, FaultOf<N, P>> {
+) -> Result<Received, FaultOf<N, P>> {
     let room = protocol.input();
-    if room.is_empty() {
-        return Ok(false);
+    let len = room.len();
+    if len == 0 {
+        return Ok(Received::NoRoom);
     }
     match net.receive(socket, room) {
-        Ok(0) | Err(nb::Error::WouldBlock) => Ok(false),
-        Ok(count) => protocol
-            .received(count, now)
-            .map(|()| true)
-            .map_err(Fault::Protocol),
+        Ok(0) | Err(nb::Error::WouldBlock) => Ok(Received::All),
+        Ok(count) => {
+            protocol.received(count, now).map_err(Fault::Protocol)?;
+            Ok(if count < len {
+                Received::All
+            } else {
+                Received::Full
+            })
+        }
         Err(nb::Error::Other(error)) => Err(Fault::Socket(error)),
     }
 }

@@ -95,8 +95,10 @@ impl<S> Link<S> {
         }
     }
 
-    /// Does all that can be done now, and tells when to come back, unless the network wakes the caller before: `now` itself if
-    /// there is more to do than one turn allows.
+    /// Does what can be done in one round, and tells when to come back, unless the network wakes the caller before: `now` itself if there is
+    /// more to do.
+    ///
+    /// Before anything else the protocol's events are to be drained.
     #[must_use]
     pub fn poll<N, P>(
         &mut self,
@@ -113,13 +115,43 @@ impl<S> Link<S> {
             match self.advance(now, net, target, protocol) {
                 Ok(Step::Done) => {}
                 Ok(Step::WaitUntil(wake_up)) => return wake_up,
-                Err(fault) => {
-                    self.end(net);
-                    // What the protocol has to tell about it comes before the next attempt.
-                    return self.plan_next(now, target, protocol, fault);
-                }
+                // What the protocol has to tell about it comes before the next attempt.
+                Err(fault) => return self.fail(now, net, target, protocol, fault),
             }
         }
+    }
+
+    /// Closes the connection for a reason that the protocol gave outside of [`Link::poll`]; when to come back.
+    #[must_use]
+    pub fn close<N, P>(
+        &mut self,
+        now: Instant,
+        net: &mut N,
+        target: Target<'_>,
+        protocol: &mut P,
+        close: P::Close,
+    ) -> Instant
+    where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        self.fail(now, net, target, protocol, Fault::Protocol(close))
+    }
+
+    fn fail<N, P>(
+        &mut self,
+        now: Instant,
+        net: &mut N,
+        target: Target<'_>,
+        protocol: &mut P,
+        fault: FaultOf<N, P>,
+    ) -> Instant
+    where
+        N: Network<TcpSocket = S>,
+        P: Protocol,
+    {
+        self.end(net);
+        self.plan_next(now, target, protocol, fault)
     }
 
     /// Takes one step towards an open connection, or one turn of an open one.

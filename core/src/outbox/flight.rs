@@ -1,11 +1,22 @@
 //! What one connection is given of an outbox, and what the broker's acknowledgements do to it.
 
-use super::records::Record;
-use super::{Acknowledged, BATCH, Cursor, MAX_PACKET, Outbox, Seen};
-use crate::mqtt::QoS;
-use crate::mqtt::encode::DUP;
-use crate::mqtt::qos::{self, Ack, Stage, Step};
-use crate::mqtt::violation::Violation;
+use super::handshakes::Handshake;
+use super::record::Head;
+use super::{Acknowledged, Cursor, Outbox};
+use crate::delivery::{self, Breach, QoS, Reply, Stage, Step};
+use crate::sample::Quality;
+
+/// A sample that is to be sent next, see [`Outbox::next_outgoing`].
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing {
+    head: Head,
+    /// Where it lies in the ring, whose end may come before that.
+    at: usize,
+    /// Of QoS 1 and 2: a message keeps its identifier until it is done with.
+    pub packet_id: u16,
+    /// An earlier connection has sent it whole.
+    pub is_repeated: bool,
+}
 
 /// What [`Outbox::waiting`] finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +25,27 @@ pub struct Waiting {
     pub longest: u8,
     /// One has waited too long, while a later one was acknowledged.
     pub is_overtaken: bool,
+}
+
+impl Outgoing {
+    #[inline]
+    #[must_use]
+    pub fn signal(&self) -> u32 {
+        self.head.signal()
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn quality(&self) -> Quality {
+        self.head.quality()
+    }
+
+    /// Bytes of `value,timestamp`, at most [`MAX_TEXT`](crate::sample::MAX_TEXT).
+    #[inline]
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.head.text_len()
+    }
 }
 
 impl Outbox<'_> {
@@ -25,39 +57,32 @@ impl Outbox<'_> {
         }
         // What was acknowledged while it was half repeated has waited for its packet's rest, which goes nowhere now.
         self.free_complete();
-        let mut offset = self.at.start;
-        for index in 0..self.at.in_flight {
-            let record = self.records.get(index);
-            if record.stage == Stage::Published {
-                let first = self.ring.byte(offset);
-                self.ring.set(offset, first | DUP);
-            }
-            offset = self.ring.wrap(offset + usize::from(record.len));
-        }
     }
 
-    /// The connection that was given packets is gone.
+    /// The connection that was given samples is gone.
     pub(super) fn rewind(&mut self) {
-        self.at.cursor = Cursor::default();
-        if let Some(record) = self.half_sent() {
+        if let Some(head) = self.half_sent() {
             // Half of a packet is no packet to the broker: it has not been sent yet.
-            self.at.in_flight -= 1;
-            self.at.flight_bytes -= usize::from(record.len);
+            self.handshakes.pop_newest();
+            self.at.flight_bytes -= head.record_len();
         }
+        self.at.is_half_sent = false;
+        self.at.cursor = Cursor::default();
+        self.at.handed_out = Cursor::default();
     }
 
     /// The packet identifier whose PUBREL an earlier connection left to be repeated next; see [`Outbox::pubrel_repeated`].
     #[must_use]
     pub fn pubrel_to_repeat(&mut self) -> Option<u16> {
-        while !self.is_half_written()
-            && self.at.cursor.record < self.at.in_flight
+        while !self.at.is_half_sent
+            && self.at.handed_out.record == self.at.cursor.record
+            && self.at.cursor.record < self.in_flight()
             && !self.is_waiting()
         {
             let index = self.at.cursor.record;
-            let record = self.records.get(index);
-            match record.stage {
+            match self.handshakes.get(index).stage {
                 Stage::Released => return Some(self.packet_id(index)),
-                Stage::Complete => self.pass(record),
+                Stage::Complete => self.pass(),
                 Stage::Queued | Stage::Published => break,
             }
         }
@@ -67,10 +92,10 @@ impl Outbox<'_> {
     /// The PUBREL of [`Outbox::pubrel_to_repeat`] is on its way, at this tick.
     pub fn pubrel_repeated(&mut self, tick: u8) {
         let index = self.at.cursor.record;
-        if index < self.at.in_flight {
-            let record = self.records.get(index);
-            self.records.set(index, Record { tick, ..record });
-            self.pass(record);
+        if index < self.in_flight() {
+            let handshake = self.handshakes.get(index);
+            self.handshakes.set(index, Handshake { tick, ..handshake });
+            self.pass();
         }
     }
 
@@ -82,11 +107,11 @@ impl Outbox<'_> {
     /// Makes messages whose PUBREL is not answered ones to repeat from PUBLISH on, at the beginning of a connection. For a session that the
     /// broker has begun anew: one that hands a message on only at PUBREL has lost it with the old session, and knows no identifier of it.
     pub fn take_back_released(&mut self) {
-        for index in 0..self.at.in_flight {
-            let record = self.records.get(index);
-            if record.stage == Stage::Released {
+        for index in 0..self.in_flight() {
+            let handshake = self.handshakes.get(index);
+            if handshake.stage == Stage::Released {
                 let stage = Stage::Published;
-                self.records.set(index, Record { stage, ..record });
+                self.handshakes.set(index, Handshake { stage, ..handshake });
             }
         }
         self.start_over();
@@ -94,10 +119,10 @@ impl Outbox<'_> {
 
     /// Makes the oldest message complete, if it was sent: for QoS 0, where nothing acknowledges it.
     pub fn complete_oldest(&mut self) {
-        let record = self.records.get(0);
-        if self.at.in_flight > 0 && record.stage == Stage::Published {
+        let handshake = self.handshakes.get(0);
+        if handshake.stage == Stage::Published {
             let stage = Stage::Complete;
-            self.records.set(0, Record { stage, ..record });
+            self.handshakes.set(0, Handshake { stage, ..handshake });
             self.free_complete();
         }
     }
@@ -105,20 +130,20 @@ impl Outbox<'_> {
     /// How far the oldest message has come, if this connection was given it, or its PUBREL, and the broker has not answered.
     #[must_use]
     pub fn unanswered(&self) -> Option<Stage> {
-        let was_given = self.at.cursor.record > 0 || self.at.cursor.written > 0;
-        (was_given && self.at.in_flight > 0).then(|| self.records.get(0).stage)
+        let was_given = self.at.cursor.record > 0 || self.at.is_half_sent;
+        (was_given && self.in_flight() > 0).then(|| self.handshakes.get(0).stage)
     }
 
-    /// Identifier and signal of the oldest message.
+    /// Packet identifier of the oldest message.
     #[must_use]
-    pub fn oldest(&self) -> (u16, u32) {
-        (self.at.oldest_id, self.records.get(0).signal)
+    pub fn oldest_id(&self) -> u16 {
+        self.at.oldest_id
     }
 
     /// Whether a message is to be sent again although the broker has taken a later one.
     #[must_use]
     pub fn repeats_out_of_order(&self) -> bool {
-        let stages = (0..self.at.in_flight).map(|index| self.records.get(index).stage);
+        let stages = (0..self.in_flight()).map(|index| self.handshakes.get(index).stage);
         // Stages behind the first that awaits its acknowledgement.
         let mut later = stages.skip_while(|stage| *stage != Stage::Published);
         later.any(|stage| stage > Stage::Published)
@@ -133,30 +158,77 @@ impl Outbox<'_> {
             is_overtaken: false,
         };
         let mut furthest = Stage::Queued;
-        for index in (0..self.at.in_flight.min(self.at.cursor.record)).rev() {
-            let record = self.records.get(index);
-            if record.stage != Stage::Complete {
-                let age = tick.wrapping_sub(record.tick);
+        for index in (0..self.in_flight().min(self.at.cursor.record)).rev() {
+            let handshake = self.handshakes.get(index);
+            if handshake.stage != Stage::Complete {
+                let age = tick.wrapping_sub(handshake.tick);
                 waiting.longest = waiting.longest.max(age);
-                waiting.is_overtaken |= age > limit && record.stage < furthest;
+                waiting.is_overtaken |= age > limit && handshake.stage < furthest;
             }
-            furthest = furthest.max(record.stage);
+            furthest = furthest.max(handshake.stage);
         }
         waiting
     }
 
-    /// PUBLISH packets for this connection to send next, with at most `window` messages in flight; report with
-    /// [`Outbox::written`] how many of the bytes went. At QoS 2 [`Outbox::pubrel_to_repeat`] comes first.
-    ///
-    /// The answer changes with everything that takes `&mut self`.
+    /// The sample for this connection to send next, with at most `window` messages in flight: encode it, and say so with
+    /// [`Outbox::hand_out`]. At QoS 2 [`Outbox::pubrel_to_repeat`] comes first.
+    #[inline]
     #[must_use]
-    pub fn unsent(&mut self, window: usize) -> &[u8] {
-        let end = match self.qos {
-            QoS::AtMostOnce if !(self.at.any_aside || self.at.one_by_one) => self.at.used,
-            QoS::AtMostOnce => self.end_of_run(usize::MAX),
-            QoS::AtLeastOnce | QoS::ExactlyOnce => self.end_of_run(window),
+    pub fn next_outgoing(&self, window: usize) -> Option<Outgoing> {
+        let Cursor { record, offset } = self.at.handed_out;
+        if record >= self.at.count || (self.at.one_by_one && record > 0) {
+            return None;
+        }
+        let stage = self.handshakes.get(record).stage;
+        let has_turn = match stage {
+            Stage::Queued => {
+                self.qos == QoS::AtMostOnce || record < window.min(self.handshakes.capacity())
+            }
+            Stage::Published => true,
+            Stage::Released | Stage::Complete => false,
         };
-        self.bytes_at_cursor(end)
+        let at = self.at.start + offset;
+        let head = Head::read(&self.ring, at);
+        (has_turn && !head.is_aside()).then(|| Outgoing {
+            head,
+            at,
+            packet_id: self.packet_id(record),
+            is_repeated: stage == Stage::Published,
+        })
+    }
+
+    /// Writes `value,timestamp`, as they were accepted, to `out`, which has [`Outgoing::text_len`] bytes.
+    #[inline]
+    pub fn write_text(&self, outgoing: &Outgoing, out: &mut [u8]) {
+        outgoing.head.read_text(&self.ring, outgoing.at, out);
+    }
+
+    /// [`Outbox::next_outgoing`] is on its way.
+    #[inline]
+    pub fn hand_out(&mut self, outgoing: &Outgoing) {
+        self.at.handed_out.record += 1;
+        self.at.handed_out.offset += outgoing.head.record_len();
+    }
+
+    /// Nothing of what was handed out is on its way any more, but for the packet that the connection stands in.
+    pub fn take_back_unsent(&mut self) {
+        self.at.handed_out = self.at.cursor;
+        if self.at.is_half_sent {
+            let head = self.head_at_cursor();
+            self.at.handed_out.record += 1;
+            self.at.handed_out.offset += head.record_len();
+        }
+    }
+
+    /// Whether a packet with this identifier is handed out, and no byte of it sent.
+    #[inline]
+    #[must_use]
+    pub fn is_on_its_way(&self, packet_id: u16) -> bool {
+        let unsent = self.at.cursor.record + usize::from(self.at.is_half_sent);
+        self.at.handed_out.record > unsent
+            && self
+                .index_of(packet_id)
+                .is_some_and(|index| (unsent..self.at.handed_out.record).contains(&index))
     }
 
     /// Whether what is sent one by one has to wait for an acknowledgement.
@@ -166,189 +238,166 @@ impl Outbox<'_> {
 
     /// Whether the connection stands in the middle of a packet.
     #[must_use]
-    pub fn is_half_written(&self) -> bool {
-        self.at.cursor.written > 0
+    pub fn is_half_sent(&self) -> bool {
+        self.at.is_half_sent
     }
 
-    /// What is left of the packet that is half written.
-    #[must_use]
-    pub fn rest_of_packet(&self) -> &[u8] {
-        let Cursor {
-            record,
-            offset,
-            written,
-        } = self.at.cursor;
-        if written == 0 {
-            &[]
-        } else {
-            self.bytes_at_cursor(offset + usize::from(self.records.get(record).len))
+    /// The network has taken the first bytes of the next packet that was handed out, and no more.
+    pub fn sent_in_part(&mut self) {
+        self.be_in_flight();
+        self.at.is_half_sent = true;
+    }
+
+    /// The network has taken all of the next packet that was handed out, at this tick. Whether for the first time.
+    pub fn sent_whole(&mut self, tick: u8) -> bool {
+        let mut next = self.at.cursor;
+        next.offset += self.head_at_cursor().record_len();
+        next.record += 1;
+        self.sent_up_to(next, tick) > 0
+    }
+
+    /// The network has taken all that was handed out, at this tick. How many messages for the first time.
+    #[inline]
+    pub fn sent_all(&mut self, tick: u8) -> usize {
+        self.sent_up_to(self.at.handed_out, tick)
+    }
+
+    #[inline]
+    fn sent_up_to(&mut self, end: Cursor, tick: u8) -> usize {
+        if self.qos == QoS::AtMostOnce && !self.at.one_by_one {
+            return self.free_up_to(end);
         }
-    }
-
-    /// The network has taken `count` bytes of what [`Outbox::unsent`] gave, at this tick. Returns how many messages were written whole for
-    /// the first time; `seen` is called for each packet that is complete now, in order, before its room is freed.
-    pub fn written(&mut self, count: usize, tick: u8, mut seen: Option<Seen<'_>>) -> usize {
         let mut first_time = 0;
-        self.at.cursor.written += count;
-        while self.at.cursor.written > 0 && self.at.cursor.record < self.records.len() {
-            let index = self.at.cursor.record;
-            let record = self.records.get(index);
-            let len = usize::from(record.len);
-            if index == self.at.in_flight {
-                self.at.in_flight += 1;
-                self.at.flight_bytes += len;
+        for index in self.at.cursor.record..end.record {
+            if index == self.in_flight() {
+                self.handshakes.push();
             }
-            if self.at.cursor.written < len {
-                break;
-            }
-            if let Some(seen) = &mut seen {
-                let mut packet = [0; MAX_PACKET];
-                seen(self.copy_at_cursor(len, &mut packet));
-            }
+            let stage = self.handshakes.get(index).stage;
+            first_time += usize::from(stage == Stage::Queued);
             // One that was acknowledged while it was half repeated keeps its stage.
-            let stage = record.stage.max(Stage::Published);
-            first_time += usize::from(record.stage == Stage::Queued);
-            self.records.set(
-                index,
-                Record {
-                    stage,
-                    tick,
-                    ..record
-                },
-            );
-            self.at.cursor.written -= len;
-            if self.qos == QoS::AtMostOnce && !self.at.one_by_one {
-                self.free_oldest(record);
-            } else {
-                self.pass(record);
-            }
+            let stage = stage.max(Stage::Published);
+            self.handshakes.set(index, Handshake { stage, tick });
         }
+        self.at.flight_bytes = self.at.flight_bytes.max(end.offset);
+        self.at.is_half_sent = false;
+        self.at.cursor = end;
         self.free_complete();
         first_time
     }
 
-    /// Takes an acknowledgement, at this tick.
+    /// At QoS 0 what is sent is done with; how many were not sent before.
+    #[inline]
+    fn free_up_to(&mut self, end: Cursor) -> usize {
+        let first_time = end.record - self.at.cursor.record;
+        self.handshakes.clear();
+        let at = &mut self.at;
+        at.cursor = Cursor::default();
+        at.is_half_sent = false;
+        at.flight_bytes = 0;
+        at.handed_out.record -= end.record;
+        at.handed_out.offset -= end.offset;
+        at.count -= end.record;
+        self.free_bytes(end.offset);
+        first_time
+    }
+
+    /// The sample at the cursor is in flight from now on, if it is not already.
+    #[inline]
+    fn be_in_flight(&mut self) {
+        if self.at.cursor.record == self.in_flight() {
+            self.at.flight_bytes += self.head_at_cursor().record_len();
+            self.handshakes.push();
+        }
+    }
+
+    /// Takes an acknowledgement, at this tick, of a packet that is not [on its way](Outbox::is_on_its_way).
     ///
     /// # Errors
-    /// The clause that it breaks.
+    /// The rule that it breaks.
+    #[inline]
     pub fn acknowledge(
         &mut self,
-        ack: Ack,
+        reply: Reply,
         packet_id: u16,
         tick: u8,
-    ) -> Result<Acknowledged, Violation> {
+    ) -> Result<Acknowledged, Breach> {
         let index = self
             .index_of(packet_id)
-            .filter(|index| *index < self.at.in_flight);
-        let step = qos::step(
-            self.qos,
-            index.map(|index| self.records.get(index).stage),
-            ack,
-        )?;
-        let stage = match step {
+            .filter(|index| *index < self.in_flight());
+        let stage = index.map(|index| self.handshakes.get(index).stage);
+        let step = delivery::step(self.qos, stage, reply)?;
+        let reached = match step {
             Step::Reach(stage) => stage,
-            Step::SendPubrel => Stage::Released,
+            Step::Release => Stage::Released,
             Step::Ignore => return Ok(Acknowledged::Repeated),
         };
-        if let Some(index) = index {
-            let record = self.records.get(index);
-            if record.stage != Stage::Complete {
-                self.records.set(
-                    index,
-                    Record {
-                        stage,
-                        tick,
-                        ..record
-                    },
-                );
-            }
+        if index == Some(0) && reached == Stage::Complete && self.at.cursor.record > 0 {
+            // In order, as most are.
+            self.free_oldest_in_flight();
+            self.free_complete();
+            return Ok(Acknowledged::Complete);
         }
-        if step == Step::SendPubrel {
-            return Ok(Acknowledged::SendPubrel);
+        if let (Some(index), Some(stage)) = (index, stage)
+            && stage != Stage::Complete
+        {
+            let stage = reached;
+            self.handshakes.set(index, Handshake { stage, tick });
+        }
+        if step == Step::Release {
+            return Ok(Acknowledged::Release);
         }
         self.free_complete();
         Ok(Acknowledged::Complete)
     }
 
-    /// The end, from the oldest byte on, of the packets that may follow one another from the cursor on. New ones among
-    /// them get their packet identifiers.
-    fn end_of_run(&mut self, window: usize) -> usize {
-        let Cursor {
-            record: from,
-            offset,
-            written,
-        } = self.at.cursor;
-        let mut end = offset;
-        if self.is_waiting() && written == 0 {
-            return end;
-        }
-        for index in from..self.records.len() {
-            let record = self.records.get(index);
-            let half_written = index == from && written > 0;
-            let may_go = match record.stage {
-                Stage::Queued => index < window && !record.is_aside,
-                Stage::Published => !record.is_aside,
-                Stage::Released | Stage::Complete => false,
-            };
-            let is_second = self.at.one_by_one && index > from;
-            if !(may_go || half_written) || is_second || end - offset >= BATCH {
-                break;
-            }
-            if record.stage == Stage::Queued && self.qos != QoS::AtMostOnce {
-                self.write_packet_id(end, self.packet_id(index));
-            }
-            end += usize::from(record.len);
-        }
-        end
-    }
-
-    /// From the cursor up to `end`, or to where the ring wraps.
-    fn bytes_at_cursor(&self, end: usize) -> &[u8] {
-        let from = self.at.cursor.offset + self.at.cursor.written;
-        self.ring
-            .run(self.at.start + from, end.saturating_sub(from))
-    }
-
-    fn copy_at_cursor<'p>(&self, len: usize, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
-        let position = self.ring.wrap(self.at.start + self.at.cursor.offset);
-        self.copy(position, len, packet)
-    }
-
-    /// Moves the cursor behind `record`, at which it stands.
-    fn pass(&mut self, record: Record) {
+    /// Moves the cursor behind the sample at which it stands.
+    #[inline]
+    fn pass(&mut self) {
+        self.at.cursor.offset += self.head_at_cursor().record_len();
         self.at.cursor.record += 1;
-        self.at.cursor.offset += usize::from(record.len);
+        if self.at.handed_out.record < self.at.cursor.record {
+            self.at.handed_out = self.at.cursor;
+        }
+    }
+
+    #[inline]
+    fn head_at_cursor(&self) -> Head {
+        Head::read(&self.ring, self.at.start + self.at.cursor.offset)
     }
 
     /// Frees the messages at the old end that are done with. One that is half repeated stays until its packet is whole.
+    #[inline]
     fn free_complete(&mut self) {
-        while self.at.in_flight > 0 && !(self.at.cursor.record == 0 && self.at.cursor.written > 0) {
-            let record = self.records.get(0);
-            if record.stage != Stage::Complete {
-                break;
-            }
-            self.free_oldest(record);
+        while self.handshakes.is_oldest_complete()
+            && (self.at.cursor.record > 0 || self.at.handed_out.record == 0)
+        {
+            self.free_oldest_in_flight();
         }
     }
 
-    fn free_oldest(&mut self, record: Record) {
-        let len = usize::from(record.len);
+    #[inline]
+    fn free_oldest_in_flight(&mut self) {
+        let len = Head::read(&self.ring, self.at.start).record_len();
+        self.handshakes.pop_oldest();
         let at = &mut self.at;
-        if at.cursor.record > 0 {
-            at.cursor.record -= 1;
-            at.cursor.offset -= len;
-        }
-        at.in_flight -= 1;
         at.flight_bytes -= len;
+        for cursor in [&mut at.cursor, &mut at.handed_out] {
+            if cursor.record > 0 {
+                cursor.record -= 1;
+                cursor.offset -= len;
+            }
+        }
+        at.count -= 1;
         at.oldest_id = following_id(at.oldest_id, 1);
-        self.records.remove_oldest();
-        self.free_bytes(1, len);
+        self.free_bytes(len);
     }
 
+    #[inline]
     fn packet_id(&self, index: usize) -> u16 {
         following_id(self.at.oldest_id, index)
     }
 
+    #[inline]
     fn index_of(&self, packet_id: u16) -> Option<usize> {
         let (id, oldest) = (usize::from(packet_id), usize::from(self.at.oldest_id));
         if id == 0 {
@@ -361,28 +410,13 @@ impl Outbox<'_> {
             })
         }
     }
-
-    /// Writes the identifier into the packet at `offset`, behind its topic (3.3.2).
-    fn write_packet_id(&mut self, offset: usize, packet_id: u16) {
-        let at = self.ring.wrap(self.at.start + offset);
-        let header = if self.ring.byte(at + 1) & 0x80 == 0 {
-            2
-        } else {
-            3
-        };
-        let topic_len =
-            u16::from_be_bytes([self.ring.byte(at + header), self.ring.byte(at + header + 1)]);
-        let [high, low] = packet_id.to_be_bytes();
-        let at = at + header + 2 + usize::from(topic_len);
-        self.ring.set(at, high);
-        self.ring.set(at + 1, low);
-    }
 }
 
 /// Identifiers are 1 to 65535 [MQTT-2.3.1-1]. An in-flight window of that size uses each once.
-pub(super) const MAX_IDS: usize = 65_535;
+const MAX_IDS: usize = 65_535;
 
-/// The identifier `steps` after `id`, around the end; `steps` is at most [`MAX_IDS`].
+/// The identifier `steps` after `id`, around the end. At QoS 0, where nothing has one, `steps` may be more than [`MAX_IDS`].
+#[inline]
 pub(super) fn following_id(id: u16, steps: usize) -> u16 {
     let id = usize::from(id) + steps;
     (if id > MAX_IDS { id - MAX_IDS } else { id }) as u16

@@ -3,7 +3,7 @@
 //! A ring passes over all of its bytes, however few it holds, and each page that was once touched costs memory. So it
 //! begins with a small part of the slice, and takes more only when that is full.
 
-use crate::bytes::{join, move_within};
+use crate::bytes::move_within;
 
 /// Positions are taken modulo the length, once: callers stay below twice the length.
 pub(super) struct Ring<'a> {
@@ -43,40 +43,54 @@ impl<'a> Ring<'a> {
         position.checked_sub(self.len).unwrap_or(position)
     }
 
-    /// Copies the pieces in, one after the other from `at` on.
+    /// The `len` bytes at `at`, if they do not wrap.
     #[inline]
-    pub(super) fn write(&mut self, at: usize, pieces: &[&[u8]]) {
+    pub(super) fn whole_run(&self, at: usize, len: usize) -> Option<&[u8]> {
         let at = self.wrap(at);
-        let before_the_end = self.bytes.get_mut(at..self.len).unwrap_or_default();
-        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-        if len > before_the_end.len() || join(before_the_end, pieces).is_none() {
-            self.write_around(at, pieces);
+        let end = at.checked_add(len).filter(|end| *end <= self.len)?;
+        self.bytes.get(at..end)
+    }
+
+    /// The same, to be written.
+    #[inline]
+    pub(super) fn run_mut(&mut self, at: usize, len: usize) -> Option<&mut [u8]> {
+        let at = self.wrap(at);
+        let end = at.checked_add(len).filter(|end| *end <= self.len)?;
+        self.bytes.get_mut(at..end)
+    }
+
+    /// The `N` bytes at `at`.
+    #[inline]
+    pub(super) fn array<const N: usize>(&self, at: usize) -> [u8; N] {
+        match self.whole_run(at, N).and_then(|run| run.first_chunk()) {
+            Some(bytes) => *bytes,
+            None => {
+                let mut bytes = [0; N];
+                self.read(at, &mut bytes);
+                bytes
+            }
         }
     }
 
+    /// Fills `out` from `at` on.
     #[cold]
-    fn write_around(&mut self, mut at: usize, pieces: &[&[u8]]) {
-        for byte in pieces.iter().copied().flatten() {
-            self.set(at, *byte);
+    #[inline(never)]
+    pub(super) fn read(&self, at: usize, out: &mut [u8]) {
+        let mut at = self.wrap(at);
+        for place in out {
+            *place = self.bytes.get(at).copied().unwrap_or_default();
             at = self.wrap(at + 1);
         }
     }
 
-    /// The bytes from `at`, `len` of them or as many as lie before the end of the slice.
-    pub(super) fn run(&self, at: usize, len: usize) -> &[u8] {
-        let at = self.wrap(at);
-        let end = (at + len).min(self.len);
-        self.bytes.get(at..end).unwrap_or_default()
-    }
-
-    pub(super) fn byte(&self, at: usize) -> u8 {
-        self.bytes.get(self.wrap(at)).copied().unwrap_or_default()
-    }
-
-    pub(super) fn set(&mut self, at: usize, value: u8) {
-        let at = self.wrap(at);
-        if let Some(byte) = self.bytes.get_mut(at) {
-            *byte = value;
+    /// Copies `piece` in, from `at` on.
+    pub(super) fn write(&mut self, at: usize, piece: &[u8]) {
+        let mut at = self.wrap(at);
+        for byte in piece {
+            if let Some(place) = self.bytes.get_mut(at) {
+                *place = *byte;
+            }
+            at = self.wrap(at + 1);
         }
     }
 
@@ -138,10 +152,10 @@ mod tests {
         for at in 0..10 {
             let mut storage = [0; 10];
             let mut ring = Ring::new(&mut storage, 10);
-            ring.write(at, &[&piece[..3], &[], &piece[3..]]);
-            let first = ring.run(at, 7).to_vec();
-            let second = ring.run(at + first.len(), 7 - first.len()).to_vec();
-            assert_eq!([first, second].concat(), piece);
+            ring.write(at, piece);
+            assert_eq!(ring.array(at), *piece, "at {at}");
+            assert_eq!(ring.whole_run(at, 7).is_some(), at <= 3, "at {at}");
+            assert_eq!(ring.run_mut(at, 7).is_some(), at <= 3, "at {at}");
         }
     }
 
@@ -152,12 +166,10 @@ mod tests {
                 // Longer than the ring, which does not leave its part.
                 let mut storage = [b'.'; 13];
                 let mut ring = Ring::new(&mut storage, 10);
-                ring.write(from, &[b"abcdefg"]);
+                ring.write(from, b"abcdefg");
                 ring.shift(from, 7, by);
-                let moved: std::vec::Vec<u8> = (0..7)
-                    .map(|offset| ring.byte(ring.wrap(from + by) + offset))
-                    .collect();
-                assert_eq!(moved, b"abcdefg", "from {from} by {by}");
+                let moved = ring.array(ring.wrap(from + by));
+                assert_eq!(moved, *b"abcdefg", "from {from} by {by}");
                 assert_eq!(storage[10..], *b"...", "from {from} by {by}");
             }
         }
@@ -171,11 +183,11 @@ mod tests {
                     let content = &b"abcdefghij"[..used];
                     let mut storage = [0; 25];
                     let mut ring = Ring::new(&mut storage[..capacity], 10);
-                    ring.write(start, &[content]);
+                    ring.write(start, content);
                     let start = ring.grow(start, used);
                     assert_eq!(ring.len(), capacity);
-                    let kept: std::vec::Vec<u8> =
-                        (0..used).map(|offset| ring.byte(start + offset)).collect();
+                    let mut kept = std::vec![0; used];
+                    ring.read(start, &mut kept);
                     assert_eq!(kept, content, "{used} bytes at {start} of {capacity}");
                 }
             }
@@ -195,9 +207,8 @@ mod tests {
     #[test]
     fn an_empty_ring_takes_nothing_and_does_not_panic() {
         let mut ring = Ring::new(&mut [], 1);
-        ring.write(0, &[b"abc"]);
-        ring.set(0, 1);
+        ring.write(0, b"abc");
         ring.shift(0, 0, 0);
-        assert_eq!((ring.byte(0), ring.run(0, 3)), (0, &[][..]));
+        assert_eq!((ring.array(0), ring.whole_run(0, 3)), ([0; 3], None));
     }
 }

@@ -4,7 +4,7 @@ use super::common::network::Door;
 use super::common::rig::with_bridge;
 use super::one_device;
 
-/// As small as a buffer may be: 25 records.
+/// As small as a buffer may be: some 110 samples.
 const SMALL: &str = r#", "buffer_size": 1024"#;
 
 #[test]
@@ -15,15 +15,15 @@ fn a_full_buffer_keeps_the_newest_and_sends_them_in_their_order() {
             |rig| {
                 rig.brokers[0].line.set_door(Door::Refused);
                 rig.settle();
-                for value in 0..200 {
+                for value in 0..600 {
                     rig.publish("tag/cloud/p/in", &format!("{value},1"));
                 }
                 let kept = rig.counters(0).queued;
-                assert!((20..=25).contains(&kept), "{kept} kept");
-                assert_eq!(rig.counters(0).dropped, 200 - kept);
+                assert!((95..=125).contains(&kept), "{kept} kept");
+                assert_eq!(rig.counters(0).dropped, 600 - kept);
                 rig.brokers[0].line.set_door(Door::Open);
                 rig.run_until(60_000);
-                let newest: Vec<_> = (200 - kept..200)
+                let newest: Vec<_> = (600 - kept..600)
                     .map(|value| format!("{value},1,1"))
                     .collect();
                 assert_eq!(rig.delivered(0), newest, "QoS {qos}");
@@ -40,11 +40,11 @@ fn what_is_in_flight_is_never_dropped() {
         with_bridge(&one_device(&keys), |rig| {
             rig.settle();
             rig.brokers[0].server.acknowledges = false;
-            for value in 0..200 {
+            for value in 0..600 {
                 rig.publish("tag/cloud/p/in", &format!("{value},1"));
             }
             let counters = rig.counters(0);
-            assert_eq!((counters.sent, counters.received), (5, 200));
+            assert_eq!((counters.sent, counters.received), (5, 600));
             // The acknowledgements were lost: the broker has the five, and gets them again.
             rig.brokers[0].line.cut();
             rig.brokers[0].server.acknowledges = true;
@@ -59,7 +59,7 @@ fn what_is_in_flight_is_never_dropped() {
                     "at least once"
                 );
             }
-            let newest: Vec<_> = (200 - counters.queued..200)
+            let newest: Vec<_> = (600 - counters.queued..600)
                 .map(|value| format!("{value},1,1"))
                 .collect();
             assert_eq!(delivered, newest, "QoS {qos}");
@@ -75,14 +75,14 @@ fn a_buffer_full_of_what_is_in_flight_drops_the_new_and_forgets_them() {
         rig.settle();
         rig.brokers[0].server.acknowledges = false;
         rig.publish("tag/cloud/q/in", "7,1");
-        for value in 0..200 {
+        for value in 0..600 {
             rig.publish("tag/cloud/p/in", &format!("{value},1"));
         }
         rig.publish("tag/cloud/q/in", "8,2");
         let counters = rig.counters(0);
         assert_eq!(
             (counters.queued, counters.sent + counters.dropped),
-            (0, 202)
+            (0, 602)
         );
         rig.brokers[0].server.acknowledges = true;
         rig.brokers[0].line.cut();
@@ -102,7 +102,7 @@ fn a_signal_whose_sample_was_dropped_is_news_with_its_next_one() {
         rig.publish("tag/cloud/q/in", "7,1");
         rig.publish("tag/cloud/q/in", "7,2");
         assert_eq!(rig.counters(0).suppressed, 1);
-        for value in 0..100 {
+        for value in 0..200 {
             rig.publish("tag/cloud/p/in", &format!("{value},1"));
         }
         rig.publish("tag/cloud/q/in", "7,3");

@@ -1,13 +1,12 @@
 //! The bridge, its servers and the clock together. After every poll the rules hold that hold always: the counters add
 //! up, and the bridge asks to be called again at once only if something moved.
 
-use mqtt_client_core::bridge::{self, Bridge, Feed, Mismatched};
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
+use mqtt_client_core::bridge::{self, Bridge, Feed};
 use mqtt_client_core::config::{Abilities, Config, Device, Signal, Storage, measure, parse};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
-use mqtt_client_core::mqtt::session::{self as mqtt, Session};
-use mqtt_client_core::outbox;
-use mqtt_client_core::redis::session::{self as redis_session, MIN_INPUT};
+use mqtt_client_core::redis::session::MIN_INPUT;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
 
@@ -41,42 +40,21 @@ const RANDOM: u32 = 0;
 /// Polls in a row without any wait, of which each moved something: more than any burst of these tests needs.
 const LONGEST_BURST: usize = 100_000;
 
-/// The memory of one broker.
-struct Memory {
-    input: Vec<u8>,
-    control: Vec<u8>,
-    outbox: Vec<u8>,
-    records: Vec<u64>,
-}
-
-impl Memory {
-    fn for_device(device: &Device<'_>) -> Self {
-        let (bytes, records) =
-            outbox::divide(device.buffer_size.map_or(16 * 1024, |size| size as usize));
-        Memory {
-            input: vec![0; 256],
-            control: vec![0; Session::control_len(device) + 256],
-            outbox: vec![0; bytes],
-            records: vec![0; records],
-        }
-    }
-}
+/// Sizes of these bridges: small, so that buffers are full now and then.
+const FEED: FeedSizes = FeedSizes {
+    input: 2 * MIN_INPUT,
+    commands: 0,
+};
+const BROKER: BrokerSizes = BrokerSizes {
+    outbox: 16 * 1024,
+    in_flight: 0,
+    input: 256,
+    control: 0,
+    transmit: 0,
+};
 
 /// Runs `script` with the bridge that this mapping table describes, at time 0 and not polled yet.
 pub fn with_bridge(table: &str, script: impl FnOnce(&mut Rig<'_, '_>)) {
-    with_brokers(
-        table,
-        |_| {},
-        |rig| script(&mut rig.expect("a broker for each device")),
-    );
-}
-
-/// The same, where `arrange` has changed the brokers before they became part of it.
-pub fn with_brokers(
-    table: &str,
-    arrange: impl FnOnce(&mut Vec<bridge::Broker<'_, Line>>),
-    script: impl FnOnce(Result<Rig<'_, '_>, Mismatched>),
-) {
     let sizes = measure(table.as_bytes()).expect("JSON");
     let mut devices = vec![Device::default(); sizes.devices];
     let mut signals = vec![Signal::default(); sizes.signals];
@@ -95,54 +73,47 @@ pub fn with_brokers(
     let mut slots = vec![0; Index::slots_for(config.signals.len())];
     let mut last = vec![LastSample::NOTHING; config.signals.len()];
     let routes = Routes::new(&config, &mut slots, &mut last).expect("room");
-    let mut input = vec![0; 2 * MIN_INPUT];
-    let mut commands = vec![0; redis_session::Session::commands_len(&config.redis)];
-    let storage = redis_session::Storage {
-        input: &mut input,
-        commands: &mut commands,
-    };
-    let redis_line = Line::new(clock.clone());
-    let feed = Feed::new(&config, RANDOM, storage, redis_line.clone());
 
-    let mut memories: Vec<_> = config.devices.iter().map(Memory::for_device).collect();
-    let lines: Vec<_> = memories.iter().map(|_| Line::new(clock.clone())).collect();
+    let feed_sizes = FeedSizes::of(&config, FEED);
+    let broker_sizes = config.devices.iter().map(|device| {
+        let mut sizes = BrokerSizes::of(device, BROKER);
+        sizes.control += 256;
+        sizes
+    });
+    let bytes = feed_sizes.bytes()
+        + broker_sizes
+            .clone()
+            .map(|sizes| sizes.bytes())
+            .sum::<usize>();
+    let mut memory = vec![0; bytes];
+    let mut memory = Block::new(&mut memory);
+
+    let redis_line = Line::new(clock.clone());
+    let storage = feed_sizes.take(&mut memory).expect("room");
+    let feed = Feed::new(&config, RANDOM, storage, redis_line.clone());
     let mut brokers = Vec::new();
-    for ((number, memory), line) in (0..).zip(&mut memories).zip(&lines) {
-        let storage = mqtt::Storage {
-            input: &mut memory.input,
-            control: &mut memory.control,
-            outbox: &mut memory.outbox,
-            records: &mut memory.records,
-        };
-        brokers.extend(bridge::Broker::new(
-            &config,
-            number,
-            0x00c0_ffee,
-            RANDOM,
-            storage,
-            line.clone(),
-        ));
+    let mut ends = Vec::new();
+    for (device, sizes) in config.devices.iter().zip(broker_sizes) {
+        let line = Line::new(clock.clone());
+        ends.push(BrokerEnd {
+            line: line.clone(),
+            server: Broker::new(),
+        });
+        let storage = sizes.take(&mut memory).expect("room");
+        let digits = 0x00c0_ffee;
+        let broker = bridge::Broker::new(&config, device, digits, RANDOM, storage, line);
+        brokers.push(broker);
     }
-    arrange(&mut brokers);
-    let bridge = Bridge::new(&config, routes, feed, &mut brokers);
-    script(bridge.map(|bridge| {
-        Rig {
-            bridge,
-            redis: RedisEnd {
-                line: redis_line,
-                server: Redis::new(),
-                connection: 0,
-            },
-            brokers: lines
-                .into_iter()
-                .map(|line| BrokerEnd {
-                    line,
-                    server: Broker::new(),
-                })
-                .collect(),
-            clock,
-        }
-    }));
+    script(&mut Rig {
+        bridge: Bridge::new(&config, routes, feed, &mut brokers),
+        redis: RedisEnd {
+            line: redis_line,
+            server: Redis::new(),
+            connection: 0,
+        },
+        brokers: ends,
+        clock,
+    });
 }
 
 impl Rig<'_, '_> {

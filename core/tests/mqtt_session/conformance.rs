@@ -5,6 +5,8 @@ use mqtt_client_core::mqtt::QoS;
 use mqtt_client_core::mqtt::close::Close;
 use mqtt_client_core::net::protocol::ClosedBy;
 
+use mqtt_client_core::net::protocol::Protocol as _;
+
 use super::packet::{self, ClientPacket};
 use super::{Client, Memory, WELCOME, WELCOME_BACK, at, device, puback, pubcomp, pubrec};
 
@@ -112,7 +114,7 @@ fn fixed_headers_have_the_flags_of_the_standards_table() {
     assert_eq!(client.hears(0, &pubcomp(1)), Ok(()));
     assert_eq!(client.expires(45_000), Ok(()));
     note(&mut client);
-    client.session.leave(&mut ());
+    client.session.leave();
     note(&mut client);
     assert_eq!(headers, [0x10, 0x34, 0x62, 0xc0, 0xe0]);
 }
@@ -149,8 +151,8 @@ fn a_connection_has_one_connect() {
 
 #[test]
 fn at_qos_0_nothing_is_sent_again_and_nothing_has_dup() {
-    // PUBLISH has 6 bytes; cut before, in and behind it.
-    for (cut, again) in [(0, &["PUBLISH a"][..]), (3, &["PUBLISH a"]), (6, &[])] {
+    // PUBLISH has 13 bytes; cut before, in and behind it.
+    for (cut, again) in [(0, &["PUBLISH a"][..]), (3, &["PUBLISH a"]), (13, &[])] {
         let device = device(QoS::AtMostOnce);
         let mut memory = Memory::for_device(&device);
         let mut client = Client::new(&device, &mut memory);
@@ -230,7 +232,7 @@ fn after_disconnect_nothing_is_said_and_the_connection_closes() {
     client.online(0, WELCOME);
     client.queues("a");
     client.says(0);
-    client.session.leave(&mut ());
+    client.session.leave();
     let (said, close) = client.says_at_last(1);
     assert_eq!(
         (said, close),
@@ -239,10 +241,10 @@ fn after_disconnect_nothing_is_said_and_the_connection_closes() {
     // Whatever happens before the network has closed.
     client.queues("b");
     assert_eq!(client.hears(2, &puback(1)), Ok(()));
-    client.session.leave(&mut ());
+    client.session.leave();
     client.session.stop();
     for _ in 0..2 {
-        assert_eq!(client.session.output(at(3), &mut ()), Err(Close::Finished));
+        assert_eq!(client.session.output(at(3)), Err(Close::Finished));
     }
     assert_eq!(client.expires(client.deadline()), Err(Close::Finished));
 }

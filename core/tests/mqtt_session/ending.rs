@@ -104,7 +104,7 @@ fn leaving_says_disconnect_behind_the_packet_that_is_half_written_and_nothing_el
         client.queues("a");
         client.queues("b");
         client.drain(1, cut).expect("online");
-        client.session.leave(&mut ());
+        client.session.leave();
         let said: Vec<_> = said.iter().map(ToString::to_string).collect();
         assert_eq!(
             client.says_at_last(2),
@@ -122,7 +122,7 @@ fn nothing_follows_disconnect_and_what_is_acknowledged_behind_it_is_released_nex
     client.online(0, WELCOME);
     client.queues("a");
     assert_eq!(client.says(1), ["PUBLISH 1 a"]);
-    client.session.leave(&mut ());
+    client.session.leave();
     assert_eq!(client.hears(2, &pubrec(1)), Ok(()));
     assert_eq!(
         client.says_at_last(2),
@@ -150,7 +150,7 @@ fn however_many_answers_wait_to_be_written_there_is_room_for_disconnect() {
         assert_eq!(client.says(1).len(), 20);
         let acknowledgements = (1..=20).map(pubrec).collect::<Vec<_>>().concat();
         assert_eq!(client.hears(2, &acknowledgements), Ok(()));
-        client.session.leave(&mut ());
+        client.session.leave();
         let (said, close) = client.says_at_last(2);
         let behind = said.len() - 1;
         assert_eq!(said[behind], "DISCONNECT", "{said:?}");
@@ -168,7 +168,7 @@ fn leaving_before_connack_says_disconnect_too_so_that_no_last_will_is_sent() {
         client.queues("a");
         assert_eq!(client.opened(0), Ok(()));
         client.drain(0, cut).expect("CONNECT");
-        client.session.leave(&mut ());
+        client.session.leave();
         assert_eq!(
             client.hears(1, WELCOME),
             Ok(()),
@@ -188,7 +188,7 @@ fn leaving_without_a_connection_does_nothing() {
     let device = device(QoS::AtLeastOnce);
     let mut memory = Memory::for_device(&device);
     let mut client = Client::new(&device, &mut memory);
-    client.session.leave(&mut ());
+    client.session.leave();
     assert!(!client.session.is_connected());
     client.online(0, WELCOME);
 }

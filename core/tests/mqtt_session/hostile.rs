@@ -130,7 +130,7 @@ fn acknowledging_what_is_not_sent_whole_or_too_early_is_a_breach() {
             pubrec(1),
             "an acknowledgement of a message that was not sent (MQTT 4.3)",
         ),
-        (8, pubcomp(1), "PUBCOMP before PUBREC [MQTT-4.3.3-2]"),
+        (15, pubcomp(1), "PUBCOMP before PUBREC [MQTT-4.3.3-2]"),
     ] {
         let device = device(QoS::ExactlyOnce);
         let mut memory = Memory::for_device(&device);

@@ -31,15 +31,21 @@ mod opening;
 mod suspects;
 mod unasked;
 
-use mqtt_client_core::config::Device;
+use std::sync::LazyLock;
+
+use mqtt_client_core::config::{Config, Device, Redis, Signal};
 use mqtt_client_core::counters::Counters;
-use mqtt_client_core::mqtt::QoS;
 use mqtt_client_core::mqtt::close::Close;
 use mqtt_client_core::mqtt::session::{Session, State, Storage};
+use mqtt_client_core::mqtt::{MAX_PUBLISH, QoS};
+use mqtt_client_core::net::protocol::Protocol as _;
 use mqtt_client_core::net::protocol::{ClosedBy, Retry};
-use mqtt_client_core::outbox::Message;
+use mqtt_client_core::outbox::Room;
 use mqtt_client_core::random::Random;
+use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::time::Instant;
+
+use packet::ClientPacket;
 
 const WELCOME: &[u8] = b"\x20\x02\x00\x00";
 const WELCOME_BACK: &[u8] = b"\x20\x02\x01\x00";
@@ -66,12 +72,31 @@ fn device(qos: QoS) -> Device<'static> {
     }
 }
 
+/// Signals 0 and 1, on a topic each.
+static CONFIG: LazyLock<Config<'static>> = LazyLock::new(|| Config {
+    redis: Redis::default(),
+    devices: &[],
+    signals: const {
+        &[
+            Signal {
+                topic: Some("good"),
+                ..Signal::EMPTY
+            },
+            Signal {
+                topic: Some("bad"),
+                ..Signal::EMPTY
+            },
+        ]
+    },
+});
+
 /// The memory of a session.
 struct Memory {
     input: Vec<u8>,
     control: Vec<u8>,
+    transmit: Vec<u8>,
     outbox: Vec<u8>,
-    records: Vec<u64>,
+    handshakes: Vec<[u8; 2]>,
 }
 
 impl Memory {
@@ -79,8 +104,9 @@ impl Memory {
         Memory {
             input: vec![0; 64],
             control: vec![0; Session::control_len(device) + 64],
+            transmit: vec![0; MAX_PUBLISH],
             outbox: vec![0; 1000],
-            records: vec![0; 30],
+            handshakes: vec![[0; 2]; usize::from(device.max_inflight)],
         }
     }
 
@@ -88,8 +114,9 @@ impl Memory {
         Storage {
             input: &mut self.input,
             control: &mut self.control,
+            transmit: &mut self.transmit,
             outbox: &mut self.outbox,
-            records: &mut self.records,
+            handshakes: &mut self.handshakes,
         }
     }
 }
@@ -104,21 +131,27 @@ struct Client<'a> {
 impl<'a> Client<'a> {
     fn new(device: &'a Device<'a>, memory: &'a mut Memory) -> Self {
         Client {
-            session: Session::new(device, 0x00c0_ffee, Random::new(0), memory.storage()),
+            session: Session::new(
+                &CONFIG,
+                device,
+                0x00c0_ffee,
+                Random::new(0),
+                memory.storage(),
+            ),
             begun: Vec::new(),
         }
     }
 
     fn resume(device: &'a Device<'a>, memory: &'a mut Memory, state: State) -> Self {
         Client {
-            session: Session::resume(device, 0x00c0_ffee, memory.storage(), state),
+            session: Session::resume(&CONFIG, device, 0x00c0_ffee, memory.storage(), state),
             begun: Vec::new(),
         }
     }
 
     fn opened(&mut self, millis: u64) -> Result<(), Close> {
         self.begun.clear();
-        self.session.opened(at(millis), &mut ())
+        self.session.opened(at(millis))
     }
 
     /// Opens a connection and hears CONNACK.
@@ -146,7 +179,7 @@ impl<'a> Client<'a> {
             }
             room[..count].copy_from_slice(&bytes[..count]);
             bytes = &bytes[count..];
-            self.session.received(count, at(millis), &mut ())?;
+            self.session.received(count, at(millis))?;
         }
         Ok(())
     }
@@ -170,13 +203,13 @@ impl<'a> Client<'a> {
     fn drain(&mut self, millis: u64, count: usize) -> Result<usize, Close> {
         let mut taken = 0;
         while taken < count {
-            let bytes = self.session.output(at(millis), &mut ())?;
+            let bytes = self.session.output(at(millis))?;
             let piece = bytes.len().min(count - taken);
             if piece == 0 {
                 break;
             }
             self.begun.extend_from_slice(&bytes[..piece]);
-            self.session.sent(piece, at(millis), &mut ());
+            self.session.sent(piece, at(millis));
             taken += piece;
         }
         Ok(taken)
@@ -190,32 +223,38 @@ impl<'a> Client<'a> {
 
     fn packets(&mut self) -> Vec<String> {
         std::iter::from_fn(|| packet::take_packet(&mut self.begun))
-            .map(|packet| packet.to_string())
+            .map(|mut packet| {
+                if let ClientPacket::Publish(publish) = &mut packet {
+                    let value = publish.payload.strip_suffix(",1,1");
+                    publish.payload = value.expect("what was queued").to_string();
+                }
+                packet.to_string()
+            })
             .collect()
     }
 
-    /// Queues a message of this value; how many were dropped for it.
+    /// Queues a sample of this value; how many were dropped for it.
     fn queues(&mut self, value: &str) -> usize {
-        self.queues_for(0, "t", false, value)
+        self.queues_for(0, false, value)
     }
 
-    /// The same, of this signal and on this topic, which is set aside or not.
-    fn queues_for(&mut self, signal: u32, topic: &str, is_aside: bool, value: &str) -> usize {
+    /// The same, of this signal, whose topic is set aside or not.
+    fn queues_for(&mut self, signal: u32, is_aside: bool, value: &str) -> usize {
+        let text = format!("{value},1");
+        let sample = Sample::of_text(text.as_bytes(), Quality::Good).expect("a comma");
         let mut dropped = 0;
-        let message = Message {
-            signal,
-            is_aside,
-            topic: topic.as_bytes(),
-            payload: [value.as_bytes(), b"", b"", b""],
-        };
-        self.session
-            .queue(&message, |_| dropped += 1)
-            .expect("room");
+        while !self.session.queue(signal, is_aside, &sample) {
+            match self.session.make_room(&sample) {
+                Room::Enough => {}
+                Room::Dropped(_) => dropped += 1,
+                Room::None => panic!("no room"),
+            }
+        }
         dropped
     }
 
     fn expires(&mut self, millis: u64) -> Result<(), Close> {
-        self.session.expire(at(millis), &mut ())
+        self.session.expire(at(millis))
     }
 
     fn deadline(&self) -> u64 {

@@ -83,8 +83,7 @@ impl Guard {
 fn queue(client: &mut Client<'_>, values: &[&str], is_aside: bool) {
     for value in values {
         let is_bad = value.starts_with('x');
-        let (signal, topic) = if is_bad { (1, "bad") } else { (0, "good") };
-        client.queues_for(signal, topic, is_bad && is_aside, value);
+        client.queues_for(u32::from(is_bad), is_bad && is_aside, value);
     }
 }
 
@@ -115,7 +114,10 @@ fn the_topic_of_the_culprit_is_set_aside_and_all_others_flow() {
             ],
             "{qos:?}"
         );
-        assert_eq!(client.session.poll_event(), Some(Event::SetAside(1)));
+        assert!(matches!(
+            client.session.poll_event(),
+            Some(Event::SetAside(1))
+        ));
         guard.taken.sort();
         assert_eq!(guard.taken, ["a", "b", "c"], "{qos:?}");
         let counters = client.counters();
@@ -141,7 +143,10 @@ fn what_was_set_aside_is_tried_again_after_ten_minutes_in_a_new_session() {
         while guard.serve(&mut client, qos, now).is_some() {
             now += 1000;
         }
-        assert_eq!(client.session.poll_event(), Some(Event::SetAside(1)));
+        assert!(matches!(
+            client.session.poll_event(),
+            Some(Event::SetAside(1))
+        ));
         assert_eq!(guard.taken, ["a"]);
         let due = now - 1000 + 10 * MINUTE;
         // Once more in vain: two connections, and it is set aside again.
@@ -157,7 +162,10 @@ fn what_was_set_aside_is_tried_again_after_ten_minutes_in_a_new_session() {
             assert!(client.deadline() <= due, "{} of {due}", client.deadline());
             let wiped = guard.go_on(&mut client, qos, due);
             assert_eq!(wiped, Some(Retry::AtOnce), "{qos:?}: the session ends");
-            assert_eq!(client.session.poll_event(), Some(Event::TakenBack));
+            assert!(matches!(
+                client.session.poll_event(),
+                Some(Event::TakenBack)
+            ));
             let wiped = guard.serve(&mut client, qos, due);
             assert_eq!(wiped, Some(Retry::AtOnce), "{qos:?}: and is wiped out");
             let mut ends = Vec::new();
@@ -171,7 +179,10 @@ fn what_was_set_aside_is_tried_again_after_ten_minutes_in_a_new_session() {
                 assert!(ends.is_empty(), "{qos:?}: {ends:?}");
             } else {
                 assert_eq!(ends, [Retry::BackOff, Retry::StartOver], "{qos:?}");
-                assert_eq!(client.session.poll_event(), Some(Event::SetAside(1)));
+                assert!(matches!(
+                    client.session.poll_event(),
+                    Some(Event::SetAside(1))
+                ));
             }
         }
         assert_eq!(

@@ -15,11 +15,12 @@ use crate::configuration::{Tables, complain, transports};
 use crate::poller::{Events, Poller};
 use crate::testing::LIMIT;
 
-const TOPIC: &[u8] = &[b't'; 200];
-const PAYLOAD: &[u8] = &[b'1'; 100];
+/// Bytes of the topic, and of `value,timestamp`.
+const TOPIC: usize = 200;
+const TEXT: usize = 98;
 
 /// Bytes of one message's packet: PUBLISH at QoS 0.
-const PACKET: usize = 3 + 2 + TOPIC.len() + PAYLOAD.len();
+const PACKET: usize = 3 + 2 + TOPIC + TEXT + 2;
 
 /// More than the sockets of both sides hold, and a buffer for that.
 const SAMPLES: usize = (8 << 20) / PACKET;
@@ -33,8 +34,9 @@ fn table(port: u16, retain: u8) -> String {
             "devices": [{{"name": "Cloud", "device_alias": "cloud", "enable": 1, "protocol": "MQTT", "ip": "127.0.0.1",
                           "port": {port}, "auth": "none", "mqtt_retain": {retain}, "buffer_size": {BUFFER}}}],
             "signals": [{{"signal_name": "P", "device_alias": "cloud", "signal_alias": "p",
-                          "source_device_alias": "s", "source_signal_alias": "s"}}]
-        }}"#
+                          "source_device_alias": "s", "source_signal_alias": "s", "topic": "{topic}"}}]
+        }}"#,
+        topic = "t".repeat(TOPIC)
     )
 }
 
@@ -57,22 +59,28 @@ fn at_qos_0_a_sample_whose_rest_is_written_while_its_device_is_left_goes_once() 
     let routes = Routes::new(&old, &mut slots, &mut last).unwrap();
     let mut memory = FeedBuffers::new(&old);
     let redis = Stack::new(poller.clone(), 1, Transport::Unix("/nowhere".into()));
-    let feed = Feed::new(&old, 0, memory.storage(), redis);
+    let feed = Feed::new(&old, 0, memory.storage().unwrap(), redis);
     let mut memory = BrokerBuffers::new(&old.devices[0]);
     let stack = Stack::new(poller.clone(), 2, Transport::Tcp);
-    let mut broker = Broker::new(&old, 0, 0, 0, memory.storage(), stack).unwrap();
+    let mut broker = Broker::new(
+        &old,
+        &old.devices[0],
+        0,
+        0,
+        memory.storage().unwrap(),
+        stack,
+    );
+    let text = format!("{},1", "1".repeat(TEXT - 2));
+    let sample = Sample::of_text(text.as_bytes(), Quality::Good).unwrap();
     for _ in 0..SAMPLES {
-        let message = Message {
-            signal: 0,
-            is_aside: false,
-            topic: TOPIC,
-            payload: [PAYLOAD, b"", b"", b""],
-        };
-        broker.session_mut().queue(&message, |_| {}).unwrap();
-        broker.session_mut().counters_mut().received += 1;
+        assert!(broker.session_mut().queue(0, false, &sample));
     }
+    broker.resume_counters(Counters {
+        received: SAMPLES as u64,
+        ..Counters::default()
+    });
     let mut brokers = vec![broker];
-    let mut bridge = Bridge::new(&old, routes, feed, &mut brokers).unwrap();
+    let mut bridge = Bridge::new(&old, routes, feed, &mut brokers);
 
     // Until the sockets take no more. The bridge's clock stands still.
     let now = Instant::from_millis(0);

@@ -12,7 +12,6 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use mqtt_client_core::counters::Counters;
-use mqtt_client_core::outbox::{self, MAX_PACKET};
 
 use crate::network::Clock;
 use crate::property::Verdict;
@@ -24,8 +23,6 @@ pub struct Ledger {
     clock: Clock,
     device: Device,
     number: usize,
-    /// Bytes and messages that the outbox can hold.
-    capacity: (usize, usize),
     /// Milliseconds, as the configuration has it now.
     keep_alive: u64,
     /// All that were accepted, in order.
@@ -45,6 +42,8 @@ pub struct Ledger {
     begins_anew: bool,
     /// The old one is wiped out.
     has_wiped: bool,
+    /// What is in flight goes again in a new session, once this connection has ended.
+    forgets_flight: bool,
     aside: aside::Aside,
     /// At QoS 0 the last message that was written, as long as it is uncertain whether the broker bears it.
     kept: Option<Item>,
@@ -149,7 +148,6 @@ impl Ledger {
             clock,
             device: device.clone(),
             number,
-            capacity: outbox::divide(device.buffer_size),
             keep_alive: device.keep_alive * 1000,
             samples: Vec::new(),
             items: VecDeque::new(),
@@ -164,6 +162,7 @@ impl Ledger {
             is_ours: false,
             begins_anew: false,
             has_wiped: false,
+            forgets_flight: false,
             aside: aside::Aside::default(),
             kept: None,
             closed_for: HashMap::new(),
@@ -218,10 +217,7 @@ impl Ledger {
     }
 
     fn append(&mut self, signal: usize, topic: String, payload: String) -> bool {
-        let id_len = if self.device.qos == 0 { 0 } else { 2 };
-        let remaining = 2 + topic.len() + id_len + payload.len();
-        let len = 1 + if remaining < 128 { 1 } else { 2 } + remaining;
-        assert!(len <= MAX_PACKET, "samples are short");
+        let len = room_of(&payload);
         let sample = self.samples.len();
         self.samples.push(Sample {
             topic,
@@ -232,17 +228,15 @@ impl Ledger {
             may_repeat: false,
         });
         let (in_flight, flight_bytes) = self.flight();
-        let (kept, kept_bytes) = self.kept.as_ref().map_or((0, 0), |kept| (1, kept.len));
-        let (bytes, records) = self.capacity;
-        if flight_bytes + kept_bytes + len > bytes || in_flight + kept >= records {
+        let kept_bytes = self.kept.as_ref().map_or(0, |kept| kept.len);
+        let bytes = self.device.buffer_size;
+        if flight_bytes + kept_bytes + len > bytes {
             self.dropped(sample);
             return false;
         }
         loop {
-            let (aside_bytes, aside) = self.aside.room();
-            let bytes_used = self.bytes() + kept_bytes + aside_bytes;
-            let records_used = self.items.len() + kept + aside;
-            if bytes_used + len <= bytes && records_used < records {
+            let bytes_used = self.bytes() + kept_bytes + self.aside.room();
+            if bytes_used + len <= bytes {
                 break;
             }
             if self.make_room_aside() {
@@ -255,7 +249,7 @@ impl Ledger {
                     break;
                 };
                 self.dropped(oldest.sample);
-                self.aside.freed(1, oldest.len);
+                self.aside.freed(oldest.len);
                 if let Some(signal) = oldest.signal {
                     self.last.remove(&signal);
                 }
@@ -381,5 +375,17 @@ impl Ledger {
     #[must_use]
     pub fn name(&self) -> String {
         format!("broker {}", self.number)
+    }
+}
+
+/// Bytes that the outbox takes for a sample: four, and its text without the quality, of which each eight characters take four bytes if there
+/// are so many, and no letter is among them.
+fn room_of(payload: &str) -> usize {
+    let text = &payload[..payload.len() - 2];
+    let is_packed = text.len() >= 8 && !text.contains(|letter: char| letter.is_ascii_alphabetic());
+    4 + if is_packed {
+        text.len().div_ceil(8) * 4
+    } else {
+        text.len()
     }
 }

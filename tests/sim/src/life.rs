@@ -405,7 +405,6 @@ impl<'p> Life<'p> {
             ledger.may_leave = next.keep_alive != self.edition.keep_alive;
             let device = &self.plan.world.devices[number];
             self.signals[number] = device.signals - usize::from(next.without_last);
-            ledger.keep_signals(self.signals[number]);
         }
     }
 
@@ -420,10 +419,11 @@ impl<'p> Life<'p> {
 
     fn reloaded(&mut self, edition: Edition) {
         self.edition = edition;
-        for (end, device) in self.brokers.iter().zip(&self.plan.world.devices) {
-            end.ledger
-                .borrow_mut()
-                .reloaded(device.keep_alive + edition.keep_alive);
+        let devices = self.plan.world.devices.iter().zip(&self.signals);
+        for (end, (device, signals)) in self.brokers.iter().zip(devices) {
+            let mut ledger = end.ledger.borrow_mut();
+            ledger.keep_signals(*signals);
+            ledger.reloaded(device.keep_alive + edition.keep_alive);
         }
     }
 }

@@ -1,15 +1,14 @@
 //! The real bridge on its stage: configuration, memory and parts, made and taken over as the daemon does it (`port-linux`: `daemon`,
 //! `reload`).
 
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::{Bridge, Broker, Feed, broker, feed};
 use mqtt_client_core::config::{
     Abilities, Config, Device, Severity, Signal, Storage, measure, parse,
 };
 use mqtt_client_core::index::Index;
-use mqtt_client_core::mqtt::session::{self as mqtt, Session};
 use mqtt_client_core::observer::Observer;
-use mqtt_client_core::outbox;
-use mqtt_client_core::redis::session::{self as redis_session, MIN_INPUT};
+use mqtt_client_core::outbox::NewSignal;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
 
@@ -29,35 +28,31 @@ pub struct Carried {
 }
 
 struct FeedMemory {
-    input: Vec<u8>,
-    commands: Vec<u8>,
+    sizes: FeedSizes,
+    bytes: Vec<u8>,
 }
 
 struct Memory {
-    input: Vec<u8>,
-    control: Vec<u8>,
-    outbox: Vec<u8>,
-    records: Vec<u64>,
+    sizes: BrokerSizes,
+    bytes: Vec<u8>,
 }
 
 impl Memory {
     fn new(world: &crate::world::Device, device: &Device<'_>) -> Self {
-        let (bytes, records) = outbox::divide(world.buffer_size);
+        let wish = BrokerSizes {
+            input: world.input,
+            ..BrokerSizes::default()
+        };
+        let mut sizes = BrokerSizes::of(device, wish);
+        sizes.control += world.control;
         Memory {
-            input: vec![0; world.input],
-            control: vec![0; Session::control_len(device) + world.control],
-            outbox: vec![0; bytes],
-            records: vec![0; records],
+            sizes,
+            bytes: vec![0; sizes.bytes()],
         }
     }
 
-    fn storage(&mut self) -> mqtt::Storage<'_> {
-        mqtt::Storage {
-            input: &mut self.input,
-            control: &mut self.control,
-            outbox: &mut self.outbox,
-            records: &mut self.records,
-        }
+    fn block(&mut self) -> Block<'_> {
+        Block::new(&mut self.bytes)
     }
 }
 
@@ -134,10 +129,8 @@ pub fn play(
         Some((memory, suspended)) => (memory, Some(suspended)),
         None => (FeedMemory::new(world, &config), None),
     };
-    let storage = redis_session::Storage {
-        input: &mut feed_memory.input,
-        commands: &mut feed_memory.commands,
-    };
+    let mut block = Block::new(&mut feed_memory.bytes);
+    let storage = feed_memory.sizes.take(&mut block).expect("room");
     let left = left.iter().map(String::as_str).collect::<Vec<_>>();
     let feed = match suspended_feed {
         Some(suspended) => Feed::resume(&config, storage, suspended, &left),
@@ -158,40 +151,34 @@ pub fn play(
     let mut brokers = Vec::new();
     for (number, (memory, suspended)) in memories.iter_mut().zip(suspended).enumerate() {
         let line = lines[number].clone();
+        let (device, digits) = (&config.devices[number], 0x00c0_ffee);
+        let sizes = memory.sizes;
+        let storage = sizes.take(&mut memory.block()).expect("room");
         let broker = match suspended {
-            None => Broker::new(
-                &config,
-                number as u16,
-                0x00c0_ffee,
-                script.random(),
-                memory.storage(),
-                line,
-            ),
+            None => Broker::new(&config, device, digits, script.random(), storage, line),
             Some(suspended) => {
                 let suspended = if same_connections {
                     suspended
                 } else {
                     suspended.over(line)
                 };
-                let mut broker = Broker::resume(
-                    &config,
-                    number as u16,
-                    0x00c0_ffee,
-                    memory.storage(),
-                    suspended,
-                )
-                .expect("the device is there");
-                let renumber = |old: u32| numbers[old as usize].map(|new| new as u32);
-                broker.session_mut().outbox_mut().renumber(renumber);
-                Some(broker)
+                let mut broker = Broker::resume(&config, device, digits, storage, suspended);
+                let renumber = |old: u32| {
+                    let number = numbers[old as usize]? as u32;
+                    Some(NewSignal {
+                        number,
+                        has_moved: false,
+                    })
+                };
+                broker.session_mut().renumber(renumber);
+                broker
             }
         };
-        brokers.extend(broker);
+        brokers.push(broker);
     }
 
     let routes = Routes::new(&config, &mut slots, &mut last).expect("room");
-    let mut bridge =
-        Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
+    let mut bridge = Bridge::new(&config, routes, feed, &mut brokers);
     let turn = script.watch(&mut bridge);
     let (_, feed) = bridge.into_parts();
     let (next, now) = match turn {
@@ -223,10 +210,12 @@ pub fn play(
 
 impl FeedMemory {
     fn new(world: &World, config: &Config<'_>) -> Self {
-        let commands = redis_session::Session::commands_len(&config.redis);
+        let mut sizes = FeedSizes::of(config, FeedSizes::default());
+        sizes.input += world.redis_input;
+        sizes.commands += world.redis_commands;
         FeedMemory {
-            input: vec![0; MIN_INPUT + world.redis_input],
-            commands: vec![0; commands + world.redis_commands],
+            sizes,
+            bytes: vec![0; sizes.bytes()],
         }
     }
 }

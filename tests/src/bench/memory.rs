@@ -9,13 +9,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, TcpError, TcpErrorKind, nb};
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{self, Abilities, Device, Signal};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::mqtt::session;
 use mqtt_client_core::net::NetworkError;
-use mqtt_client_core::outbox;
-use mqtt_client_core::redis;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
 
@@ -30,10 +28,18 @@ const SOCKET: usize = 256 * 1024;
 /// Turns without a message after which the bridge is stuck.
 const PATIENCE: u32 = 100;
 
-/// Buffer sizes of the daemon: input from Redis, input from a broker and control output, outbox.
-const REDIS_INPUT: usize = 64 * 1024;
-const BROKER_INPUT: usize = 4 * 1024;
-const OUTBOX: usize = 1024 * 1024;
+/// Buffer sizes of the daemon.
+const FEED: FeedSizes = FeedSizes {
+    input: 16 * 1024,
+    commands: 4 * 1024,
+};
+const BROKER: BrokerSizes = BrokerSizes {
+    outbox: 1024 * 1024,
+    in_flight: 0,
+    input: 4 * 1024,
+    control: 4 * 1024,
+    transmit: 8 * 1024,
+};
 
 /// A bridge at work between both ends.
 pub struct Pipeline<'b, 'a> {
@@ -80,28 +86,19 @@ pub fn with_pipeline<T>(qos: u8, ahead: u64, work: impl FnOnce(&mut Pipeline<'_,
     let mut last = vec![LastSample::NOTHING; SIGNALS];
     let routes = Routes::new(&config, &mut slots, &mut last).expect("storage for all signals");
     let [redis, broker] = [Link::new(), Link::new()];
-    let (mut input, mut commands) = (vec![0; REDIS_INPUT], vec![0; BROKER_INPUT]);
-    let feed = Feed::new(
-        &config,
-        0,
-        redis::session::Storage {
-            input: &mut input,
-            commands: &mut commands,
-        },
-        redis.clone(),
+    let device = &config.devices[0];
+    let (feed_sizes, broker_sizes) = (
+        FeedSizes::of(&config, FEED),
+        BrokerSizes::of(device, BROKER),
     );
-    let (mut answers, mut control) = (vec![0; BROKER_INPUT], vec![0; BROKER_INPUT]);
-    let (bytes, records) = outbox::divide(OUTBOX);
-    let (mut bytes, mut records) = (vec![0; bytes], vec![0; records]);
-    let storage = session::Storage {
-        input: &mut answers,
-        control: &mut control,
-        outbox: &mut bytes,
-        records: &mut records,
-    };
-    let mut brokers = [Broker::new(&config, 0, 7, 0, storage, broker.clone()).expect("device 0")];
+    let mut memory = vec![0; feed_sizes.bytes() + broker_sizes.bytes()];
+    let mut memory = Block::new(&mut memory);
+    let storage = feed_sizes.take(&mut memory).expect("room");
+    let feed = Feed::new(&config, 0, storage, redis.clone());
+    let storage = broker_sizes.take(&mut memory).expect("room");
+    let mut brokers = [Broker::new(&config, device, 7, 0, storage, broker.clone())];
     let mut pipeline = Pipeline {
-        bridge: Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for the device"),
+        bridge: Bridge::new(&config, routes, feed, &mut brokers),
         workload: &workload,
         source: Source::default(),
         sink: Sink::new(qos),

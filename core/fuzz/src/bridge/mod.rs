@@ -20,11 +20,10 @@ mod mended;
 mod rig;
 
 use arbitrary::Arbitrary;
+use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::{self, Bridge, Feed};
 use mqtt_client_core::config::{self, Abilities, Device, Severity, Signal, measure};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::mqtt::session::{self as mqtt, MIN_INPUT, Session};
-use mqtt_client_core::redis::session as redis_session;
 use mqtt_client_core::routes::{LastSample, Routes};
 
 use crate::model::network::{Clock, Line};
@@ -55,7 +54,7 @@ struct Row {
     input: u8,
     control: u8,
     outbox: u8,
-    records: u8,
+    transmit: u8,
 }
 
 /// Checks one case.
@@ -81,39 +80,31 @@ pub fn check(case: &Case<'_>) {
     let mut slots = vec![0; Index::slots_for(SIGNALS.len())];
     let mut last = [LastSample::NOTHING; SIGNALS.len()];
     let routes = Routes::new(&config, &mut slots, &mut last).expect("room");
-    let mut input = vec![0; redis_session::MIN_INPUT + usize::from(case.redis_input)];
-    let mut commands = vec![0; redis_session::Session::commands_len(&config.redis)];
-    let storage = redis_session::Storage {
-        input: &mut input,
-        commands: &mut commands,
-    };
+    let mut sizes = FeedSizes::of(&config, FeedSizes::default());
+    sizes.input += usize::from(case.redis_input);
+    let mut memory = vec![0; sizes.bytes()];
+    let storage = sizes.take(&mut Block::new(&mut memory)).expect("room");
     let lines = [(); 3].map(|()| Line::new(clock.clone()));
     let feed = Feed::new(&config, 0, storage, lines[0].clone());
-    let mut memories = [0, 1].map(|number| {
+    let sizes = [0, 1].map(|number| {
         let row = case.devices[number];
-        (
-            vec![0; MIN_INPUT + usize::from(row.input)],
-            vec![0; Session::control_len(&config.devices[number]) + usize::from(row.control)],
-            // Room for the samples of both signals at least.
-            vec![0; 150 + usize::from(row.outbox) * 4],
-            vec![0; 2 + usize::from(row.records) / 4],
-        )
+        let mut sizes = BrokerSizes::of(&config.devices[number], BrokerSizes::default());
+        // Room for the samples of both signals at least.
+        sizes.outbox = 150 + usize::from(row.outbox) * 4;
+        sizes.input += usize::from(row.input);
+        sizes.control += usize::from(row.control);
+        sizes.transmit += usize::from(row.transmit) * 4;
+        sizes
     });
-    let mut brokers: Vec<_> = (0..)
-        .zip(&mut memories)
-        .zip(&lines[1..])
-        .filter_map(|((number, (input, control, outbox, records)), line)| {
-            let storage = mqtt::Storage {
-                input,
-                control,
-                outbox,
-                records,
-            };
-            bridge::Broker::new(&config, number, 7, 0, storage, line.clone())
+    let mut memories = sizes.map(|sizes| vec![0; sizes.bytes()]);
+    let parts = config.devices.iter().zip(&sizes).zip(&mut memories);
+    let mut brokers: Vec<_> = (parts.zip(&lines[1..]))
+        .map(|(((device, sizes), memory), line)| {
+            let storage = sizes.take(&mut Block::new(memory)).expect("room");
+            bridge::Broker::new(&config, device, 7, 0, storage, line.clone())
         })
         .collect();
-    let bridge =
-        Bridge::new(&config, routes, feed, &mut brokers).expect("a broker for each device");
+    let bridge = Bridge::new(&config, routes, feed, &mut brokers);
     let mut rig = Rig::new(bridge, lines, clock);
     rig.settle();
     for happening in &case.events {

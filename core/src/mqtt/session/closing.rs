@@ -1,28 +1,28 @@
 //! A connection has ended: what follows from how it ended?
 
 use super::{Phase, Session};
-use crate::config::Auth;
+use crate::config::{Auth, Signal};
+use crate::delivery::{QoS, Stage};
 use crate::log::{Printed, error, info, warning};
-use crate::mqtt::QoS;
 use crate::mqtt::attempt::Reached;
 use crate::mqtt::close::Close;
 use crate::mqtt::packet::Topic;
-use crate::mqtt::qos::Stage;
 use crate::mqtt::suspicion::TRY_AGAIN_AFTER;
 use crate::net::backoff::HELD;
 use crate::net::protocol::{ClosedBy, Retry};
-use crate::observer::Observer;
-use crate::outbox::MAX_PACKET;
 use crate::time::{Instant, SECOND};
 
-impl Session<'_> {
+impl<'a> Session<'a> {
     /// The connection is gone. The answer tells when to try again.
-    pub fn closed(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
+    pub(super) fn conclude(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
         let phase = core::mem::replace(&mut self.state.phase, Phase::Offline);
         self.control.clear();
+        self.transmit.clear();
+        self.outbox.take_back_unsent();
         self.state.filled = 0;
         self.state.overflow.pass(now);
         self.state.draining = false;
+        self.forget_flight();
         let reached = match phase {
             Phase::Greeting => Reached::Greeting,
             Phase::Online { since } => Reached::Online(self.held(since, now)),
@@ -87,16 +87,15 @@ impl Session<'_> {
             _ => return None,
         };
         let unanswered = self.outbox.unanswered();
-        let (packet_id, _) = self.outbox.oldest();
+        let packet_id = self.outbox.oldest_id();
         let pubrel = (unanswered == Some(Stage::Released)).then_some(packet_id);
         if self.state.suspicion.left_unanswered(pubrel) {
             self.state.attempts.is_explained();
             self.state.attempts.begin_anew(false);
-            let mut packet = [0; MAX_PACKET];
             warning!(
                 "{}: the broker does not answer PUBREL, of a message on {}: a new session begins",
                 self.device.alias,
-                Printed(Topic(self.oldest_topic(&mut packet)))
+                Printed(Topic(self.oldest_topic()))
             );
             return Some(Retry::AtOnce);
         }
@@ -125,31 +124,38 @@ impl Session<'_> {
 
     /// Whether it is certain now that the connection ended because of the oldest message.
     fn is_culprit(&mut self) -> bool {
-        let mut packet = [0; MAX_PACKET];
-        let publish = self.outbox.oldest_packet(&mut packet);
-        publish.is_some_and(|publish| self.state.suspicion.closed_after(publish.topic))
+        let topic = self.oldest_topic();
+        self.outbox.oldest_signal().is_some() && self.state.suspicion.closed_after(topic)
     }
 
     fn set_aside(&mut self, now: Instant) -> Retry {
-        let mut packet = [0; MAX_PACKET];
+        let topic = self.oldest_topic();
         error!(
             "{}: the broker closes the connection after each message on {}: this topic is set aside, and tried again in {} minutes; may this user publish on it?",
             self.device.alias,
-            Printed(Topic(self.oldest_topic(&mut packet))),
+            Printed(Topic(topic)),
             TRY_AGAIN_AFTER / SECOND / 60
         );
-        let (_, signal) = self.outbox.oldest();
-        self.state.events.set_aside = Some(signal);
-        self.state.counters.sent -= self.outbox.set_topic_aside() as u64;
+        self.state.events.set_aside = self.outbox.oldest_signal();
+        let (signals, alias) = (self.signals, self.device.alias);
+        let sent = self.outbox.set_aside(|signal| {
+            let signal = signals.get(signal as usize);
+            signal.is_some_and(|signal| is_same(signal.topic_pieces(alias), topic))
+        });
+        self.state.counters.sent -= sent as u64;
         self.state.suspicion.set_aside(now);
         self.send_suspects_one_by_one();
         self.state.attempts.is_explained();
         Retry::StartOver
     }
 
-    fn oldest_topic<'p>(&self, packet: &'p mut [u8; MAX_PACKET]) -> &'p [u8] {
-        let publish = self.outbox.oldest_packet(packet);
-        publish.map_or(&[], |publish| publish.topic)
+    /// In pieces.
+    fn oldest_topic(&self) -> [&'a str; 5] {
+        let signal = self.outbox.oldest_signal().unwrap_or(u32::MAX);
+        let signal = self.signals.get(signal as usize);
+        signal.map_or([""; 5], |signal: &'a Signal<'a>| {
+            signal.topic_pieces(self.device.alias)
+        })
     }
 
     /// What is under way goes one message at a time; at QoS 0, where nobody knows what that is, all that follows does.
@@ -175,7 +181,8 @@ impl Session<'_> {
 
     /// Lets what is in flight come to its end, then makes what was set aside the oldest again, in a session that the broker begins anew:
     /// it may remember half of what closed the last one.
-    pub(super) fn try_again(&mut self, observer: &mut dyn Observer) {
+    pub(super) fn try_again(&mut self) {
+        self.take_back_unsent();
         self.state.draining = self.outbox.in_flight() > 0;
         if self.state.draining {
             return;
@@ -183,14 +190,20 @@ impl Session<'_> {
         info!(
             "{}: what was set aside is tried again, {} messages",
             self.device.alias,
-            self.outbox.set_aside()
+            self.outbox.count_aside()
         );
-        self.state.suspicion.try_again(self.outbox.set_aside());
+        self.state.suspicion.try_again(self.outbox.count_aside());
         self.outbox.take_back();
         self.state.events.taken_back = true;
         if self.device.qos != QoS::AtMostOnce {
             self.state.attempts.begin_anew(true);
-            self.leave(observer);
+            self.leave();
         }
     }
+}
+
+/// Whether both are the same topic, however it is divided into pieces.
+fn is_same(one: [&str; 5], other: [&str; 5]) -> bool {
+    let other = other.iter().flat_map(|piece| piece.bytes());
+    one.iter().flat_map(|piece| piece.bytes()).eq(other)
 }

@@ -1,60 +1,42 @@
 //! What a session says on one connection, and when.
 
+use super::events::Control as ControlPacket;
 use super::{Phase, Session, connect};
+use crate::delivery::QoS;
 use crate::log::{Text, trace};
-use crate::mqtt::QoS;
 use crate::mqtt::close::Close;
-use crate::mqtt::encode::PINGREQ;
+use crate::mqtt::encode::{Connect, PINGREQ};
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
-use crate::mqtt::packet::{Packet, Publish};
-use crate::observer::Observer;
-use crate::outbox;
+use crate::mqtt::transmit::Header;
+use crate::net::protocol::{ClosedBy, Protocol, Retry};
+use crate::payload;
 use crate::time::Instant;
 
-impl Session<'_> {
+impl Protocol for Session<'_> {
+    type Close = Close;
+
     /// A connection is open: CONNECT is the first packet [MQTT-3.1.0-1].
-    ///
-    /// # Errors
-    /// [`Close::ControlTooSmall`].
-    pub fn opened(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), Close> {
-        let Session {
-            device, client_id, ..
-        } = *self;
-        let attempts = &self.state.attempts;
-        let connect = connect(
-            device,
-            client_id.as_at(attempts.naming_level()),
-            attempts.level(),
-            attempts.clean_session(),
-        );
+    fn opened(&mut self, now: Instant) -> Result<(), Close> {
+        let connect = self.connect();
         if !self.control.begin_with(&connect) {
             return Err(Close::ControlTooSmall(connect.encoded_len()));
         }
-        observer.packet_sent(self.device.alias, &Packet::Connect(&connect));
+        self.state.events.sent(ControlPacket::Connect);
         self.outbox.start_over();
         self.state.phase = Phase::Greeting;
         self.state.filled = 0;
         self.state.passing = None;
         self.state.proving = false;
+        self.state.is_stalled = false;
         self.state.liveness = Liveness::begin(self.device.keep_alive, now);
         Ok(())
     }
 
-    /// Where received bytes go. Empty while acknowledgements wait to be written: then [`Session::output`] comes first.
-    pub fn input(&mut self) -> &mut [u8] {
+    fn input(&mut self) -> &mut [u8] {
         self.input.get_mut(self.state.filled..).unwrap_or_default()
     }
 
-    /// `count` bytes were received into [`Session::input`].
-    ///
-    /// # Errors
-    /// The reason to close the connection.
-    pub fn received(
-        &mut self,
-        count: usize,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
+    fn received(&mut self, count: usize, now: Instant) -> Result<(), Close> {
         let from = self.state.filled;
         self.state.filled = (from + count).min(self.input.len());
         self.state.liveness.received(now);
@@ -70,34 +52,35 @@ impl Session<'_> {
             // Who answers CONNECT may be no broker, and repeat it with its password.
             trace!("{}: {} bytes from the broker", self.device.alias, count);
         }
-        self.handle_input(now, observer)
+        self.handle_input(now)
     }
 
-    /// What to write next; empty if there is nothing.
-    ///
-    /// The answer changes with every other method that takes `&mut self`.
-    ///
-    /// # Errors
-    /// The reason to close the connection: [`Close::Finished`] among them.
-    pub fn output(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<&[u8], Close> {
+    fn output(&mut self, now: Instant) -> Result<&[u8], Close> {
         if self.state.filled > 0 {
-            self.handle_input(now, observer)?;
+            self.handle_input(now)?;
         }
         if self.is_online() {
             self.state.counters.sent -= self.outbox.pass_aside() as u64;
-            self.repeat_pubrels(now, observer);
+            self.repeat_pubrels(now);
             if now >= self.state.suspicion.try_again_at() && !self.state.stopping {
-                self.try_again(observer);
+                self.try_again();
             }
             if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {
-                self.leave(observer);
+                self.leave();
             }
+        }
+        if self.state.events.is_watched() && self.has_packets_to_show() {
+            // Who watches sees a packet before it is written.
+            return Ok(&[]);
         }
         let bytes = match self.source() {
             Source::Control => self.control.bytes(),
-            Source::RestOfPacket => self.outbox.rest_of_packet(),
+            Source::RestOfPacket => self.transmit.rest_of_packet(),
             Source::Outbox if self.state.proving => &[],
-            Source::Outbox => self.outbox.unsent(self.window()),
+            Source::Outbox => {
+                self.fill();
+                self.transmit.bytes()
+            }
         };
         if bytes.is_empty() && self.state.phase == Phase::Leaving {
             return Err(self.state.attempts.reason_to_leave());
@@ -109,40 +92,35 @@ impl Session<'_> {
         Ok(bytes)
     }
 
-    /// The network took the first `count` bytes of [`Session::output`].
-    pub fn sent(&mut self, count: usize, now: Instant, observer: &mut dyn Observer) {
+    fn sent(&mut self, count: usize, now: Instant) {
         self.state.liveness.sent(now);
         if self.source() == Source::Control {
             self.control.written(count);
             return;
         }
+        self.state.is_stalled = false;
         if self.outbox.in_flight() == 0 {
             self.state.liveness.begin_wait(now);
         }
-        let device = self.device.alias;
-        let sees_packets = observer.sees_packets();
-        let mut show = |packet: &[u8]| {
-            if let Some(publish) = Publish::decode(packet) {
-                observer.packet_sent(device, &Packet::Publish(publish));
-            }
-        };
-        let seen: Option<outbox::Seen<'_>> = if sees_packets { Some(&mut show) } else { None };
         let tick = self.state.liveness.tick(now);
-        let first_time = self.outbox.written(count, tick, seen);
+        self.transmit.written(count);
+        let first_time = if self.transmit.pass_all() {
+            self.outbox.sent_all(tick)
+        } else {
+            self.sent_in_part(tick)
+        };
         self.state.counters.sent += first_time as u64;
         self.state.last_publish = now;
         if self.state.suspicion.goes_one_by_one() {
-            self.ask_after_qos0(now, observer);
+            self.ask_after_qos0(now);
         }
         self.state.overflow.pass(now);
-        if self.outbox.queued() == 0 {
+        if self.state.overflow.is_any() && self.outbox.queued() == 0 {
             self.state.overflow.emptied(now, self.device);
         }
     }
 
-    /// When [`Session::expire`] has something to do, if nothing happens until then.
-    #[must_use]
-    pub fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Instant {
         let try_again = match self.state.phase {
             Phase::Online { .. } if !self.state.draining => self.state.suspicion.try_again_at(),
             _ => Instant::NEVER,
@@ -153,11 +131,7 @@ impl Session<'_> {
         }
     }
 
-    /// Time has passed.
-    ///
-    /// # Errors
-    /// The reason to close the connection.
-    pub fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), Close> {
+    fn expire(&mut self, now: Instant) -> Result<(), Close> {
         let Some(awaiting) = self.awaiting() else {
             return Ok(());
         };
@@ -170,8 +144,64 @@ impl Session<'_> {
             Some(Due::GiveUp) => Err(self.state.attempts.reason_to_leave()),
             Some(Due::Pingreq) => {
                 // With no room for it nothing has been written for long: it goes unanswered all the same.
-                let _ = self.push_pingreq(observer);
+                let _ = self.push_pingreq();
                 Ok(())
+            }
+        }
+    }
+
+    fn closed(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
+        self.conclude(by, now)
+    }
+}
+
+impl<'a> Session<'a> {
+    /// The network has taken some of the packets, and perhaps the beginning of one more; how many for the first time.
+    fn sent_in_part(&mut self, tick: u8) -> usize {
+        let mut first_time = 0;
+        while self.transmit.pass_packet() {
+            first_time += usize::from(self.outbox.sent_whole(tick));
+        }
+        if self.transmit.is_half_written() {
+            self.outbox.sent_in_part();
+        }
+        first_time
+    }
+
+    /// Encodes what is to be sent next, once all that was encoded before is written.
+    #[inline]
+    fn fill(&mut self) {
+        self.transmit.rewind(self.state.events.is_watched());
+        if !self.transmit.is_empty() || self.outbox.is_empty() {
+            return;
+        }
+        let window = self.window();
+        let (qos, retain) = (self.device.qos, self.device.retain);
+        while let Some(outgoing) = self.outbox.next_outgoing(window) {
+            let Some(signal) = self.signals.get(outgoing.signal() as usize) else {
+                return;
+            };
+            let header = Header {
+                qos,
+                retain,
+                dup: outgoing.is_repeated,
+                packet_id: outgoing.packet_id,
+                signal,
+                device_alias: self.device.alias,
+            };
+            let len = payload::len(outgoing.text_len());
+            let outbox = &self.outbox;
+            let pushed = self.transmit.push(header, len, |out| {
+                payload::write(out, outgoing.quality(), |text| {
+                    outbox.write_text(&outgoing, text);
+                });
+            });
+            if pushed.is_err() {
+                return;
+            }
+            self.outbox.hand_out(&outgoing);
+            if self.state.is_stalled {
+                return;
             }
         }
     }
@@ -188,10 +218,10 @@ impl Session<'_> {
     }
 
     /// Sends PINGREQ behind a message that goes alone at QoS 0: the answer shows that the broker has taken the message.
-    fn ask_after_qos0(&mut self, now: Instant, observer: &mut dyn Observer) {
-        let is_sent = self.outbox.in_flight() > 0 && !self.outbox.is_half_written();
+    fn ask_after_qos0(&mut self, now: Instant) {
+        let is_sent = self.outbox.in_flight() > 0 && !self.transmit.is_half_written();
         if self.device.qos == QoS::AtMostOnce && is_sent {
-            if self.push_pingreq(observer) {
+            if self.push_pingreq() {
                 self.state.liveness.asked(now);
             } else {
                 self.outbox.complete_oldest();
@@ -199,12 +229,23 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn push_pingreq(&mut self, observer: &mut dyn Observer) -> bool {
+    pub(super) fn push_pingreq(&mut self) -> bool {
         let is_pushed = self.control.push(&PINGREQ);
         if is_pushed {
-            observer.packet_sent(self.device.alias, &Packet::Pingreq);
+            self.state.events.sent(ControlPacket::Pingreq);
         }
         is_pushed
+    }
+
+    /// CONNECT, as it is to be said now.
+    pub(super) fn connect(&self) -> Connect<'a> {
+        let attempts = &self.state.attempts;
+        connect(
+            self.device,
+            self.client_id.as_at(attempts.naming_level()),
+            attempts.level(),
+            attempts.clean_session(),
+        )
     }
 
     /// How many messages may be in flight: no new one while what is set aside waits to be tried again.
@@ -235,7 +276,7 @@ impl Session<'_> {
         match (self.state.phase, self.control.is_empty()) {
             (Phase::Offline | Phase::Greeting, _) => Source::Control,
             (Phase::Leaving, _) | (Phase::Online { .. }, false) => {
-                if self.outbox.is_half_written() {
+                if self.transmit.is_half_written() {
                     Source::RestOfPacket
                 } else {
                     Source::Control

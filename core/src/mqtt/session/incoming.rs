@@ -1,31 +1,26 @@
 //! What a session hears on one connection, and what it does about it.
 
+use super::events::Control as ControlPacket;
 use super::{Phase, Session};
 use crate::bytes::move_within;
+use crate::delivery::QoS;
 use crate::log::{Printed, debug, info, warning};
-use crate::mqtt::QoS;
+use crate::mqtt::Ack;
 use crate::mqtt::attempt::{Known, Welcome};
 use crate::mqtt::close::Close;
 use crate::mqtt::decode::{Accepted, Incoming, decode};
 use crate::mqtt::encode::{answer, pubrel};
-use crate::mqtt::packet::Packet;
-use crate::mqtt::qos::Ack;
 use crate::mqtt::unasked::Unasked;
 use crate::mqtt::violation::Violation;
 use crate::net::backoff::HELD;
-use crate::observer::Observer;
 use crate::outbox::Acknowledged;
 use crate::time::Instant;
 
 impl Session<'_> {
-    pub(super) fn handle_input(
-        &mut self,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
+    pub(super) fn handle_input(&mut self, now: Instant) -> Result<(), Close> {
         let mut handled = 0;
-        // Each packet may have to be answered: without room for the answer it waits.
-        while self.control.has_room() {
+        // Each packet may have to be answered, and shown: without room for that it waits.
+        while self.control.has_room() && self.state.events.has_room() {
             let rest = self
                 .input
                 .get(handled..self.state.filled)
@@ -37,7 +32,7 @@ impl Session<'_> {
                 }
                 let message = *message;
                 self.state.passing = None;
-                self.answer(message, observer);
+                self.answer(message);
                 continue;
             }
             let Some((packet, len)) = decode(rest, self.state.attempts.level())? else {
@@ -45,34 +40,24 @@ impl Session<'_> {
             };
             handled += len;
             // A message is shown once all of it has come.
-            if observer.sees_packets() && !matches!(packet, Incoming::Publish(_)) {
-                observer.packet_received(self.device.alias, &Packet::Incoming(packet));
+            if !matches!(packet, Incoming::Publish(_)) {
+                self.state.events.received(packet);
             }
-            self.handle(packet, now, observer)?;
+            self.handle(packet, now)?;
         }
         move_within(self.input, handled..self.state.filled, 0);
         self.state.filled -= handled;
         Ok(())
     }
-
-    fn handle(
-        &mut self,
-        packet: Incoming,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
+    fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Close> {
         match (self.state.phase, packet) {
-            (Phase::Greeting, Incoming::Connack(Ok(accepted))) => {
-                self.accept(accepted, now, observer)
-            }
+            (Phase::Greeting, Incoming::Connack(Ok(accepted))) => self.accept(accepted, now),
             (Phase::Greeting, Incoming::Connack(Err(refusal))) => Err(Close::Refused(refusal)),
             (Phase::Greeting, other) => Err(Violation::NoConnack(other.packet_type()).into()),
             // DISCONNECT did not wait for it.
             (Phase::Leaving, Incoming::Connack(_)) => Ok(()),
             (_, Incoming::Connack(_)) => Err(Violation::SecondConnack.into()),
-            (_, Incoming::Ack { ack, packet_id }) => {
-                self.acknowledge(ack, packet_id, now, observer)
-            }
+            (_, Incoming::Ack { ack, packet_id }) => self.acknowledge(ack, packet_id, now),
             (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => {
                 self.state.proving &= self.state.liveness.awaits_pong();
                 if self.state.suspicion.goes_one_by_one() && self.device.qos == QoS::AtMostOnce {
@@ -86,7 +71,7 @@ impl Session<'_> {
                 Ok(())
             }
             (_, Incoming::Pubrel { packet_id }) => {
-                self.push_answer(Ack::Pubcomp, packet_id, observer);
+                self.push_answer(Ack::Pubcomp, packet_id);
                 Ok(())
             }
         }
@@ -95,11 +80,8 @@ impl Session<'_> {
     /// A message that nobody asked for has come and is gone: it is acknowledged [MQTT-4.5.0-2].
     #[cold]
     #[inline(never)]
-    fn answer(&mut self, message: Unasked, observer: &mut dyn Observer) {
-        if observer.sees_packets() {
-            let packet = Packet::Incoming(Incoming::Publish(message));
-            observer.packet_received(self.device.alias, &packet);
-        }
+    fn answer(&mut self, message: Unasked) {
+        self.state.events.received(Incoming::Publish(message));
         if !core::mem::replace(&mut self.state.said_unasked, true) {
             warning!(
                 "{}: the broker sends messages to this client_id, which subscribes to nothing: they are acknowledged and passed over",
@@ -111,16 +93,18 @@ impl Session<'_> {
             _ => Ack::Puback,
         };
         if let Some(packet_id) = message.packet_id() {
-            self.push_answer(ack, packet_id, observer);
+            self.push_answer(ack, packet_id);
         }
     }
 
     /// Only called with room for it.
     #[inline(never)]
-    fn push_answer(&mut self, ack: Ack, packet_id: u16, observer: &mut dyn Observer) {
+    fn push_answer(&mut self, ack: Ack, packet_id: u16) {
         // Nothing follows DISCONNECT [MQTT-3.14.4-2].
         if self.is_online() && self.control.push(&answer(ack, packet_id)) {
-            observer.packet_sent(self.device.alias, &Packet::Answer { ack, packet_id });
+            self.state
+                .events
+                .sent(ControlPacket::Answer(ack, packet_id));
         }
     }
 
@@ -139,12 +123,7 @@ impl Session<'_> {
 
     #[cold]
     #[inline(never)]
-    fn accept(
-        &mut self,
-        accepted: Accepted,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
+    fn accept(&mut self, accepted: Accepted, now: Instant) -> Result<(), Close> {
         let Accepted { session_present } = accepted;
         let welcome = self.state.attempts.accepted(session_present)?;
         self.state.phase = Phase::Online { since: now };
@@ -153,7 +132,7 @@ impl Session<'_> {
                 "{}: wiping out the session that the broker has kept",
                 self.device.alias
             );
-            self.leave(observer);
+            self.leave();
             return Ok(());
         };
         self.state.has_qos2 &= known == Known::All;
@@ -167,7 +146,7 @@ impl Session<'_> {
             || matches!(known, Known::Nothing | Known::Unsaid)
             || self.outbox.repeats_out_of_order();
         self.state.events.values_lost |= self.state.was_online && is_forgetful;
-        if self.state.suspicion.goes_one_by_one() && self.push_pingreq(observer) {
+        if self.state.suspicion.goes_one_by_one() && self.push_pingreq() {
             self.state.proving = true;
             self.state.liveness.asked(now);
         }
@@ -191,13 +170,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn acknowledge(
-        &mut self,
-        ack: Ack,
-        packet_id: u16,
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), Close> {
+    fn acknowledge(&mut self, ack: Ack, packet_id: u16, now: Instant) -> Result<(), Close> {
         // A broker without QoS 2 answers each message so; of one that has it, a PUBACK is a breach, and would lose the message.
         if ack == Ack::Puback && self.state.has_qos2 {
             return Err(Violation::PubackAfterPubrec.into());
@@ -205,7 +178,12 @@ impl Session<'_> {
         self.state.has_qos2 |= ack == Ack::Pubrec && self.device.qos == QoS::ExactlyOnce;
         self.state.liveness.progressed(now);
         let tick = self.state.liveness.tick(now);
-        match self.outbox.acknowledge(ack, packet_id, tick)? {
+        if self.outbox.is_on_its_way(packet_id) {
+            // Acknowledged before it is repeated: it must not go once more.
+            self.take_back_unsent();
+        }
+        let acknowledged = self.outbox.acknowledge(ack.into(), packet_id, tick);
+        match acknowledged.map_err(Violation::from)? {
             Acknowledged::Complete => {
                 self.state.counters.acknowledged += 1;
                 if ack == Ack::Puback && self.device.qos == QoS::ExactlyOnce {
@@ -216,8 +194,8 @@ impl Session<'_> {
                 }
             }
             // Nothing follows DISCONNECT [MQTT-3.14.4-2]: the next connection releases it.
-            Acknowledged::SendPubrel if self.state.phase == Phase::Leaving => {}
-            Acknowledged::SendPubrel => self.push_pubrel(packet_id, false, observer),
+            Acknowledged::Release if self.state.phase == Phase::Leaving => {}
+            Acknowledged::Release => self.push_pubrel(packet_id, false),
             Acknowledged::Repeated => {
                 debug!(
                     "{}: packet identifier {} was acknowledged already",
@@ -229,24 +207,24 @@ impl Session<'_> {
     }
 
     /// PUBREL for what an earlier connection left half done.
-    pub(super) fn repeat_pubrels(&mut self, now: Instant, observer: &mut dyn Observer) {
+    pub(super) fn repeat_pubrels(&mut self, now: Instant) {
         let tick = self.state.liveness.tick(now);
-        while self.control.has_room() && !self.state.proving {
+        while self.control.has_room() && self.state.events.has_room() && !self.state.proving {
             let Some(packet_id) = self.outbox.pubrel_to_repeat() else {
                 break;
             };
-            self.push_pubrel(packet_id, true, observer);
+            self.push_pubrel(packet_id, true);
             self.outbox.pubrel_repeated(tick);
         }
     }
 
     /// Only called with room for it.
-    fn push_pubrel(&mut self, packet_id: u16, repeated: bool, observer: &mut dyn Observer) {
+    fn push_pubrel(&mut self, packet_id: u16, repeated: bool) {
         if self
             .control
             .push(&pubrel(packet_id, self.state.attempts.level(), repeated))
         {
-            observer.packet_sent(self.device.alias, &Packet::Pubrel { packet_id });
+            self.state.events.sent(ControlPacket::Pubrel(packet_id));
         }
     }
 

@@ -1,21 +1,17 @@
 //! One client session with one broker: what is to be said when, and what if nothing comes back.
 //!
-//! The session takes bytes and the time, and gives bytes and the next deadline. It goes on over many connections:
-//! [`opened`](Session::opened) and [`closed`](Session::closed) mark them. While one is open, in any order:
+//! The session takes bytes and the time, and gives bytes and the next deadline: it is a [`Protocol`](crate::net::protocol::Protocol), and
+//! goes on over many connections. What is said when is decided here; how a sample becomes a packet, when the network is ready for it.
 //!
-//! - what the network received goes into [`input`](Session::input), then [`received`](Session::received);
-//! - what [`output`](Session::output) gives goes to the network, then [`sent`](Session::sent), until it gives nothing;
-//! - at [`deadline`](Session::deadline), [`expire`](Session::expire).
-//!
-//! An error from any of these is the reason to close the connection.
-//!
-//! What the session has to tell its owner, [`poll_event`](Session::poll_event) gives: after any of these.
+//! What the session has to tell its owner, [`poll_event`](Session::poll_event) gives: after each call, until it gives
+//! nothing.
 //!
 //! This file has the session's whole life; what it says on one connection is in `connection`, what it hears in `incoming`, what follows
-//! from a connection's end in `closing`, what is said about samples that were lost in `overflow`.
+//! from a connection's end in `closing`, what its owner is told in `events`, what is said about samples that were lost in `overflow`.
 
 mod closing;
 mod connection;
+mod events;
 mod incoming;
 mod overflow;
 
@@ -23,16 +19,20 @@ use super::attempt::Attempts;
 use super::control::{Control, Pending};
 use super::encode::{Connect, DISCONNECT};
 use super::liveness::Liveness;
-use super::packet::Packet;
 use super::suspicion::Suspicion;
+use super::transmit::{Span, Transmit};
 use super::unasked::Unasked;
 use super::{ClientId, Level};
-use crate::config::{Auth, Device};
+use crate::config::{Auth, Config, Device, Signal};
 use crate::counters::Counters;
-use crate::observer::Observer;
-use crate::outbox::{self, Message, Outbox};
+use crate::delivery::QoS;
+use crate::log::{info, warning};
+use crate::outbox::{self, NewSignal, Outbox, Renumbered, Room};
 use crate::random::Random;
+use crate::sample::Sample;
 use crate::time::Instant;
+pub use events::Event;
+use events::{Control as ControlPacket, Events};
 use overflow::Overflow;
 
 /// Smallest input buffer, in bytes: one packet of the longest kind that a broker may send.
@@ -45,17 +45,22 @@ pub struct Storage<'a> {
     /// To the broker, without PUBLISH; at least [`Session::control_len`] bytes. With room for as many acknowledgements as the input holds,
     /// reading never waits for writing.
     pub control: &'a mut [u8],
-    /// Packets that wait or are unacknowledged, and a record of each, see [`outbox::divide`].
+    /// PUBLISH on its way to the broker; at least [`MAX_PUBLISH`](super::MAX_PUBLISH) bytes. The larger, the fewer writes.
+    pub transmit: &'a mut [u8],
+    /// Samples that wait or are unacknowledged.
     pub outbox: &'a mut [u8],
-    pub records: &'a mut [u64],
+    /// How far those in flight have come, see [`outbox::in_flight_at_most`].
+    pub handshakes: &'a mut [[u8; 2]],
 }
 
 /// A client session; see the module's page.
 pub struct Session<'a> {
     device: &'a Device<'a>,
+    signals: &'a [Signal<'a>],
     client_id: ClientId<'a>,
     input: &'a mut [u8],
     control: Control<'a>,
+    transmit: Transmit<'a>,
     outbox: Outbox<'a>,
     state: State,
 }
@@ -73,6 +78,11 @@ pub struct State {
     overflow: Overflow,
     counters: Counters,
     pending: Pending,
+    transmit: Span,
+    /// What was handed out had to be taken back, and the network has taken nothing since: one packet is handed out at a time.
+    is_stalled: bool,
+    /// What is in flight is to go again in a new session.
+    forgets_flight: bool,
     outbox: outbox::State,
     /// A message from the broker that has come in part.
     passing: Option<Unasked>,
@@ -90,25 +100,6 @@ pub struct State {
     events: Events,
 }
 
-/// What has happened and is not told yet.
-#[derive(Debug, Clone, Default)]
-struct Events {
-    values_lost: bool,
-    set_aside: Option<u32>,
-    taken_back: bool,
-}
-
-/// What a session has to tell, see [`Session::poll_event`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// The broker may not have the last value of any signal any more: the next sample of each is to be sent.
-    ValuesLost,
-    /// The topic of this signal is set aside: what is queued for it from now on has to say so, see [`Message::is_aside`].
-    SetAside(u32),
-    /// No topic is set aside any more.
-    TakenBack,
-}
-
 /// Where the current connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -123,9 +114,10 @@ enum Phase {
 }
 
 impl<'a> Session<'a> {
-    /// A session that has never been connected. `digits` are those of a generated client identifier; `random` draws where packet
-    /// identifiers begin.
+    /// A session of this device that has never been connected. `digits` are those of a generated client identifier; `random` draws where
+    /// packet identifiers begin.
     pub fn new(
+        config: &'a Config<'a>,
         device: &'a Device<'a>,
         digits: u32,
         mut random: Random,
@@ -141,6 +133,9 @@ impl<'a> Session<'a> {
             overflow: Overflow::default(),
             counters: Counters::default(),
             pending: Pending::default(),
+            transmit: Span::default(),
+            is_stalled: false,
+            forgets_flight: false,
             outbox: outbox::State::empty(random.below(u16::MAX)),
             passing: None,
             said_unasked: false,
@@ -152,11 +147,17 @@ impl<'a> Session<'a> {
             last_publish: Instant::default(),
             events: Events::default(),
         };
-        Self::resume(device, digits, storage, state)
+        Self::resume(config, device, digits, storage, state)
     }
 
     /// The session that [`Session::suspend`] ended, in the same storage, for a device of the same settings.
-    pub fn resume(device: &'a Device<'a>, digits: u32, storage: Storage<'a>, state: State) -> Self {
+    pub fn resume(
+        config: &'a Config<'a>,
+        device: &'a Device<'a>,
+        digits: u32,
+        storage: Storage<'a>,
+        state: State,
+    ) -> Self {
         let client_id = match device.client_id {
             Some(given) => ClientId::Given(given),
             None => ClientId::Generated {
@@ -166,16 +167,12 @@ impl<'a> Session<'a> {
         };
         Session {
             device,
+            signals: config.signals,
             client_id,
             input: storage.input,
             control: Control::new(storage.control, state.pending.clone()),
-            outbox: Outbox::resume(
-                storage.outbox,
-                storage.records,
-                device.qos,
-                device.retain,
-                state.outbox,
-            ),
+            transmit: Transmit::new(storage.transmit, state.transmit),
+            outbox: Outbox::resume(storage.outbox, storage.handshakes, device.qos, state.outbox),
             state,
         }
     }
@@ -185,6 +182,7 @@ impl<'a> Session<'a> {
     pub fn suspend(self) -> State {
         State {
             pending: self.control.pending,
+            transmit: self.transmit.span,
             outbox: self.outbox.suspend(),
             ..self.state
         }
@@ -206,16 +204,23 @@ impl<'a> Session<'a> {
         old.max(new)
     }
 
-    /// Queues a sample, on whose account older unsent ones may have to go: `dropped` is called with the signal of each.
-    ///
-    /// # Errors
-    /// [`outbox::Full`] if there is no room even so.
-    pub fn queue(
-        &mut self,
-        message: &Message<'_>,
-        dropped: impl FnMut(u32),
-    ) -> Result<(), outbox::Full> {
-        self.outbox.append(message, dropped)
+    /// Queues a sample of `signal`; if its topic `is_aside`, it waits, and lets others pass. `false` if there is no room for it: see
+    /// [`Session::make_room`].
+    #[inline]
+    #[must_use]
+    pub fn queue(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
+        self.outbox.append(signal, is_aside, sample)
+    }
+
+    /// Makes room for a sample, one step at a time, see [`Outbox::make_room`]. What it drops is counted, and reported at most twice a minute.
+    #[must_use]
+    pub fn make_room(&mut self, sample: &Sample<'_>) -> Room {
+        self.take_back_unsent();
+        let room = self.outbox.make_room(sample);
+        if room != Room::Enough {
+            self.count_dropped(1);
+        }
+        room
     }
 
     /// Nothing more will be queued: say DISCONNECT once all is sent and acknowledged.
@@ -225,25 +230,12 @@ impl<'a> Session<'a> {
 
     /// Says DISCONNECT now, whatever is left, and without CONNACK if there was none: CONNECT alone, if the broker accepts
     /// it, would make it send the Last Will (3.1.4 allows a client not to wait).
-    pub fn leave(&mut self, observer: &mut dyn Observer) {
+    pub fn leave(&mut self) {
         let leaves = matches!(self.state.phase, Phase::Greeting | Phase::Online { .. });
         if leaves && self.control.push(&DISCONNECT) {
-            observer.packet_sent(self.device.alias, &Packet::Disconnect);
+            self.state.events.sent(ControlPacket::Disconnect);
             self.state.phase = Phase::Leaving;
         }
-    }
-
-    /// The next thing that the session has to tell. Every other method that takes `&mut self` may add one.
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<Event> {
-        let events = &mut self.state.events;
-        if core::mem::take(&mut events.values_lost) {
-            return Some(Event::ValuesLost);
-        }
-        if core::mem::take(&mut events.taken_back) {
-            return Some(Event::TakenBack);
-        }
-        events.set_aside.take().map(Event::SetAside)
     }
 
     #[must_use]
@@ -280,7 +272,7 @@ impl<'a> Session<'a> {
         &mut self.state.counters
     }
 
-    /// Counts samples that were lost to a full outbox, and reports them, at most twice a minute.
+    /// Counts samples that are lost, and reports them, at most twice a minute.
     pub fn count_dropped(&mut self, count: u64) {
         self.state.counters.dropped += count;
         self.state.overflow.dropped(count, self.device);
@@ -291,8 +283,52 @@ impl<'a> Session<'a> {
         &self.outbox
     }
 
-    pub fn outbox_mut(&mut self) -> &mut Outbox<'a> {
-        &mut self.outbox
+    /// Numbers the signals anew, and drops the samples that wait for a signal that is gone. If a message in flight could not be repeated as it
+    /// was first sent, the session begins anew: a DUP never has other contents.
+    pub fn renumber(&mut self, new_signal: impl FnMut(u32) -> Option<NewSignal>) {
+        self.take_back_unsent();
+        let Renumbered {
+            dropped,
+            has_lost_topics,
+        } = self.outbox.renumber(new_signal);
+        self.state.counters.dropped += dropped as u64;
+        if dropped > 0 {
+            warning!(
+                "{}: {} samples are dropped, whose signals are not enabled any more",
+                self.device.alias,
+                dropped
+            );
+        }
+        self.state.forgets_flight |= has_lost_topics;
+        if has_lost_topics && self.device.qos != QoS::AtMostOnce {
+            info!(
+                "{}: a new session begins, since topics of what is in flight have changed",
+                self.device.alias
+            );
+            let is_connected = self.is_connected();
+            self.state.attempts.begin_anew(is_connected);
+            self.leave();
+        }
+        if !self.is_connected() {
+            self.forget_flight();
+        }
+    }
+
+    /// What is in flight goes again in a session that begins anew, once the connection has ended on which that was decided.
+    fn forget_flight(&mut self) {
+        if core::mem::take(&mut self.state.forgets_flight) {
+            let (again, dropped) = self.outbox.begin_anew();
+            self.state.counters.sent -= again as u64;
+            self.count_dropped(dropped as u64);
+        }
+    }
+
+    fn take_back_unsent(&mut self) {
+        if !self.transmit.is_empty() {
+            self.transmit.cut();
+            self.outbox.take_back_unsent();
+            self.state.is_stalled = true;
+        }
     }
 }
 

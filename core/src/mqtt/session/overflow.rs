@@ -30,6 +30,12 @@ impl Overflow {
         }
     }
 
+    /// Whether samples were dropped that are not reported yet.
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        self.dropped > 0
+    }
+
     /// Time has passed.
     pub(super) fn pass(&mut self, now: Instant) {
         self.quiet_until = self.quiet_until.filter(|until| now < *until);

@@ -86,7 +86,7 @@ fn what_does_not_fit_is_dropped_oldest_first_and_counted() {
     rig.until_online(100);
     rig.up[1] = false;
     rig.pass(10);
-    const COUNT: usize = 500;
+    const COUNT: usize = 2000;
     for value in 0..COUNT {
         rig.publish("tag/cloud/p/in", &format!("{value},1"));
         rig.pass(10);

@@ -110,7 +110,7 @@ fn what_a_board_says_of_itself_must_fit() {
     let mut of_a_group = valid;
     of_a_group.network.mac[0] |= 1;
     let mut larger_than_its_memory = valid;
-    larger_than_its_memory.sizes.outbox += 1000;
+    larger_than_its_memory.sizes.outbox += 4000;
     for (setup, expected) in [
         (valid, None),
         (of_a_group, Some(NotStarted::Mac)),

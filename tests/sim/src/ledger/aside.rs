@@ -8,11 +8,11 @@ use crate::property;
 use crate::trace::{self, News};
 use crate::world::Device;
 
-/// The messages that are set aside, oldest first, and the room behind them that is not free: messages and bytes.
+/// The messages that are set aside, oldest first, and the bytes behind them that are not free.
 #[derive(Default)]
 pub(super) struct Aside {
     pub(super) items: Vec<Item>,
-    gap: (usize, usize),
+    gap: usize,
     /// The signals whose topics are set aside.
     signals: Vec<usize>,
     /// Messages that are in front of others, or among them, wait for that.
@@ -31,16 +31,15 @@ const CLOSES: u32 = 2;
 const UNANSWERED: u32 = 3;
 
 impl Aside {
-    /// Bytes, and messages, that take up room.
-    pub(super) fn room(&self) -> (usize, usize) {
+    /// Bytes that take up room.
+    pub(super) fn room(&self) -> usize {
         let bytes: usize = self.items.iter().map(|item| item.len).sum();
-        (bytes + self.gap.1, self.items.len() + self.gap.0)
+        bytes + self.gap
     }
 
-    pub(super) fn freed(&mut self, count: usize, bytes: usize) {
+    pub(super) fn freed(&mut self, bytes: usize) {
         if !self.items.is_empty() {
-            self.gap.0 += count;
-            self.gap.1 += bytes;
+            self.gap += bytes;
         }
     }
 
@@ -48,11 +47,12 @@ impl Aside {
         self.any && self.signals.contains(&signal)
     }
 
-    pub(super) fn keep_signals(&mut self, signals: usize) {
+    /// These signals are left; what waits for others.
+    pub(super) fn keep_signals(&mut self, signals: usize) -> Vec<Item> {
         self.signals.retain(|signal| *signal < signals);
-        for item in &mut self.items {
-            item.signal = item.signal.filter(|signal| *signal < signals);
-        }
+        self.gap = 0;
+        let is_gone = |item: &mut Item| item.signal.is_none_or(|signal| signal >= signals);
+        self.items.extract_if(.., is_gone).collect()
     }
 }
 
@@ -143,7 +143,7 @@ impl Ledger {
                 self.samples[item.sample].fate = Fate::Waiting;
             }
             item.stage = Stage::Queued;
-            self.aside.gap = (0, 0);
+            self.aside.gap = 0;
             self.aside.items.push(item);
         }
     }
@@ -159,7 +159,7 @@ impl Ledger {
         }
         self.items.iter_mut().for_each(|item| item.is_aside = false);
         self.aside.any = false;
-        self.aside.gap = (0, 0);
+        self.aside.gap = 0;
         self.aside.signals.clear();
         self.begins_anew = self.device.qos > 0;
     }
@@ -183,9 +183,9 @@ impl Ledger {
             return false;
         }
         let bytes: usize = self.aside.items.iter().map(|item| item.len).sum();
-        let (gap, gap_bytes) = self.aside.gap;
-        if gap > 0 && gap_bytes * MOVED_PER_GAP >= bytes {
-            self.aside.gap = (0, 0);
+        let gap = self.aside.gap;
+        if gap > 0 && gap * MOVED_PER_GAP >= bytes {
+            self.aside.gap = 0;
             return true;
         }
         let oldest = self.aside.items.remove(0);
@@ -194,7 +194,7 @@ impl Ledger {
             self.last.remove(&signal);
         }
         if self.aside.items.is_empty() {
-            self.aside.gap = (0, 0);
+            self.aside.gap = 0;
         }
         true
     }
@@ -202,7 +202,7 @@ impl Ledger {
     /// At QoS 0 the last message that was written is done with.
     pub(super) fn free_kept(&mut self) {
         if let Some(kept) = self.kept.take() {
-            self.aside.freed(1, kept.len);
+            self.aside.freed(kept.len);
         }
     }
 

@@ -3,9 +3,9 @@
 use std::mem::take;
 
 use mqtt_client_core::counters::Counters;
-use mqtt_client_core::mqtt::qos::Ack;
+use mqtt_client_core::mqtt::Ack;
 
-use super::{Ledger, Stage, Wire};
+use super::{Fate, Ledger, Stage, Wire};
 use crate::trace;
 use crate::world::Device;
 
@@ -43,9 +43,54 @@ impl Ledger {
     pub fn keep_signals(&mut self, signals: usize) {
         self.last.retain(|signal, _| *signal < signals);
         self.newest.retain(|signal, _| *signal < signals);
-        self.aside.keep_signals(signals);
-        for item in &mut self.items {
+        let mut gone = self.aside.keep_signals(signals);
+        let (in_flight, _) = self.flight();
+        let mut forgets_flight = false;
+        for index in (0..self.items.len()).rev() {
+            let item = &mut self.items[index];
             item.signal = item.signal.filter(|signal| *signal < signals);
+            if item.signal.is_none() && index >= in_flight {
+                gone.extend(self.items.remove(index));
+            } else if item.signal.is_none() {
+                forgets_flight |= item.stage != Stage::Complete;
+            }
+        }
+        for item in gone {
+            self.dropped(item.sample);
+        }
+        self.forgets_flight |= forgets_flight;
+        if forgets_flight && self.device.qos > 0 {
+            self.session_is_lost();
+            self.begins_anew = true;
+        }
+        if !self.wire.is_open {
+            self.forget_flight();
+        }
+    }
+
+    /// What is in flight goes again in a new session, if its topics have changed; the connection on which that was decided has ended.
+    pub(super) fn forget_flight(&mut self) {
+        if !take(&mut self.forgets_flight) {
+            return;
+        }
+        self.free_kept();
+        self.wire.half = None;
+        self.wire.cursor = 0;
+        for mut item in take(&mut self.items) {
+            match item.stage {
+                Stage::Complete => continue,
+                Stage::Queued => {}
+                Stage::Published | Stage::Released => {
+                    self.counters.sent -= 1;
+                    self.samples[item.sample].fate = Fate::Waiting;
+                    item.stage = Stage::Queued;
+                }
+            }
+            if item.signal.is_none() {
+                self.dropped(item.sample);
+            } else {
+                self.items.push_back(item);
+            }
         }
     }
 
@@ -188,7 +233,7 @@ impl Ledger {
             && self.wire.half != Some(0)
         {
             if let Some(item) = self.items.pop_front() {
-                self.aside.freed(1, item.len);
+                self.aside.freed(item.len);
             }
             self.wire.cursor = self.wire.cursor.saturating_sub(1);
             self.wire.half = self.wire.half.map(|index| index - 1);

@@ -1,0 +1,90 @@
+//! What the bridge asks of a way out: the seam between the samples and the protocol that carries them away.
+//!
+//! [`mqtt::session::Session`](Session) is the product's. Another one implements this trait and [`Protocol`], and uses the same
+//! [`Outbox`](crate::outbox::Outbox); `core/tests/sink` has one that writes lines to a TCP peer.
+
+use crate::counters::Counters;
+use crate::mqtt::close::Close;
+use crate::mqtt::session::{Event, Session};
+use crate::net::protocol::{ClosedBy, Protocol};
+use crate::outbox::Room;
+use crate::sample::Sample;
+use crate::time::Instant;
+
+/// A way out for the samples of one device, driven by a link.
+pub trait Sink: Protocol {
+    /// Queues a sample of the signal of this number. `is_aside`: an [event](Event::SetAside) said that its topic is. `false` if there is no
+    /// room for it.
+    fn queue(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool;
+
+    /// Makes room for a sample, to be called again until it no longer says that another one was dropped for it. Counts what it drops.
+    fn make_room(&mut self, sample: &Sample<'_>) -> Room;
+
+    /// The next thing to tell; drained after every call of another method.
+    fn poll_event(&mut self) -> Option<Event<'_>>;
+
+    /// From now on packets are events too, or no more so.
+    fn watch(&mut self, is_watched: bool);
+
+    /// Nothing more will be queued: the session is to end in good order once all is delivered.
+    fn stop(&mut self);
+
+    /// The session is to end now, whatever is left.
+    fn leave(&mut self);
+
+    /// The connection on which it was to [leave](Sink::leave) is closed.
+    fn left(&mut self, now: Instant);
+
+    /// Whether a stopped session has nothing left to do, and no connection to end.
+    fn is_finished(&self) -> bool;
+
+    /// Says, at the end, how many samples nobody will deliver any more.
+    fn report_undelivered(&self);
+
+    /// Its own part of the counters: what became of the samples that were queued.
+    fn counters(&self) -> Counters;
+}
+
+impl Sink for Session<'_> {
+    #[inline]
+    fn queue(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
+        Session::queue(self, signal, is_aside, sample)
+    }
+
+    fn make_room(&mut self, sample: &Sample<'_>) -> Room {
+        Session::make_room(self, sample)
+    }
+
+    #[inline]
+    fn poll_event(&mut self) -> Option<Event<'_>> {
+        Session::poll_event(self)
+    }
+
+    fn watch(&mut self, is_watched: bool) {
+        Session::watch(self, is_watched);
+    }
+
+    fn stop(&mut self) {
+        Session::stop(self);
+    }
+
+    fn leave(&mut self) {
+        Session::leave(self);
+    }
+
+    fn left(&mut self, now: Instant) {
+        self.closed(&ClosedBy::Us(Close::Finished), now);
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_stopping() && self.is_idle() && !self.is_connected()
+    }
+
+    fn report_undelivered(&self) {
+        Session::report_undelivered(self);
+    }
+
+    fn counters(&self) -> Counters {
+        Session::counters(self)
+    }
+}

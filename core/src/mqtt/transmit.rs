@@ -1,0 +1,337 @@
+//! PUBLISH packets on their way out: encoded when the network is ready for them, in a buffer that the caller lends.
+//!
+//! ```text
+//!   | shown to whoever debugs | written | the packet that the network has taken in part | not written yet |
+//!                             ^ shown   ^ packet           ^ start                                         ^ end
+//! ```
+
+use super::encode::{DUP, publish_first_byte, short_remaining_len};
+use super::packet::Publish;
+use crate::bytes::copy_short;
+use crate::config::{MAX_TOPIC, Signal};
+use crate::delivery::QoS;
+use crate::payload;
+
+/// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, payload. The buffer is at least as long.
+pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + payload::MAX_LEN;
+
+/// The packets.
+pub(super) struct Transmit<'a> {
+    bytes: &'a mut [u8],
+    pub(super) span: Span,
+}
+
+/// Which part of the buffer is in use.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    shown: usize,
+    packet: usize,
+    start: usize,
+    end: usize,
+}
+
+/// What a PUBLISH says beside its payload.
+#[derive(Clone, Copy)]
+pub(super) struct Header<'a> {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) dup: bool,
+    /// At QoS 0 it is not written.
+    pub(super) packet_id: u16,
+    pub(super) signal: &'a Signal<'a>,
+    pub(super) device_alias: &'a str,
+}
+
+/// The buffer has no room for another packet.
+pub(super) struct Full;
+
+impl<'a> Transmit<'a> {
+    pub(super) fn new(bytes: &'a mut [u8], span: Span) -> Self {
+        Transmit { bytes, span }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.span = Span::default();
+    }
+
+    /// Whether all packets are written.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.span.start == self.span.end
+    }
+
+    /// Whether packets are written that [`Transmit::next_shown`] has not given.
+    pub(super) fn is_unshown(&self) -> bool {
+        self.span.shown < self.span.packet
+    }
+
+    /// Adds a packet; `write_payload` fills its payload, of `payload_len` bytes.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        header: Header<'_>,
+        payload_len: usize,
+        write_payload: impl FnOnce(&mut [u8]),
+    ) -> Result<(), Full> {
+        let out = self.bytes.get_mut(self.span.end..).ok_or(Full)?;
+        let len = encode(out, header, payload_len, write_payload).ok_or(Full)?;
+        self.span.end += len;
+        Ok(())
+    }
+
+    /// What to write next.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        let Span { start, end, .. } = self.span;
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// What is left of the packet that the network has taken in part.
+    pub(super) fn rest_of_packet(&self) -> &[u8] {
+        let bytes = self.bytes.get(..self.packet_end()).unwrap_or_default();
+        bytes.get(self.span.start..).unwrap_or_default()
+    }
+
+    /// The network has taken `count` bytes more: see [`Transmit::pass_packet`].
+    #[inline]
+    pub(super) fn written(&mut self, count: usize) {
+        self.span.start = (self.span.start + count).min(self.span.end);
+    }
+
+    /// Passes one packet that is written whole; `false` if there is none.
+    #[inline]
+    pub(super) fn pass_packet(&mut self) -> bool {
+        let Span { packet, start, .. } = self.span;
+        if packet == start {
+            return false;
+        }
+        let end = self.packet_end();
+        if end > start {
+            return false;
+        }
+        self.span.packet = end;
+        true
+    }
+
+    /// Whether the network has taken a packet in part.
+    #[inline]
+    pub(super) fn is_half_written(&self) -> bool {
+        self.span.packet < self.span.start
+    }
+
+    /// Passes all packets, if all are written whole.
+    #[inline]
+    pub(super) fn pass_all(&mut self) -> bool {
+        let Span { start, end, .. } = self.span;
+        self.span.packet = if start == end { end } else { self.span.packet };
+        start == end
+    }
+
+    /// Takes back the packets of which no byte is written.
+    pub(super) fn cut(&mut self) {
+        self.span.end = if self.is_half_written() {
+            self.packet_end()
+        } else {
+            self.span.start
+        };
+    }
+
+    /// Begins at the front again, where all is written, and shown.
+    #[inline]
+    pub(super) fn rewind(&mut self, is_watched: bool) {
+        if self.is_empty() && !(is_watched && self.is_unshown()) {
+            self.clear();
+        }
+    }
+
+    /// The next packet that is written whole and was not given before.
+    pub(super) fn next_shown(&mut self) -> Option<Publish<'_>> {
+        let Span { shown, packet, .. } = self.span;
+        let written = self.bytes.get(shown..packet)?;
+        let len = packet_len(written)?;
+        self.span.shown += len;
+        Publish::decode(written.get(..len)?)
+    }
+
+    /// Where the packet ends that the next byte belongs to.
+    #[inline]
+    fn packet_end(&self) -> usize {
+        let Span { packet, end, .. } = self.span;
+        let rest = self.bytes.get(packet..end).unwrap_or_default();
+        packet_len(rest).map_or(end, |len| packet + len)
+    }
+}
+
+/// Length of the PUBLISH at the front; its Remaining Length has one byte or two.
+#[inline]
+fn packet_len(packet: &[u8]) -> Option<usize> {
+    match *packet {
+        [_, low, ..] if low < 0x80 => Some(2 + usize::from(low)),
+        [_, low, high, ..] => Some(3 + usize::from(low & 0x7f) + (usize::from(high) << 7)),
+        _ => None,
+    }
+}
+
+/// Writes a PUBLISH (MQTT 3.1.1, 3.3) to the front of `out`; its length.
+#[inline]
+fn encode(
+    out: &mut [u8],
+    header: Header<'_>,
+    payload_len: usize,
+    write_payload: impl FnOnce(&mut [u8]),
+) -> Option<usize> {
+    let Header {
+        qos,
+        retain,
+        dup,
+        packet_id,
+        signal,
+        device_alias,
+    } = header;
+    let topic_len = match signal.topic {
+        Some(topic) => topic.len(),
+        None => signal
+            .channel_pieces(device_alias)
+            .iter()
+            .map(|piece| piece.len())
+            .sum(),
+    };
+    let id_len = if qos == QoS::AtMostOnce { 0 } else { 2 };
+    let remaining = 2 + topic_len + id_len + payload_len;
+    let (length, length_bytes) = short_remaining_len(remaining);
+    let first = publish_first_byte(qos, retain) | if dup { DUP } else { 0 };
+    let [topic_high, topic_low] = (topic_len as u16).to_be_bytes();
+    let len = 1 + length_bytes + remaining;
+    let out = out.get_mut(..len)?;
+    let out = if length_bytes == 1 {
+        next(out, [first, length[0], topic_high, topic_low])?
+    } else {
+        next(out, [first, length[0], length[1], topic_high, topic_low])?
+    };
+    let out = match signal.topic {
+        Some(topic) => next_text(out, topic)?,
+        None => {
+            let [tag, device, slash, signal, end] = signal.channel_pieces(device_alias);
+            let out = next_text(next_text(out, tag)?, device)?;
+            next_text(next_text(next_text(out, slash)?, signal)?, end)?
+        }
+    };
+    let out = if id_len > 0 {
+        next(out, packet_id.to_be_bytes())?
+    } else {
+        out
+    };
+    write_payload(out);
+    Some(len)
+}
+
+/// Writes these bytes; what is left of `out`.
+#[inline]
+fn next<const N: usize>(out: &mut [u8], bytes: [u8; N]) -> Option<&mut [u8]> {
+    let (place, rest) = out.split_first_chunk_mut()?;
+    *place = bytes;
+    Some(rest)
+}
+
+#[inline]
+fn next_text<'o>(out: &'o mut [u8], text: &str) -> Option<&'o mut [u8]> {
+    let (place, rest) = out.split_at_mut_checked(text.len())?;
+    copy_short(place, text.as_bytes());
+    Some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal() -> Signal<'static> {
+        Signal {
+            alias: "p",
+            ..Signal::EMPTY
+        }
+    }
+
+    fn push(transmit: &mut Transmit<'_>, packet_id: u16, payload: &[u8]) -> bool {
+        let header = Header {
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            dup: false,
+            packet_id,
+            signal: &signal(),
+            device_alias: "cloud",
+        };
+        transmit
+            .push(header, payload.len(), |out| out.copy_from_slice(payload))
+            .is_ok()
+    }
+
+    #[test]
+    fn a_publish_is_that_of_the_standard() {
+        let mut bytes = [0; 64];
+        let mut transmit = Transmit::new(&mut bytes, Span::default());
+        assert!(push(&mut transmit, 7, b"12.5,1,1"));
+        assert_eq!(
+            transmit.bytes(),
+            b"\x32\x1a\x00\x0etag/cloud/p/in\x00\x0712.5,1,1"
+        );
+        let given = Signal {
+            topic: Some("a/b"),
+            ..signal()
+        };
+        let header = Header {
+            qos: QoS::AtMostOnce,
+            retain: true,
+            dup: false,
+            packet_id: 9,
+            signal: &given,
+            device_alias: "cloud",
+        };
+        transmit.clear();
+        assert!(transmit.push(header, 1, |out| out[0] = b'x').is_ok());
+        assert_eq!(transmit.bytes(), b"\x31\x06\x00\x03a/bx");
+    }
+
+    #[test]
+    fn a_long_packet_has_a_length_of_two_bytes() {
+        let mut bytes = [0; MAX_PUBLISH];
+        let mut transmit = Transmit::new(&mut bytes, Span::default());
+        let payload = [b'1'; payload::MAX_LEN];
+        assert!(push(&mut transmit, 1, &payload));
+        let len = transmit.bytes().len();
+        assert_eq!(transmit.bytes()[1..3], [0x94, 0x01]);
+        assert_eq!(packet_len(transmit.bytes()), Some(len));
+    }
+
+    #[test]
+    fn packets_are_passed_whole_whatever_the_network_takes() {
+        let mut bytes = [0; 80];
+        let mut transmit = Transmit::new(&mut bytes, Span::default());
+        assert!(push(&mut transmit, 1, b"1,1,1"));
+        assert!(push(&mut transmit, 2, b"2,2,1"));
+        let one = transmit.bytes().len() / 2;
+        assert!(push(&mut transmit, 3, b"3,3,1"));
+        // No room for a fourth, and nothing of it is there.
+        assert!(!push(&mut transmit, 4, b"4,4,1"));
+        assert_eq!(transmit.bytes().len(), 3 * one);
+
+        transmit.written(one - 1);
+        assert!(!transmit.pass_packet() && transmit.is_half_written());
+        assert_eq!(transmit.rest_of_packet().len(), 1);
+        transmit.written(2);
+        assert!(transmit.pass_packet() && !transmit.pass_packet());
+        // The second has begun and stays; the third goes.
+        transmit.cut();
+        assert_eq!(transmit.bytes().len(), one - 1);
+        transmit.written(one - 1);
+        assert!(transmit.pass_packet() && transmit.is_empty());
+
+        transmit.rewind(true);
+        let shown = transmit.next_shown().and_then(|publish| publish.packet_id);
+        assert_eq!(shown, Some(1));
+        let shown = transmit.next_shown().and_then(|publish| publish.packet_id);
+        assert_eq!(shown, Some(2));
+        assert!(transmit.next_shown().is_none());
+        transmit.rewind(true);
+        assert!(push(&mut transmit, 5, b"5,5,1"));
+    }
+}
