@@ -63,6 +63,18 @@ fn has_equal_ends<const N: usize>(one: &[u8], other: &[u8]) -> Option<bool> {
     Some(first & last)
 }
 
+/// Whether `whole` is the pieces, one after the other.
+pub(crate) fn is_joined(whole: &[u8], pieces: &[&[u8]]) -> bool {
+    let mut rest = whole;
+    for piece in pieces.iter().rev() {
+        match rest.strip_suffix(*piece) {
+            Some(before) => rest = before,
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
 /// Moves the elements at `from` to `to`, over whatever lies there; nothing moves if any of them are outside the slice, or would be.
 ///
 /// They go in pieces as long as the way, so that no piece lies over its own place: the shorter the way, the slower.

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use super::check::Fields;
 use super::device::TLS_KEYS;
 use super::finding::Problem;
-use super::key::Key;
+use super::schema::Key;
 use super::{Auth, Device, Endpoint, Redis};
 
 /// Whether nobody else carries what is sent to this host.

@@ -1,4 +1,4 @@
-//! Does a value have the type, the range and the characters that its key asks for? One function per kind of value.
+//! Does a value have the type, the range and the characters that the schema asks for? One function per kind of value.
 //!
 //! A function that returns `None` for a value that was there has reported it.
 
@@ -6,8 +6,10 @@ use super::abilities::Abilities;
 use super::advice::is_this_machine;
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 use super::json::{SyntaxError, Value};
-use super::key::{Key, Table};
-use super::row::{Row, known};
+use super::parameter::{Form, Integer, MAX_MQTT_STRING, Required, Table, Words};
+use super::row::Row;
+use super::rule::Shape;
+use super::schema::{INTEGERS, Key, WORDS};
 use super::text::{Raw, TextStore};
 use super::topic;
 use crate::index::Index;
@@ -34,9 +36,6 @@ pub(super) struct Fields<'c, 'a, 'r> {
     pub number: usize,
 }
 
-/// Bytes of a string or of binary data in MQTT, at most: their length takes two bytes (MQTT 3.1.1, 1.5.3).
-pub(super) const MAX_MQTT_STRING: usize = 65_535;
-
 /// Bytes of a domain name, at most (RFC 1035, 2.3.4).
 const MAX_HOST: usize = 253;
 
@@ -58,17 +57,17 @@ impl<'a, 'r> Check<'a, 'r> {
     }
 
     pub fn error(&mut self, place: Place<'_>, problem: Problem<'_>) {
-        self.errors += 1;
-        (self.report)(&Finding {
-            severity: Severity::Error,
-            place,
-            problem,
-        });
+        self.report(Severity::Error, place, problem);
     }
 
     pub fn warn(&mut self, place: Place<'_>, problem: Problem<'_>) {
+        self.report(Severity::Warning, place, problem);
+    }
+
+    fn report(&mut self, severity: Severity, place: Place<'_>, problem: Problem<'_>) {
+        self.errors += usize::from(severity == Severity::Error);
         (self.report)(&Finding {
-            severity: Severity::Warning,
+            severity,
             place,
             problem,
         });
@@ -116,7 +115,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
     pub fn shown(&self, key: Key) -> Shown<'a> {
         let value = self.row.value(key);
         match value {
-            _ if key.is_secret() => Shown::Hidden(kind(value)),
+            _ if self.row.rule(key).is_none_or(|rule| rule.is_secret) => Shown::Hidden(kind(value)),
             Value::Bool(value) => Shown::Bool(value),
             Value::Number(text) => Shown::Number(text),
             Value::String(raw) => Shown::String(raw.text),
@@ -129,8 +128,34 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         self.error(key, Problem::WrongType { value, expected });
     }
 
-    /// A string that is not empty; an empty one is as good as none.
+    /// A text, or one of a few words, as the schema says; an empty one is as good as none. Reports it if it always has to be there and is not.
     pub fn text(&mut self, key: Key) -> Option<&'a str> {
+        let rule = self.row.rule(key)?;
+        if rule.required == Required::Yes {
+            self.require(key);
+        }
+        let text = self.string(key)?;
+        let problem = match rule.shape {
+            Shape::Text(form) => self.flaw(key, text, form),
+            Shape::Words(words) => {
+                let allowed = WORDS.get(usize::from(words)).copied();
+                let allowed = allowed.filter(|allowed| !allowed.0.contains(&text));
+                let value = self.shown(key);
+                allowed.map(|allowed| Problem::NotOneOf { value, allowed })
+            }
+            _ => None,
+        };
+        match problem {
+            None => Some(text),
+            Some(problem) => {
+                self.error(key, problem);
+                None
+            }
+        }
+    }
+
+    /// A string that is not empty.
+    fn string(&mut self, key: Key) -> Option<&'a str> {
         let raw = match self.row.value(key) {
             Value::Absent | Value::Null => return None,
             Value::String(raw) => raw,
@@ -150,48 +175,69 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         }
     }
 
-    /// A string that must be there.
-    pub fn required(&mut self, key: Key) -> Option<&'a str> {
-        let text = self.text(key);
-        self.require(key, None);
-        text
+    /// What keeps a text from having this form.
+    fn flaw(&mut self, key: Key, text: &str, form: Form) -> Option<Problem<'a>> {
+        let bytes = text.len();
+        match form {
+            Form::MqttBytes | Form::MqttString if bytes > MAX_MQTT_STRING => {
+                let (limit, because) = (MAX_MQTT_STRING, None);
+                Some(Problem::TooLong {
+                    bytes,
+                    limit,
+                    because,
+                })
+            }
+            Form::MqttString if text.contains('\0') => Some(Problem::Nul),
+            Form::MqttString => {
+                self.warn_unwelcome(key, text);
+                None
+            }
+            Form::Path if text.bytes().any(|byte| byte.is_ascii_control()) => {
+                Some(Problem::ControlCharacter)
+            }
+            Form::Path if !may_be_a_path(text) => Some(Problem::NotAPath),
+            Form::Host => {
+                let value = self.shown(key);
+                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
+                let colons = text.bytes().filter(|&byte| byte == b':').count();
+                let zone = text.contains('%');
+                let is_bad = !text.bytes().all(allowed) || colons == 1 || (zone && colons == 0);
+                if bytes > MAX_HOST || is_bad {
+                    Some(Problem::NotAHost(value))
+                } else if zone || is_link_local(text) {
+                    Some(Problem::LinkLocal(value))
+                } else {
+                    None
+                }
+            }
+            Form::Any | Form::MqttBytes | Form::Path => None,
+        }
     }
 
-    /// Reports the key if it is not given.
-    pub fn require(&mut self, key: Key, because: Option<&'static str>) {
+    /// Reports a parameter that is required and not given. Whether the setting that requires it is there is the caller's to know.
+    pub fn require(&mut self, key: Key) {
+        let because = match self.row.rule(key).map(|rule| rule.required) {
+            Some(Required::If(setting)) => Some(setting.name()),
+            _ => None,
+        };
+        self.require_because(key, because);
+    }
+
+    /// The same for a reason that the schema does not have.
+    pub fn require_because(&mut self, key: Key, because: Option<&'static str>) {
         if !self.row.is_given(key) {
             self.error(key, Problem::Missing { because });
         }
     }
 
-    /// A string of at most `limit` bytes, counted once decoded.
-    pub fn bounded(&mut self, key: Key, limit: usize) -> Option<&'a str> {
-        let text = self.text(key)?;
-        let bytes = text.len();
-        if bytes > limit {
-            let because = None;
-            self.error(
-                key,
-                Problem::TooLong {
-                    bytes,
-                    limit,
-                    because,
-                },
-            );
-            return None;
+    /// Reports a text that is no topic.
+    pub fn topic(&mut self, key: Key, text: &str) {
+        if let Some(flaw) = topic::flaw(text) {
+            let value = self.shown(key);
+            self.error(key, Problem::Topic { value, flaw });
+        } else {
+            self.warn_unwelcome(key, text);
         }
-        Some(text)
-    }
-
-    /// A string for an MQTT field that may not hold NUL.
-    pub fn mqtt_string(&mut self, key: Key) -> Option<&'a str> {
-        let text = self.bounded(key, MAX_MQTT_STRING)?;
-        if text.contains('\0') {
-            self.error(key, Problem::Nul);
-            return None;
-        }
-        self.warn_unwelcome(key, text);
-        Some(text)
     }
 
     /// Warns of what a broker may refuse in this text, which goes into a packet.
@@ -200,40 +246,6 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
             let value = self.shown(key);
             self.warn(key, Problem::Unwelcome(value));
         }
-    }
-
-    /// A path of a file or a socket; neither PEM text instead of it nor an address.
-    pub fn path(&mut self, key: Key) -> Option<&'a str> {
-        let text = self.text(key)?;
-        if text.bytes().any(|byte| byte.is_ascii_control()) {
-            self.error(key, Problem::ControlCharacter);
-            return None;
-        }
-        if !may_be_a_path(text) {
-            self.error(key, Problem::NotAPath);
-            return None;
-        }
-        Some(text)
-    }
-
-    /// An IPv4 or IPv6 address or a domain name. Whether it resolves is for the network to say; this finds `host:port`,
-    /// addresses with a scheme, and blanks.
-    pub fn host(&mut self, key: Key) -> Option<&'a str> {
-        let text = self.text(key)?;
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
-        let colons = text.bytes().filter(|&byte| byte == b':').count();
-        let zone = text.contains('%');
-        let is_bad = !text.bytes().all(allowed) || colons == 1 || (zone && colons == 0);
-        let value = self.shown(key);
-        if text.len() > MAX_HOST || is_bad {
-            self.error(key, Problem::NotAHost(value));
-            return None;
-        }
-        if zone || is_link_local(text) {
-            self.error(key, Problem::LinkLocal(value));
-            return None;
-        }
-        Some(text)
     }
 
     /// Reports a host that this program has no way to.
@@ -251,82 +263,82 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         }
     }
 
-    /// One of a few words. `allowed` is how a finding names them.
-    pub fn word<T: Copy>(
-        &mut self,
-        key: Key,
-        words: &[(&str, T)],
-        allowed: &'static str,
-    ) -> Option<T> {
-        let text = self.text(key)?;
-        let found = words.iter().find(|(word, _)| *word == text);
-        if found.is_none() {
-            let value = self.shown(key);
-            self.error(key, Problem::NotOneOf { value, allowed });
-        }
-        found.map(|&(_, meaning)| meaning)
+    /// An integer in the range that the schema says, or its default. `T` holds the whole range.
+    pub fn integer<T: TryFrom<i64> + Default>(&mut self, key: Key) -> T {
+        let (given, default) = self.given_and_default(key);
+        given.unwrap_or(default).try_into().unwrap_or_default()
     }
 
-    /// An integer from `min` to `max`, both included. `2.0`, `1e0` and `"1"` are none.
-    pub fn integer(&mut self, key: Key, min: i64, max: i64) -> Option<i64> {
+    /// The same, if it is given.
+    pub fn given_integer(&mut self, key: Key) -> Option<i64> {
+        self.given_and_default(key).0
+    }
+
+    /// `2.0`, `1e0` and `"1"` are no integers.
+    fn given_and_default(&mut self, key: Key) -> (Option<i64>, i64) {
+        let integer = match self.row.rule(key).map(|rule| rule.shape) {
+            Some(Shape::Integer(integer)) => INTEGERS.get(usize::from(integer)),
+            _ => None,
+        };
+        let Some(&Integer { min, max, default }) = integer else {
+            return (None, 0);
+        };
+        let (min, default) = (min.into(), default.into());
+        let nothing = (None, default);
         let text = match self.row.value(key) {
-            Value::Absent | Value::Null => return None,
+            Value::Absent | Value::Null => return nothing,
             Value::Number(text) => text,
             _ => {
                 self.wrong_type(key, Type::Integer);
-                return None;
+                return nothing;
             }
         };
         let value = self.shown(key);
         if text.contains(['.', 'e', 'E']) {
             self.error(key, Problem::NotInteger(value));
-            return None;
+            return nothing;
         }
         // A number that JSON's grammar allows and i64 does not is out of every range.
         match text.parse() {
-            Ok(number) if (min..=max).contains(&number) => Some(number),
+            Ok(number) if (min..=max).contains(&number) => (Some(number), default),
             _ => {
                 self.error(key, Problem::NotInRange { value, min, max });
-                None
+                nothing
             }
         }
     }
 
-    /// An integer for a field of 16 bits.
-    pub fn integer16(&mut self, key: Key, min: u16, default: u16) -> u16 {
-        self.integer(key, min.into(), u16::MAX.into())
-            .and_then(|number| number.try_into().ok())
-            .unwrap_or(default)
-    }
-
-    pub fn boolean(&mut self, key: Key, default: bool) -> bool {
+    /// A boolean, or its default.
+    pub fn boolean(&mut self, key: Key) -> bool {
         match self.row.value(key) {
-            Value::Absent | Value::Null => return default,
+            Value::Absent | Value::Null => {}
             Value::Bool(value) => return value,
             Value::Number("0") => return false,
             Value::Number("1") => return true,
             Value::Number(_) => {
                 let value = self.shown(key);
-                let allowed = "0, 1, false or true";
+                let allowed = Words(&["0", "1", "false", "true"]);
                 self.error(key, Problem::NotOneOf { value, allowed });
             }
             _ => self.wrong_type(key, Type::Boolean),
         }
-        default
+        let shape = self.row.rule(key).map(|rule| rule.shape);
+        matches!(shape, Some(Shape::Boolean(true)))
     }
 
     pub fn qos(&mut self, key: Key) -> QoS {
-        match self.integer(key, 0, 2) {
+        match self.given_integer(key) {
             Some(2) => QoS::ExactlyOnce,
             Some(1) => QoS::AtLeastOnce,
             _ => QoS::AtMostOnce,
         }
     }
 
-    /// Reports those of `keys` that stand there twice.
-    pub fn repeated(&mut self, keys: &[Key]) {
-        for &key in keys {
-            if self.row.is_repeated(key) {
+    /// Reports the keys that stand there twice, or `only` those of them.
+    pub fn repeated(&mut self, only: Option<&[Key]>) {
+        let row = self.row;
+        for key in row.repeated() {
+            if only.is_none_or(|only| only.contains(&key)) {
                 self.error(key, Problem::Repeated);
             }
         }
@@ -335,7 +347,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
     /// Reports keys that stand there twice, and keys without a meaning. Of the latter, each is named once per table:
     /// a column that this version does not know would otherwise be named for every row.
     pub fn keys(&mut self) -> Result<(), SyntaxError> {
-        self.repeated(self.table.keys());
+        self.repeated(None);
         if self.row.unknown == 0 {
             return Ok(());
         }
@@ -352,7 +364,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         let mut keys = object;
         while let Some(name) = keys.key_or_close()? {
             keys.value()?;
-            if known(self.table, name).is_some() {
+            if self.row.knows(name) {
                 continue;
             }
             let equal = |at| object.string_at(at).is_some_and(|other| name.means(other));

@@ -2,26 +2,16 @@
 
 use super::abilities::Abilities;
 use super::advice;
-use super::check::{Fields, MAX_MQTT_STRING};
+use super::check::Fields;
 use super::finding::Problem;
 use super::json::{SyntaxError, Value};
-use super::key::Key;
-use super::topic;
+use super::schema::{Key, MQTT_5};
 use super::{Auth, Credentials, Device, Secret, Tls, Version, Will};
 use crate::mqtt::QoS;
-
-/// Bytes of `buffer_size`, both ends allowed.
-const BUFFER_SIZE: (i64, i64) = (1024, 1 << 30);
-
-/// Seconds: less would be mostly keep-alive traffic.
-const MIN_KEEP_ALIVE: u16 = 5;
 
 /// At QoS 2, the default of `max_inflight`, and the most that is not warned of. Mosquitto as it is shipped (`max_inflight_messages`) throws away
 /// what exceeds so many incoming messages of QoS 2, and answers PUBREC all the same.
 const MOSQUITTO_WINDOW: u16 = 20;
-
-/// The `mqtt_version` that nobody here speaks yet.
-const MQTT_5: &str = "5";
 
 /// Bytes of a client identifier in MQTT 3.1, at most (MQTT 3.1, 3.1 CONNECT, Client Identifier).
 const MAX_CLIENT_ID_3_1: usize = 23;
@@ -44,31 +34,31 @@ pub(super) fn device<'a>(
         let value = fields.shown(Key::DeviceAlias);
         fields.error(Key::DeviceAlias, Problem::NotAnAlias(value));
     }
-    let default = Device::default();
-    let name = fields.required(Key::Name);
-    let host = fields.host(Key::Ip);
-    fields.require(Key::Ip, None);
-    let enable = fields.boolean(Key::Enable, false);
-    let mut device = Device {
+    let name = fields.text(Key::Name);
+    let host = fields.text(Key::Ip);
+    let enable = fields.boolean(Key::Enable);
+    let port = fields.integer(Key::Port);
+    let threshold = fields.boolean(Key::EnableThreshold);
+    let qos = fields.qos(Key::MqttQos);
+    let device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
         alias,
         host: host.unwrap_or_default(),
-        port: fields.integer16(Key::Port, 1, default.port),
-        threshold: fields.boolean(Key::EnableThreshold, default.threshold),
-        qos: fields.qos(Key::MqttQos),
-        retain: fields.boolean(Key::MqttRetain, default.retain),
+        port,
+        threshold,
+        qos,
+        retain: fields.boolean(Key::MqttRetain),
         auth: auth(fields),
         will: will(fields),
-        client_id: fields.mqtt_string(Key::ClientId),
+        client_id: fields.text(Key::ClientId),
         version: version(fields),
-        keep_alive: fields.integer16(Key::KeepAlive, MIN_KEEP_ALIVE, default.keep_alive),
+        keep_alive: fields.integer(Key::KeepAlive),
         buffer_size: fields
-            .integer(Key::BufferSize, BUFFER_SIZE.0, BUFFER_SIZE.1)
+            .given_integer(Key::BufferSize)
             .and_then(|bytes| bytes.try_into().ok()),
-        ..default
+        max_inflight: max_inflight(fields, qos),
     };
-    device.max_inflight = max_inflight(fields, device.qos);
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {
@@ -98,64 +88,52 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     fields.within_reach(Key::Ip, device.host);
 }
 
-#[derive(Clone, Copy)]
-enum AuthKind {
-    None,
-    Password,
-    Tls,
-}
-
 const CREDENTIAL_KEYS: [Key; 2] = [Key::Username, Key::Password];
 pub(super) const TLS_KEYS: [Key; 3] = [Key::CaCertificate, Key::ClientCertificate, Key::ClientKey];
 
 fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
-    let words = [
-        ("none", AuthKind::None),
-        ("password", AuthKind::Password),
-        ("tls", AuthKind::Tls),
-    ];
-    let kind = fields.word(Key::Auth, &words, "none, password or tls");
-    fields.require(Key::Auth, None);
-
-    let username = fields.mqtt_string(Key::Username);
+    let kind = fields.text(Key::Auth);
+    let username = fields.text(Key::Username);
     let password = password(fields);
     let credentials = username.map(|username| Credentials { username, password });
     let tls = Tls {
-        ca_certificate: fields.path(Key::CaCertificate).unwrap_or_default(),
-        client_certificate: fields.path(Key::ClientCertificate).unwrap_or_default(),
-        client_key: fields.path(Key::ClientKey).unwrap_or_default(),
-        verify_hostname: fields.boolean(Key::TlsVerifyHostname, true),
+        ca_certificate: fields.text(Key::CaCertificate).unwrap_or_default(),
+        client_certificate: fields.text(Key::ClientCertificate).unwrap_or_default(),
+        client_key: fields.text(Key::ClientKey).unwrap_or_default(),
+        verify_hostname: fields.boolean(Key::TlsVerifyHostname),
         credentials,
     };
 
     match kind {
-        None => Auth::None,
-        Some(AuthKind::None) => {
+        Some("none") => {
             ignored(fields, &CREDENTIAL_KEYS, "auth=none");
             ignored(fields, &TLS_KEYS, "auth=none");
             Auth::None
         }
-        Some(AuthKind::Password) => {
-            required(fields, &[Key::Username], "auth=password");
+        Some("password") => {
+            fields.require(Key::Username);
             if password.is_none() {
-                required(fields, &[Key::Password], "auth=password");
+                fields.require(Key::Password);
             }
             if TLS_KEYS.iter().any(|&key| fields.row.is_given(key)) {
                 fields.warn(Key::Auth, Problem::InTheClear);
             }
             credentials.map_or(Auth::None, Auth::Password)
         }
-        Some(AuthKind::Tls) => {
-            required(fields, &TLS_KEYS, "auth=tls");
+        Some("tls") => {
+            for key in TLS_KEYS {
+                fields.require(key);
+            }
             if fields.row.is_given(Key::Password) {
                 // [MQTT-3.1.2-22]
-                required(fields, &[Key::Username], "password");
+                fields.require_because(Key::Username, Some("password"));
             }
             if !tls.verify_hostname {
                 fields.warn(Key::TlsVerifyHostname, Problem::HostNotVerified);
             }
             Auth::Tls(tls)
         }
+        _ => Auth::None,
     }
 }
 
@@ -163,28 +141,23 @@ fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
 fn password<'a>(fields: &mut Fields<'_, 'a, '_>) -> Option<Secret<'a>> {
     let text = match fields.row.value(Key::Password) {
         Value::String(raw) if raw.text.is_empty() => Some(""),
-        _ => fields.bounded(Key::Password, MAX_MQTT_STRING),
+        _ => fields.text(Key::Password),
     };
     text.map(Secret::new)
 }
 
 fn will<'a>(fields: &mut Fields<'_, 'a, '_>) -> Option<Will<'a>> {
-    let wanted = fields.boolean(Key::UseLastWill, false);
+    let wanted = fields.boolean(Key::UseLastWill);
     let topic = fields.text(Key::LastWillTopic);
-    let message = fields.bounded(Key::LastWillMessage, MAX_MQTT_STRING);
+    let message = fields.text(Key::LastWillMessage);
     let qos = fields.qos(Key::LastWillQos);
-    let retain = fields.boolean(Key::LastWillRetain, false);
+    let retain = fields.boolean(Key::LastWillRetain);
     if !wanted {
         return None;
     }
-    required(fields, &[Key::LastWillTopic], "use_last_will=1");
+    fields.require(Key::LastWillTopic);
     let topic = topic?;
-    if let Some(flaw) = topic::flaw(topic) {
-        let value = fields.shown(Key::LastWillTopic);
-        fields.error(Key::LastWillTopic, Problem::Topic { value, flaw });
-    } else {
-        fields.warn_unwelcome(Key::LastWillTopic, topic);
-    }
+    fields.topic(Key::LastWillTopic, topic);
     Some(Will {
         topic,
         message: message.unwrap_or_default(),
@@ -194,36 +167,27 @@ fn will<'a>(fields: &mut Fields<'_, 'a, '_>) -> Option<Will<'a>> {
 }
 
 fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
-    let words = [
-        ("auto", Version::Auto),
-        ("3.1", Version::V3_1),
-        ("3.1.1", Version::V3_1_1),
-        // For a device that is not enabled; see `built_in`.
-        (MQTT_5, Version::Auto),
-    ];
-    let version = fields.word(Key::MqttVersion, &words, "auto, 3.1, 3.1.1 or 5");
-    version.unwrap_or_default()
+    match fields.text(Key::MqttVersion) {
+        Some("3.1") => Version::V3_1,
+        Some("3.1.1") => Version::V3_1_1,
+        // `5` is for a device that is not enabled; see `built_in`.
+        _ => Version::Auto,
+    }
 }
 
 fn max_inflight(fields: &mut Fields<'_, '_, '_>, qos: QoS) -> u16 {
     let is_qos_2 = qos == QoS::ExactlyOnce;
-    let default = if is_qos_2 {
-        MOSQUITTO_WINDOW
-    } else {
-        Device::EMPTY.max_inflight
+    let given = fields.given_integer(Key::MaxInflight);
+    let window = match given.and_then(|window| window.try_into().ok()) {
+        Some(window) => window,
+        None if is_qos_2 => MOSQUITTO_WINDOW,
+        None => Device::EMPTY.max_inflight,
     };
-    let window = fields.integer16(Key::MaxInflight, 1, default);
     if is_qos_2 && window > MOSQUITTO_WINDOW {
         let value = fields.shown(Key::MaxInflight);
         fields.warn(Key::MaxInflight, Problem::WideWindow(value));
     }
     window
-}
-
-fn required(fields: &mut Fields<'_, '_, '_>, keys: &[Key], because: &'static str) {
-    for &key in keys {
-        fields.require(key, Some(because));
-    }
 }
 
 fn ignored(fields: &mut Fields<'_, '_, '_>, keys: &[Key], because: &'static str) {

@@ -6,7 +6,8 @@
 use core::fmt::{self, Display, Formatter, Write};
 
 use super::json::{MAX_DEPTH, Syntax};
-use super::key::{Key, Table};
+use super::parameter::{Table, Words};
+use super::schema::Key;
 use super::topic::Flaw;
 use crate::log::Legible;
 use crate::secret::without_user;
@@ -72,7 +73,7 @@ pub enum Problem<'t> {
     },
     NotOneOf {
         value: Shown<'t>,
-        allowed: &'static str,
+        allowed: Words,
     },
     /// The key stands twice in one object.
     Repeated,
@@ -208,7 +209,7 @@ impl Display for Place<'_> {
 }
 
 impl Table {
-    const fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Table::Top => "top level",
             Table::Redis => Key::Redis.name(),
@@ -220,85 +221,107 @@ impl Table {
 
 impl Display for Problem<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match *self {
-            Problem::NotJson(expected) => expected.fmt(f),
+        // Most are some words, behind the value if that is shown.
+        let (value, words) = match *self {
+            Problem::NotJson(expected) => return expected.fmt(f),
             Problem::Missing { because } => {
                 f.write_str("is missing")?;
-                because.map_or(Ok(()), |because| write!(f, ", {because} requires it"))
+                return because.map_or(Ok(()), |because| write!(f, ", {because} requires it"));
             }
             Problem::WrongType { value, expected } => {
                 write!(f, "{value}is {}, not {expected}", value.kind())?;
-                f.write_str(match value {
-                    Shown::Number(_) | Shown::Hidden(Type::Number) if expected == Type::String => "; write it in quotes",
+                let advice = match value {
+                    Shown::Number(_) | Shown::Hidden(Type::Number) if expected == Type::String => {
+                        "; write it in quotes"
+                    }
                     Shown::String(text) if reads_as(text, expected) => "; write it without quotes",
                     _ => "",
-                })
+                };
+                (None, advice)
             }
-            Problem::NotInteger(value) => {
-                write!(f, "{value}is not an integer; write it without point and exponent")
+            Problem::NotInRange { value, min, max } => {
+                return write!(f, "{value}is not in {min}..{max}");
             }
-            Problem::NotInRange { value, min, max } => write!(f, "{value}is not in {min}..{max}"),
-            Problem::NotOneOf { value, allowed } => write!(f, "{value}is not {allowed}"),
-            Problem::Repeated => f.write_str("appears more than once in one object"),
-            Problem::UnknownKey => f.write_str("unknown key, ignored"),
-            Problem::NotAnAlias(value) => {
-                write!(f, "{value}holds something other than letters, digits, - and _")
-            }
-            Problem::NotAHost(value) => write!(f, "{value}is not an address or a domain name"),
-            Problem::LinkLocal(value) => write!(
-                f,
-                "{value}is link-local, or names an interface (%): give another address, or a domain name"
-            ),
-            Problem::LocalHost(value) => {
-                write!(f, "{value}is this machine itself, which has no servers")
-            }
+            Problem::NotOneOf { value, allowed } => return write!(f, "{value}is not {allowed}"),
             Problem::AliasTaken { value, table, row } => {
-                write!(f, "{value}is the alias of {} already", Place::Row(table, row))
+                let other = Place::Row(table, row);
+                return write!(f, "{value}is the alias of {other} already");
             }
-            Problem::NoSuchDevice(value) => write!(f, "{value}is not the alias of any device"),
-            Problem::Topic { value, flaw } => write!(f, "{value}{flaw}"),
+            Problem::Topic { value, flaw } => return write!(f, "{value}{flaw}"),
             Problem::DefaultTopic { value, flaw } => {
-                write!(f, "{value}makes a topic that {flaw}; set topic, or another alias")
+                write!(f, "{value}makes a topic that {flaw}")?;
+                (None, "; set topic, or another alias")
             }
-            Problem::ChannelTooLong { bytes } => write!(
-                f,
-                "makes a channel of {bytes} bytes, more than {}",
-                super::MAX_CHANNEL
-            ),
+            Problem::ChannelTooLong { bytes } => {
+                return write!(
+                    f,
+                    "makes a channel of {bytes} bytes, more than {}",
+                    super::MAX_CHANNEL
+                );
+            }
             Problem::TooLong {
                 bytes,
                 limit,
                 because,
             } => {
                 write!(f, "has {bytes} bytes, more than {limit}")?;
-                because.map_or(Ok(()), |because| write!(f, ", the limit with {because}"))
+                return because.map_or(Ok(()), |because| write!(f, ", the limit with {because}"));
             }
-            Problem::Nul => f.write_str("holds a NUL character"),
-            Problem::Unwelcome(value) => write!(
-                f,
-                "{value}holds a control character: the broker may close the connection for it, each time"
-            ),
-            Problem::ControlCharacter => f.write_str("holds a control character"),
-            Problem::NotAPath => f.write_str("is a file's text or an address, not the path of a file"),
-            Problem::SocketAndHost => f.write_str("excludes host and port"),
-            Problem::Ignored { because } => write!(f, "is ignored with {because}"),
+            Problem::Ignored { because } => return write!(f, "is ignored with {because}"),
             Problem::TopicShared { row } => {
-                write!(f, "is also the topic of {}", Place::Row(Table::Signals, row))
+                let other = Place::Row(Table::Signals, row);
+                return write!(f, "is also the topic of {other}");
             }
-            Problem::NotBuiltIn(what) => write!(f, "built without {what}"),
-            Problem::HostNotVerified => f.write_str(
+            Problem::NotBuiltIn(what) => return write!(f, "built without {what}"),
+            Problem::NoRoom { what, room } => {
+                return write!(f, "limit reached: room for {room} {what}");
+            }
+            Problem::NotInteger(value) => (
+                Some(value),
+                "is not an integer; write it without point and exponent",
+            ),
+            Problem::Repeated => (None, "appears more than once in one object"),
+            Problem::UnknownKey => (None, "unknown key, ignored"),
+            Problem::NotAnAlias(value) => (
+                Some(value),
+                "holds something other than letters, digits, - and _",
+            ),
+            Problem::NotAHost(value) => (Some(value), "is not an address or a domain name"),
+            Problem::LinkLocal(value) => (
+                Some(value),
+                "is link-local, or names an interface (%): give another address, or a domain name",
+            ),
+            Problem::LocalHost(value) => {
+                (Some(value), "is this machine itself, which has no servers")
+            }
+            Problem::NoSuchDevice(value) => (Some(value), "is not the alias of any device"),
+            Problem::Nul => (None, "holds a NUL character"),
+            Problem::Unwelcome(value) => (
+                Some(value),
+                "holds a control character: the broker may close the connection for it, each time",
+            ),
+            Problem::ControlCharacter => (None, "holds a control character"),
+            Problem::NotAPath => (
+                None,
+                "is a file's text or an address, not the path of a file",
+            ),
+            Problem::SocketAndHost => (None, "excludes host and port"),
+            Problem::HostNotVerified => (
+                None,
                 "the broker's name is not checked: any server with a certificate of this CA is trusted",
             ),
-            Problem::InTheClear => f.write_str(
+            Problem::InTheClear => (
+                None,
                 "the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
             ),
-            Problem::Plain { cure } => write!(f, "goes out in the clear: {cure}"),
-            Problem::WideWindow(value) => write!(
-                f,
-                "{value}is more than 20: Mosquitto as it is shipped throws away what exceeds that at QoS 2, and acknowledges it all the same"
+            Problem::Plain { cure } => return write!(f, "goes out in the clear: {cure}"),
+            Problem::WideWindow(value) => (
+                Some(value),
+                "is more than 20: Mosquitto as it is shipped throws away what exceeds that at QoS 2, and acknowledges it all the same",
             ),
-            Problem::NoRoom { what, room } => write!(f, "limit reached: room for {room} {what}"),
-        }
+        };
+        value.map_or(Ok(()), |value| value.fmt(f))?;
+        f.write_str(words)
     }
 }
 

@@ -27,7 +27,8 @@
 //! assert_eq!(findings, ["table.json: devices[0].mqtt_qos: 3 is not in 0..2"]);
 //! ```
 //!
-//! The way of the text: tokens (`json`), the values of one object by key (`row`), checks of one value (`check`), the rules
+//! Which parameters there are, and what each may hold, stands in `schema`. The way of the text: tokens (`json`), the values of one object by key
+//! (`row`), checks of one value (`check`), the rules between those
 //! of each table (`redis`, `device`, `signal`), what holds between rows (`unique`), and which of them count (`rows`).
 
 mod abilities;
@@ -36,11 +37,13 @@ mod check;
 mod device;
 mod finding;
 mod json;
-mod key;
+mod parameter;
 mod parse;
 mod redis;
 mod row;
 mod rows;
+mod rule;
+mod schema;
 mod signal;
 mod survey;
 mod text;
@@ -53,9 +56,12 @@ pub use abilities::Abilities;
 pub use device::is_mqtt;
 pub use finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
 pub use json::{MAX_DEPTH, Syntax};
-pub use key::{Key, Table};
+pub use parameter::{
+    Column, Form, Integer, Kind, Note, Parameter, Required, Setting, Table, Words,
+};
 pub use parse::{Invalid, Storage, parse, rows};
 pub use rows::Rows;
+pub use schema::{Key, MQTT_5};
 pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 
@@ -85,8 +91,8 @@ pub struct Redis<'a> {
 
 impl Redis<'_> {
     /// The machine itself: the gateway's protocol handlers share a local Redis.
-    pub(crate) const DEFAULT_HOST: &'static str = "127.0.0.1";
-    pub(crate) const DEFAULT_PORT: u16 = 6379;
+    const DEFAULT_HOST: &'static str = Table::Redis.default_text(Key::Host);
+    const DEFAULT_PORT: u16 = Table::Redis.default(Key::Port) as u16;
 }
 
 impl Default for Redis<'_> {
@@ -151,17 +157,17 @@ impl Device<'_> {
         name: "",
         alias: "",
         host: "",
-        port: 1883,
-        threshold: true,
+        port: Table::Devices.default(Key::Port) as u16,
+        threshold: Table::Devices.default(Key::EnableThreshold) == 1,
         qos: QoS::AtMostOnce,
-        retain: false,
+        retain: Table::Devices.default(Key::MqttRetain) == 1,
         auth: Auth::None,
         will: None,
         client_id: None,
         version: Version::Auto,
-        keep_alive: 60,
+        keep_alive: Table::Devices.default(Key::KeepAlive) as u16,
         buffer_size: None,
-        max_inflight: 100,
+        max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
     };
 }
 
@@ -244,7 +250,7 @@ impl<'a> Signal<'a> {
         alias: "",
         source_device_alias: "",
         source_signal_alias: "",
-        log: 0,
+        log: Table::Signals.default(Key::Log) as i32,
         topic: None,
     };
 

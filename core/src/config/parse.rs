@@ -9,10 +9,11 @@ use super::abilities::Abilities;
 use super::check::{Check, Fields};
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Type};
 use super::json::{Reader, SyntaxError, Token, Value};
-use super::key::{Key, Table};
+use super::parameter::Table;
 use super::redis::{NO_LOCAL_REDIS, redis};
 use super::row::Row;
 use super::rows::{DeviceTable, Rows, SignalTable};
+use super::schema::Key;
 use super::survey::{no_json, survey};
 use super::unique::{DeviceRows, SignalRows};
 use super::{Config, Device, Redis, Signal};
@@ -59,7 +60,15 @@ pub fn parse<'a>(
     abilities: Abilities,
     report: &mut dyn FnMut(&Finding<'_>),
 ) -> Result<Config<'a>, Invalid<'a>> {
-    rows(text, storage, abilities, report).map(Rows::into_config)
+    let (rows, errors) = read(text, storage, abilities, report)?;
+    let config = rows.into_config();
+    match errors {
+        0 => Ok(config),
+        errors => Err(Invalid {
+            errors,
+            devices: config.devices,
+        }),
+    }
 }
 
 /// The same, with the rows that are not enabled.
@@ -69,6 +78,23 @@ pub fn rows<'a>(
     abilities: Abilities,
     report: &mut dyn FnMut(&Finding<'_>),
 ) -> Result<Rows<'a>, Invalid<'a>> {
+    let (rows, errors) = read(text, storage, abilities, report)?;
+    match errors {
+        0 => Ok(rows),
+        errors => Err(Invalid {
+            errors,
+            devices: rows.into_config().devices,
+        }),
+    }
+}
+
+/// What could be read, and how many errors were reported; or, where nothing could be, those.
+fn read<'a>(
+    text: &'a [u8],
+    storage: Storage<'a>,
+    abilities: Abilities,
+    report: &mut dyn FnMut(&Finding<'_>),
+) -> Result<(Rows<'a>, usize), Invalid<'a>> {
     // The only row there is: the file's outermost object first, then each row of the tables in turn.
     let mut row = Row::empty();
     let survey = match survey(text, &mut row) {
@@ -104,7 +130,7 @@ pub fn rows<'a>(
         signals: SignalTable::new(storage.signals, signal_rows),
     };
     let read = match survey.no_object {
-        None => read(&mut rows, &mut check, text, &mut row),
+        None => tables(&mut rows, &mut check, text, &mut row),
         Some(value) => {
             check.wrong_type(Place::Table(Table::Top), value, Type::Object);
             Ok(())
@@ -115,13 +141,7 @@ pub fn rows<'a>(
         let finding = no_json(survey.text.as_bytes(), error);
         check.error(finding.place, finding.problem);
     }
-    match check.errors {
-        0 => Ok(rows),
-        errors => Err(Invalid {
-            errors,
-            devices: rows.into_config().devices,
-        }),
-    }
+    Ok((rows, check.errors))
 }
 
 /// The parts of [`Storage::index`].
@@ -152,7 +172,7 @@ impl<'s> Scratch<'s> {
 }
 
 /// Applies the rules to the outermost object, which is in `row`, and to all that is in it.
-fn read<'a>(
+fn tables<'a>(
     tables: &mut Rows<'a>,
     check: &mut Check<'a, '_>,
     text: Reader<'a>,

@@ -4,7 +4,7 @@ use super::advice;
 use super::check::Fields;
 use super::finding::Problem;
 use super::json::SyntaxError;
-use super::key::Key;
+use super::schema::Key;
 use super::{Endpoint, Redis, Secret};
 
 /// Of `host`, where there is no Redis at the default.
@@ -14,15 +14,12 @@ pub(super) const NO_LOCAL_REDIS: Problem<'static> = Problem::Missing {
 
 /// The block's settings; where one is wrong, its default, after reporting it.
 pub(super) fn redis<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Redis<'a>, SyntaxError> {
-    let host = fields.host(Key::Host).unwrap_or(Redis::DEFAULT_HOST);
-    let port = fields.integer16(Key::Port, 1, Redis::DEFAULT_PORT);
-    let socket = fields.path(Key::Socket);
+    let host = fields.text(Key::Host).unwrap_or(Redis::DEFAULT_HOST);
+    let port = fields.integer(Key::Port);
+    let socket = fields.text(Key::Socket);
     let username = fields.text(Key::Username);
     let password = fields.text(Key::Password);
-    let database = fields
-        .integer(Key::Database, 0, i32::MAX.into())
-        .and_then(|number| number.try_into().ok())
-        .unwrap_or(0);
+    let database = fields.integer(Key::Database);
 
     let has_host = fields.row.is_given(Key::Host) || fields.row.is_given(Key::Port);
     if fields.row.is_given(Key::Socket) && has_host {
@@ -41,7 +38,7 @@ pub(super) fn redis<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Redis<'a>, Sy
     }
     if fields.row.is_given(Key::Username) {
         // AUTH takes a password alone, or both (Redis 6).
-        fields.require(Key::Password, Some("username"));
+        fields.require(Key::Password);
     }
     fields.keys()?;
     let redis = Redis {

@@ -1,15 +1,19 @@
 //! What does one object say for each key? A row as read from the file, before any rule is applied.
 
 use super::json::{Reader, SyntaxError, Value};
-use super::key::{Key, Table};
+use super::parameter::Table;
+use super::rule::Rule;
+use super::schema::Key;
 use super::text::Raw;
 
 /// One object: a row of a tab, the `redis` block, or the whole file.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
-    /// By [`Key`]; of a key that stands there twice, the first value.
-    values: [Value<'a>; Key::COUNT],
-    /// Which keys stand there twice: bit `key as u32`.
+    /// The table's.
+    rules: &'static [Rule],
+    /// In their order; of a key that stands there twice, the first value.
+    values: [Value<'a>; Table::WIDEST],
+    /// Which keys stand there twice: a bit for each parameter.
     repeated: u64,
     /// How many keys mean nothing in this table.
     pub unknown: usize,
@@ -21,7 +25,8 @@ impl<'a> Row<'a> {
     /// An object without keys.
     pub fn empty() -> Self {
         Row {
-            values: [Value::Absent; Key::COUNT],
+            rules: &[],
+            values: [Value::Absent; Table::WIDEST],
             repeated: 0,
             unknown: 0,
             keys: Reader::new("", 0),
@@ -31,19 +36,20 @@ impl<'a> Row<'a> {
     /// Becomes the object whose opening brace `reader` has just read, and reads that to its end. In place, since a row is
     /// large for a small computer's stack.
     pub fn fill(&mut self, reader: &mut Reader<'a>, table: Table) -> Result<(), SyntaxError> {
+        self.rules = table.rules();
         self.values.fill(Value::Absent);
         self.repeated = 0;
         self.unknown = 0;
         self.keys = *reader;
         while let Some(name) = reader.key_or_close()? {
             let value = reader.value()?;
-            let Some(key) = known(table, name) else {
+            let Some(position) = known(self.rules, name) else {
                 self.unknown += 1;
                 continue;
             };
-            match self.values.get_mut(key as usize) {
+            match self.values.get_mut(position) {
                 Some(first @ Value::Absent) => *first = value,
-                _ => self.repeated |= 1 << key as u32,
+                _ => self.repeated |= 1 << position,
             }
         }
         Ok(())
@@ -51,9 +57,22 @@ impl<'a> Row<'a> {
 
     pub fn value(&self, key: Key) -> Value<'a> {
         self.values
-            .get(key as usize)
+            .get(self.position(key))
             .copied()
             .unwrap_or(Value::Absent)
+    }
+
+    /// What the schema says of the key.
+    pub fn rule(&self, key: Key) -> Option<&'static Rule> {
+        self.rules.get(self.position(key))
+    }
+
+    /// Behind the last one for a key that means nothing here. Not inlined, since everything asks this.
+    #[inline(never)]
+    fn position(&self, key: Key) -> usize {
+        let mut rules = self.rules.iter();
+        let found = rules.position(|rule| rule.key == key);
+        found.unwrap_or(usize::MAX)
     }
 
     /// Whether the key says something: not null and not an empty string, which is how an empty cell may look.
@@ -65,12 +84,21 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub fn is_repeated(&self, key: Key) -> bool {
-        self.repeated >> key as u32 & 1 == 1
+    /// Whether `name` is that of a key that means something here.
+    pub fn knows(&self, name: Raw<'_>) -> bool {
+        known(self.rules, name).is_some()
+    }
+
+    /// The keys that stand there twice.
+    pub fn repeated(&self) -> impl Iterator<Item = Key> {
+        let rules = self.rules.iter().enumerate();
+        let repeated = rules.filter(|(position, _)| self.repeated >> position & 1 == 1);
+        repeated.map(|(_, rule)| rule.key)
     }
 }
 
-/// The key that `name` means in this table.
-pub(super) fn known(table: Table, name: Raw<'_>) -> Option<Key> {
-    table.keys().iter().copied().find(|key| name.is(key.name()))
+/// Whose rule, of these, `name` means.
+fn known(rules: &[Rule], name: Raw<'_>) -> Option<usize> {
+    let mut rules = rules.iter();
+    rules.position(|rule| name.is(rule.key.name()))
 }

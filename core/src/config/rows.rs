@@ -1,10 +1,13 @@
 //! Which rows count? Those of the protocol MQTT as the file has them, and what is left of them once the disabled ones are gone.
 
+use core::cell::Cell;
+
 use super::check::{Check, Fields};
 use super::device::{device, is_mqtt};
 use super::finding::{KeyName, Place, Problem};
 use super::json::{SyntaxError, Value};
-use super::key::{Key, Table};
+use super::parameter::Table;
+use super::schema::Key;
 use super::signal::signal;
 use super::unique::{DeviceRows, Owner, SignalRows};
 use super::{Config, Device, Redis, Signal};
@@ -33,29 +36,33 @@ impl<'a> Rows<'a> {
 
     /// What is to run: the enabled devices and their enabled signals, at the front of their storage.
     #[must_use]
-    pub fn into_config(self) -> Config<'a> {
-        let (mut devices, signals) = (self.devices, self.signals);
-        devices.number_enabled();
-        let signals_kept = keep(signals.signals, signals.used, |number, signal| {
-            let device = devices.so_far().get(usize::from(signal.device));
-            match device.and_then(|device| devices.rows.number(device.row)) {
-                Some(device) if signals.rows.is_enabled(number) => {
-                    signal.device = device;
-                    true
-                }
-                _ => false,
+    pub fn into_config(mut self) -> Config<'a> {
+        self.devices.number_enabled();
+        let signals = cells(self.signals.signals, self.signals.used);
+        let mut kept_signals = 0;
+        for (number, cell) in signals.iter().enumerate() {
+            let mut signal = cell.get();
+            let device = self.devices.so_far().get(usize::from(signal.device));
+            let device = device.and_then(|device| self.devices.rows.number(device.row));
+            if let Some(device) = device
+                && self.signals.rows.is_enabled(number)
+            {
+                signal.device = device;
+                push(signals, &mut kept_signals, signal);
             }
-        });
-        let DeviceTable {
-            devices,
-            used,
-            rows,
-            ..
-        } = devices;
+        }
+        let devices = cells(self.devices.devices, self.devices.used);
+        let mut kept_devices = 0;
+        for cell in devices {
+            let device = cell.get();
+            if self.devices.rows.is_enabled(device.row) {
+                push(devices, &mut kept_devices, device);
+            }
+        }
         Config {
             redis: self.redis,
-            devices: keep(devices, used, |_, device| rows.is_enabled(device.row)),
-            signals: signals_kept,
+            devices: self.devices.devices.get(..kept_devices).unwrap_or_default(),
+            signals: self.signals.signals.get(..kept_signals).unwrap_or_default(),
         }
     }
 
@@ -78,23 +85,18 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Those of the first `used` of `all` that are `wanted`, moved together.
-fn keep<T: Copy>(
-    all: &mut [T],
-    used: usize,
-    mut wanted: impl FnMut(usize, &mut T) -> bool,
-) -> &[T] {
-    let mut kept = 0;
-    for number in 0..used {
-        if let Some(mut value) = all.get(number).copied()
-            && wanted(number, &mut value)
-            && let Some(place) = all.get_mut(kept)
-        {
-            *place = value;
-            kept += 1;
-        }
+/// The first `used` of `all`, to be read and written at once.
+fn cells<T>(all: &mut [T], used: usize) -> &[Cell<T>] {
+    let cells = Cell::from_mut(all).as_slice_of_cells();
+    cells.get(..used).unwrap_or_default()
+}
+
+/// Puts `value` behind the first `kept` of `all`.
+fn push<T>(all: &[Cell<T>], kept: &mut usize, value: T) {
+    if let Some(place) = all.get(*kept) {
+        place.set(value);
+        *kept += 1;
     }
-    all.get(..kept).unwrap_or_default()
 }
 
 /// The devices so far.
@@ -127,13 +129,13 @@ impl<'a> DeviceTable<'a> {
 
     /// Checks a row of the tab, and takes it in if it is one of ours.
     pub fn row(&mut self, fields: &mut Fields<'_, 'a, '_>) -> Result<(), SyntaxError> {
-        let protocol = fields.required(Key::Protocol);
-        let alias = fields.required(Key::DeviceAlias);
+        let protocol = fields.text(Key::Protocol);
+        let alias = fields.text(Key::DeviceAlias);
         let owner = alias.and_then(|alias| self.rows.find(alias, self.so_far()));
         // A row without a protocol may well be meant for us; the rest of it is checked too.
         if protocol.is_some_and(|protocol| !is_mqtt(protocol)) {
             // Its other columns are that protocol's business, but which row it is must be clear.
-            fields.repeated(&[Key::Protocol, Key::DeviceAlias]);
+            fields.repeated(Some(&[Key::Protocol, Key::DeviceAlias]));
             match (owner, alias, fields.row.value(Key::DeviceAlias)) {
                 (None, Some(alias), Value::String(raw)) => {
                     self.rows.insert_other(alias, fields.number, raw.at);
@@ -198,11 +200,11 @@ impl<'a> SignalTable<'a> {
         fields: &mut Fields<'_, 'a, '_>,
         devices: &DeviceTable<'a>,
     ) -> Result<(), SyntaxError> {
-        let device_alias = fields.required(Key::DeviceAlias);
+        let device_alias = fields.text(Key::DeviceAlias);
         let owner = device_alias.and_then(|alias| devices.rows.find(alias, devices.so_far()));
         let device = match owner {
             Some(Owner { device: None, .. }) => {
-                fields.repeated(&[Key::DeviceAlias]);
+                fields.repeated(Some(&[Key::DeviceAlias]));
                 return Ok(());
             }
             Some(Owner { device, .. }) => device,

@@ -4,7 +4,7 @@ use super::Signal;
 use super::check::Fields;
 use super::finding::Problem;
 use super::json::SyntaxError;
-use super::key::Key;
+use super::schema::Key;
 use super::topic::{self, MAX_CHANNEL};
 
 /// The settings of a row, and whether it is enabled; where one is wrong, its default, after reporting it.
@@ -16,18 +16,15 @@ pub(super) fn signal<'a>(
     device_alias: &str,
 ) -> Result<(Signal<'a>, bool), SyntaxError> {
     let mut signal = Signal {
-        name: fields.required(Key::SignalName).unwrap_or_default(),
+        name: fields.text(Key::SignalName).unwrap_or_default(),
         device,
-        alias: fields.required(Key::SignalAlias).unwrap_or_default(),
-        source_device_alias: fields.required(Key::SourceDeviceAlias).unwrap_or_default(),
-        source_signal_alias: fields.required(Key::SourceSignalAlias).unwrap_or_default(),
+        alias: fields.text(Key::SignalAlias).unwrap_or_default(),
+        source_device_alias: fields.text(Key::SourceDeviceAlias).unwrap_or_default(),
+        source_signal_alias: fields.text(Key::SourceSignalAlias).unwrap_or_default(),
         ..Signal::EMPTY
     };
-    let enable = fields.boolean(Key::Enable, true);
-    signal.log = fields
-        .integer(Key::Log, i32::MIN.into(), i32::MAX.into())
-        .and_then(|number| number.try_into().ok())
-        .unwrap_or(signal.log);
+    let enable = fields.boolean(Key::Enable);
+    signal.log = fields.integer(Key::Log);
     signal.topic = fields.text(Key::Topic);
     let pieces = topic::channel(device_alias, signal.alias);
     let bytes = pieces.iter().map(|piece| piece.len()).sum();
@@ -35,12 +32,7 @@ pub(super) fn signal<'a>(
         fields.error(Key::SignalAlias, Problem::ChannelTooLong { bytes });
     }
     if let Some(topic) = signal.topic {
-        if let Some(flaw) = topic::flaw(topic) {
-            let value = fields.shown(Key::Topic);
-            fields.error(Key::Topic, Problem::Topic { value, flaw });
-        } else {
-            fields.warn_unwelcome(Key::Topic, topic);
-        }
+        fields.topic(Key::Topic, topic);
     } else if !fields.row.is_given(Key::Topic) {
         if let Some(flaw) = topic::character_flaw(signal.alias) {
             let value = fields.shown(Key::SignalAlias);

@@ -2,8 +2,9 @@
 
 use super::finding::{Finding, Place, Problem, Severity};
 use super::json::{Reader, Syntax, SyntaxError, Token, Value};
-use super::key::{Key, Table};
+use super::parameter::Table;
 use super::row::Row;
+use super::schema::Key;
 use crate::index::Index;
 
 /// How much [`Storage`](super::Storage) a file needs, in elements. Rows of other protocols count too, since only

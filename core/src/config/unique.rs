@@ -2,6 +2,7 @@
 
 use super::json::Reader;
 use super::{Device, Signal};
+use crate::bytes::is_joined;
 use crate::index::{Index, hash};
 
 /// Marks a row that is not an MQTT device's; the other bits are where its alias stands in the text. Texts are shorter
@@ -90,6 +91,17 @@ impl<'a> DeviceRows<'a> {
     }
 }
 
+/// Whether these signals of the device with this alias have the same topic.
+fn has_same_topic(one: &Signal<'_>, other: &Signal<'_>, device_alias: &str) -> bool {
+    let (topic, other) = match (one.topic, other.topic) {
+        (Some(topic), _) => (topic, other),
+        (None, Some(topic)) => (topic, one),
+        (None, None) => return one.alias == other.alias,
+    };
+    let pieces = other.topic_pieces(device_alias).map(str::as_bytes);
+    is_joined(topic.as_bytes(), &pieces)
+}
+
 /// Marks a signal whose topic was reported as shared.
 const REPORTED: u32 = 1 << 31;
 
@@ -163,10 +175,7 @@ impl<'s> SignalRows<'s> {
             let hash = hash(&[&signal.device.to_le_bytes(), a, b, c, d, e]);
             let equal = |other: u32| {
                 signals.get(other as usize).is_some_and(|other| {
-                    let other_topic = other.topic_pieces(device.alias);
-                    let bytes = other_topic.iter().flat_map(|piece| piece.bytes());
-                    other.device == signal.device
-                        && bytes.eq(topic.iter().flat_map(|piece| piece.bytes()))
+                    other.device == signal.device && has_same_topic(signal, other, device.alias)
                 })
             };
             let Some(first) = self.index.lookup(hash, equal) else {

@@ -4,9 +4,11 @@ mod auth;
 mod built_in;
 mod enabled;
 mod file;
+mod readme;
 mod robust;
 mod rows;
 mod rules;
+mod schema;
 mod values;
 
 use mqtt_client_core::config::{

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use mqtt_client_core::config::{self, Abilities, Device, Key, Signal, Storage, Table};
+use mqtt_client_core::config::{self, Abilities, Column, Device, Key, Signal, Storage, Table};
 use rust_xlsxwriter::{Workbook, XlsxError};
 use serde_json::{Map, Value};
 
 use crate::characters::printable;
 use crate::header::parameter;
 use crate::losses::{as_text, losses};
-use crate::parameters;
 use crate::tab::Tab;
 use crate::value::EMPTY_PASSWORD;
 use crate::{Failure, complain, memory, output, unreadable};
@@ -88,9 +87,9 @@ fn add_tab(
 ) -> Result<(), XlsxError> {
     let mut tab = Tab::new(workbook.add_worksheet(), table)?;
     let mut names = Vec::new();
-    for (column, parameter) in (0..).zip(parameters::of(table)) {
-        tab.parameter(column, parameter)?;
-        names.push(parameter.key.name());
+    for (number, column) in (0..).zip(Column::of(table)) {
+        tab.parameter(number, &column)?;
+        names.push(column.key().name());
     }
     let given: BTreeSet<&str> = rows
         .iter()

@@ -52,7 +52,7 @@ impl Header {
             remarks.push(Remark::error(number, Spot::Row(0), "", text));
         }
         header.merged(number, sheet, remarks);
-        let place = |key: &Key| sheet.table.keys().iter().position(|other| other == key);
+        let place = |key: &Key| sheet.table.keys().position(|other| other == *key);
         header.columns.sort_by_key(|(key, _)| place(key));
         header
     }
@@ -94,8 +94,8 @@ impl Header {
 /// The parameter whose column has this name: in any letter case, whatever nobody sees around it.
 pub fn parameter(table: Table, name: &str) -> Option<Key> {
     let name = trim(name);
-    let keys = table.keys().iter().copied();
-    keys.into_iter()
+    table
+        .keys()
         .find(|key| key.name().eq_ignore_ascii_case(name))
 }
 
@@ -105,8 +105,8 @@ pub fn meant(table: Table, name: &str) -> Option<Key> {
         let letters = name.chars().filter(|character| character.is_alphanumeric());
         letters.collect::<String>().to_ascii_lowercase()
     };
-    let keys = table.keys().iter().copied();
-    keys.into_iter()
+    table
+        .keys()
         .find(|key| letters(key.name()) == letters(name))
 }
 

@@ -39,7 +39,7 @@ fn push_rows<'r>(text: &mut String, table: Table, key: Key, rows: impl Iterator<
 fn push_row(text: &mut String, table: Table, row: &Row) {
     let mut separator = "{";
     for key in table.keys() {
-        if let Some(value) = row.value(*key) {
+        if let Some(value) = row.value(key) {
             let _ = write!(text, "{separator}\"{}\": ", key.name());
             push_value(text, value);
             separator = ", ";

@@ -61,7 +61,7 @@ impl Losses {
             let Some(text) = text.filter(|text| !text.is_empty()) else {
                 continue;
             };
-            let mut keys = table.keys().iter().copied();
+            let mut keys = table.keys();
             let key = keys.find(|key| key.name() == name && counts(*key));
             let loss = match TooLong::measure(&text) {
                 Some(too_long) => Some(too_long.to_string()),

@@ -13,14 +13,14 @@
 //! | [`json`] | how does the mapping table lie in its file? |
 //! | [`verdict`] | which cell is a finding of the core's rules about? |
 //! | [`advice`] | what is allowed, and yet would cost a site visit? |
-//! | [`parameters`] | what does the manual say of each parameter? |
 //! | [`template`], [`export`], [`tab`] | how does a workbook come about? |
 //! | [`losses`] | what would come back from a workbook as something else? |
 //! | [`output`], [`progress`] | how does a file appear whole, and what does a person see meanwhile? |
 //! | [`window`] | what if the window closes with the program? |
 //! | [`memory`] | what if a file asks for more memory than it should have? |
 //!
-//! The rules are the core's ([`mqtt_client_core::config`]); this program has none of its own, except about cells.
+//! The parameters, their rules and what is told of them are the core's ([`mqtt_client_core::config`]); this program has none of its own, except about
+//! cells.
 
 mod advice;
 mod args;
@@ -31,7 +31,6 @@ mod json;
 mod losses;
 mod memory;
 mod output;
-mod parameters;
 mod progress;
 mod report;
 mod rows;

@@ -9,9 +9,8 @@ use mqtt_client_core::config::{Key, Table, is_mqtt};
 
 use crate::characters::brief;
 use crate::header::{self, Header};
-use crate::parameters::{self, Kind};
 use crate::report::Remark;
-use crate::value::{Oddity, Refusal, Value, value};
+use crate::value::{Kind, Oddity, Refusal, Value, value};
 use crate::workbook::{Area, Cell, Line, Sheet, Spot};
 
 /// The rows of all sheets, those of each tab from above, its sheets from left to right.
@@ -315,10 +314,9 @@ impl<'s> Tab<'s> {
     }
 
     fn kind(&self, key: Key) -> Kind {
-        let all = parameters::of(self.sheet.table).iter();
-        all.into_iter()
-            .find(|parameter| parameter.key == key)
-            .map_or(Kind::Text, |parameter| parameter.kind)
+        let mut all = self.sheet.table.parameters().iter();
+        all.find(|parameter| parameter.key == key)
+            .map_or(Kind::Text, Kind::of)
     }
 
     fn explain(&self, key: Key, refusal: &Refusal, line: &Line) -> String {

@@ -1,11 +1,11 @@
 //! How does a tab of a new workbook look? The header with its explanations, and columns that take what is typed into them.
 
-use mqtt_client_core::config::Table;
+use mqtt_client_core::config::{self, Column, Integer, Key, MQTT_5, Required, Table};
 use rust_xlsxwriter::{
     Color, DataValidation, DataValidationRule, Format, FormatBorder, Note, Worksheet, XlsxError,
 };
 
-use crate::parameters::{Kind, Parameter, Range, Required};
+use crate::value::Kind;
 
 /// The last row of a sheet.
 const LAST_ROW: u32 = 1_048_575;
@@ -45,37 +45,30 @@ impl<'w> Tab<'w> {
 
     /// The header of a parameter's column, with the explanation as its note. Where there are only some values to choose from, the
     /// cells below have a list.
-    pub fn parameter(&mut self, column: u16, parameter: &Parameter) -> Result<(), XlsxError> {
-        let name = parameter.key.name();
-        let format = match parameter.required {
+    pub fn parameter(&mut self, number: u16, column: &Column) -> Result<(), XlsxError> {
+        let name = column.key().name();
+        let format = match column.parameter.required {
             Required::Yes => &self.required,
             Required::No | Required::If(_) => &self.header,
         };
         self.sheet
-            .write_string_with_format(0, column, name, format)?;
-        let note = Note::new(explanation(parameter))
+            .write_string_with_format(0, number, name, format)?;
+        let note = Note::new(explanation(column))
             .add_author_prefix(false)
             .set_width(300)
             .set_height(130);
-        self.sheet.insert_note(0, column, &note)?;
-        if parameter.kind == Kind::Text {
-            self.sheet.set_column_format(column, &self.text)?;
+        self.sheet.insert_note(0, number, &note)?;
+        if Kind::of(column.parameter) == Kind::Text {
+            self.sheet.set_column_format(number, &self.text)?;
         }
-        let rule = match parameter.range {
-            Range::OneOf(words) => Some(DataValidation::new().allow_list_strings(words)?),
-            Range::Between(min, max) => Some(
-                DataValidation::new().allow_whole_number(DataValidationRule::Between(min, max)),
-            ),
-            Range::Any | Range::Words(_) => None,
-        };
-        if let Some(rule) = rule {
+        if let Some(rule) = rule(column)? {
             let rule = rule
                 .set_error_title(name)?
-                .set_error_message(format!("Range: {}", range(parameter.range)))?;
+                .set_error_message(format!("Range: {}", column.range()))?;
             self.sheet
-                .add_data_validation(1, column, LAST_ROW, column, &rule)?;
+                .add_data_validation(1, number, LAST_ROW, number, &rule)?;
         }
-        self.widen(column, name)
+        self.widen(number, name)
     }
 
     /// The header of a column that no parameter has.
@@ -110,36 +103,53 @@ impl<'w> Tab<'w> {
     }
 }
 
-fn explanation(parameter: &Parameter) -> String {
-    let kind = match parameter.kind {
-        Kind::Text => "string",
-        Kind::Integer => "integer",
-        Kind::Boolean => "boolean",
-    };
-    let required = match parameter.required {
+fn explanation(column: &Column) -> String {
+    let required = match column.parameter.required {
         Required::Yes => "yes",
         Required::No => "no",
-        Required::If(setting) => &format!("if {setting}"),
+        Required::If(setting) => &format!("if {}", setting.name()),
     };
     let mut lines = vec![
-        parameter.explanation.to_owned(),
-        format!("Type: {kind}"),
+        column.note.explanation.to_owned(),
+        format!("Type: {}", column.type_name()),
         format!("Required: {required}"),
     ];
-    if !parameter.default.is_empty() {
-        lines.push(format!("Default: {}", parameter.default));
-    }
-    if parameter.range != Range::Any {
-        lines.push(format!("Range: {}", range(parameter.range)));
+    for (name, words) in [
+        ("Default", column.default().to_string()),
+        ("Range", column.range().to_string()),
+    ] {
+        if !words.is_empty() {
+            lines.push(format!("{name}: {words}"));
+        }
     }
     lines.join("\n")
 }
 
-fn range(range: Range) -> String {
-    match range {
-        Range::Any => "any".into(),
-        Range::Words(words) => words.into(),
-        Range::Between(min, max) => format!("{min} to {max}"),
-        Range::OneOf(words) => words.join(", "),
-    }
+/// The longest range of integers that is a list to choose from.
+const LIST: i64 = 3;
+
+/// What a spreadsheet program lets be typed into a column.
+fn rule(column: &Column) -> Result<Option<DataValidation>, XlsxError> {
+    let rule = DataValidation::new();
+    let rule = match column.parameter.kind {
+        config::Kind::Boolean(_) => rule.allow_list_strings(&["0", "1"])?,
+        config::Kind::Words(words) => {
+            // No daemon is built with it.
+            let is_offered = |word: &&str| column.key() != Key::MqttVersion || *word != MQTT_5;
+            let words: Vec<_> = words.0.iter().copied().filter(is_offered).collect();
+            rule.allow_list_strings(&words)?
+        }
+        config::Kind::Integer(Integer { min, max, .. }) if max - i64::from(min) < LIST => {
+            let numbers: Vec<_> = (min.into()..=max)
+                .map(|number| number.to_string())
+                .collect();
+            rule.allow_list_strings(&numbers)?
+        }
+        config::Kind::Integer(Integer { min, max, .. }) => match max.try_into() {
+            Ok(max) => rule.allow_whole_number(DataValidationRule::Between(min, max)),
+            Err(_) => return Ok(None),
+        },
+        config::Kind::Table | config::Kind::Text(_) => return Ok(None),
+    };
+    Ok(Some(rule))
 }

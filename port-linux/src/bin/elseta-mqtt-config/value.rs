@@ -6,10 +6,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use mqtt_client_core::config::Key;
+use mqtt_client_core::config::{self, Key, Parameter};
 
 use crate::characters::{brief, is_deceptive, is_invisible, trim};
-use crate::parameters::Kind;
 use crate::workbook::{Cell, NumberFormat, TooLong};
 
 /// A value of the mapping table.
@@ -57,6 +56,24 @@ pub enum Oddity {
 
 /// Excel keeps 15 significant digits of a number.
 const MAX_DIGITS: usize = 15;
+
+/// What the cells of a column hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Integer,
+    Boolean,
+}
+
+impl Kind {
+    pub fn of(parameter: &Parameter) -> Kind {
+        match parameter.kind {
+            config::Kind::Integer(_) => Kind::Integer,
+            config::Kind::Boolean(_) => Kind::Boolean,
+            config::Kind::Table | config::Kind::Text(_) | config::Kind::Words(_) => Kind::Text,
+        }
+    }
+}
 
 /// How a cell says that its password is given and has no characters; an empty one says that there is none.
 pub const EMPTY_PASSWORD: &str = "\"\"";

@@ -1,0 +1,274 @@
+//! Which parameters does the mapping table have? Each stands here once, as data: its key, its rules, and what people are told of it.
+//!
+//! The order is that of the manual's tables (chapter 22, "MQTT parameters for Devices tab" and "for Signals tab"); what the manual does not
+//! have comes after. From this follow the checks and the words of their findings (`check`), the spreadsheet utility's columns, notes and
+//! example, and the README's tables. Rules between parameters, and those about the characters of topics and aliases, are code: `redis`, `device`,
+//! `signal`.
+
+use super::parameter::{Form, Integer, Kind, Note, Parameter, Setting, Table, Words};
+use super::rule::{Rule, count_integers, count_words, integers, part, rules, words};
+
+/// Makes the keys and each table's parameters and notes out of one list. A key that has a meaning in several tables is named in the first.
+macro_rules! schema {
+    ($($table:ident { $($key:ident $($name:literal)?: $parameter:expr, $note:expr;)* })*) => {
+        /// A key that has a meaning in at least one [`Table`]; a column of the workbook.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Key { $($($(#[doc = $name] $key,)?)*)* }
+
+        impl Key {
+            /// The key as the file spells it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                let bounds = BOUNDS.get(self as usize..).unwrap_or_default();
+                let name = match bounds {
+                    [start, end, ..] => NAMES.get(usize::from(*start)..usize::from(*end)),
+                    _ => None,
+                };
+                name.unwrap_or_default()
+            }
+        }
+
+        /// The parameters of all tables.
+        const ALL: &[Parameter] = &[$($(Parameter { key: Key::$key, ..$parameter },)*)*];
+
+        /// The keys' names in a row: that takes a board a third of what as many references take.
+        const NAMES: &str = concat!($($($($name,)?)*)*);
+
+        /// Where each of them begins, and the last one's end.
+        static BOUNDS: [u16; LENGTHS.len() + 1] = {
+            let mut bounds = [0; LENGTHS.len() + 1];
+            let mut key = 0;
+            while key < LENGTHS.len() {
+                bounds[key + 1] = bounds[key] + LENGTHS[key] as u16;
+                key += 1;
+            }
+            bounds
+        };
+
+        const LENGTHS: &[usize] = &[$($($($name.len(),)?)*)*];
+
+        impl Table {
+            /// The parameters that there are here, in the order of the manual's tables. Checks use [`Table::rules`], which is smaller.
+            #[must_use]
+            pub const fn parameters(self) -> &'static [Parameter] {
+                match self {
+                    $(Table::$table => {
+                        const { &[$(Parameter { key: Key::$key, ..$parameter },)*] }
+                    })*
+                }
+            }
+
+            /// Their rules, in the same order.
+            pub(super) fn rules(self) -> &'static [Rule] {
+                match self {
+                    $(Table::$table => {
+                        const { part(RULES, Table::$table.before(), Table::$table.parameters().len()) }
+                    })*
+                }
+            }
+
+            /// How many parameters the tables before this one have.
+            const fn before(self) -> usize {
+                let lengths = [$(Table::$table.parameters().len(),)*];
+                let mut before = 0;
+                let mut table = 0;
+                while table < self as usize {
+                    before += lengths[table];
+                    table += 1;
+                }
+                before
+            }
+
+            /// What people are told of them, in the same order.
+            pub(super) const fn notes(self) -> &'static [Note] {
+                match self { $(Table::$table => const { &[$($note,)*] },)* }
+            }
+        }
+    };
+}
+
+const fn note(explanation: &'static str) -> Note {
+    Note::new(explanation)
+}
+
+const fn text(form: Form) -> Parameter {
+    Parameter::text(form)
+}
+
+const fn boolean(default: bool) -> Parameter {
+    Parameter::boolean(default)
+}
+
+const fn integer(integer: Integer) -> Parameter {
+    Parameter::integer(integer)
+}
+
+const RULES: &[Rule] = &rules::<{ ALL.len() }>(ALL);
+
+/// The integers of all tables.
+pub(super) static INTEGERS: [Integer; count_integers(ALL)] = integers(ALL);
+
+/// The words of those parameters, in all tables, that have some.
+pub(super) static WORDS: [Words; count_words(ALL)] = words(ALL);
+
+const QOS: Integer = Integer {
+    min: 0,
+    max: 2,
+    default: 0,
+};
+
+/// The `mqtt_version` that no build speaks yet, and that an enabled device may not ask for.
+pub const MQTT_5: &str = "5";
+
+schema! {
+    Top {
+        Redis "redis": Parameter::table(), note("Where the local Redis is; all of it is optional.");
+        Devices "devices": Parameter::table().required(), note("The rows of the Devices tab.");
+        Signals "signals": Parameter::table().required(), note("The rows of the Signals tab.");
+    }
+
+    Devices {
+        Name "name": text(Form::Any).required(),
+            note("User-friendly device name.").example("Cloud");
+        DeviceAlias "device_alias": text(Form::Any).required(),
+            note("Device alias to be used in the configuration. No two devices have the same.")
+                .range("letters, digits, - and _").example("cloud");
+        Enable "enable": boolean(false),
+            note("Enabling/disabling of a device.").example("1");
+        Protocol "protocol": text(Form::Any).required(),
+            note("Selection of protocol. Rows of other protocols belong to their own handlers.")
+                .range("MQTT").example("MQTT");
+        Ip "ip": text(Form::Host).required(),
+            note("MQTT broker IP address/domain name selection.").example("broker.example.com");
+        Port "port": integer(Integer { min: 1, max: 65_535, default: 1883 }),
+            note("MQTT broker port selection. With auth=tls it is usually 8883.").example("8883");
+        EnableThreshold "enable_threshold": boolean(true),
+            note("Determines if identical values should not be sent multiple times in a row.").example("1");
+        MqttQos "mqtt_qos": integer(QOS),
+            note("MQTT Quality of Service for messages, as in the standard: 0 at most once, 1 at least once, 2 exactly once.")
+                .example("1");
+        MqttRetain "mqtt_retain": boolean(false),
+            note("Selecting if the MQTT broker should retain the last received messages.").example("0");
+        Auth "auth": Parameter::words(Words(&["none", "password", "tls"])).required(),
+            note("Selecting how the broker is told who we are, and if TLS should be used.").example("tls");
+        Username "username": text(Form::MqttString).required_if(Setting::AuthPassword).secret(),
+            note("MQTT user name. With auth=tls it is sent if given.").example("plant-7");
+        Password "password": text(Form::MqttBytes).required_if(Setting::AuthPassword).secret(),
+            note("MQTT user password. With auth=tls it is sent if given. \"\" (two quotation marks) is a password without characters; an empty cell is none.")
+                .example("secret");
+        CaCertificate "ca_certificate": text(Form::Path).required_if(Setting::AuthTls),
+            note("Certificate authority file for the TLS connection: its path on the gateway, in PEM format.")
+                .example("/etc/mqtt-client/ca.pem");
+        ClientCertificate "client_certificate": text(Form::Path).required_if(Setting::AuthTls),
+            note("Client certificate file for the TLS connection: its path on the gateway, in PEM format.")
+                .example("/etc/mqtt-client/client.pem");
+        ClientKey "client_key": text(Form::Path).required_if(Setting::AuthTls).secret(),
+            note("Private key that corresponds to the client certificate: its file's path on the gateway, in PEM format.")
+                .example("/etc/mqtt-client/client.key");
+        UseLastWill "use_last_will": boolean(false),
+            note("Selecting if MQTT should use the Last Will and Testament functionality.").example("1");
+        LastWillTopic "last_will_topic": text(Form::Any).required_if(Setting::UseLastWill),
+            note("Topic to which a message is sent if the device abruptly disconnects from the broker.")
+                .range("no + and #, no $ in front, at most 256 bytes").example("plant/7/status");
+        LastWillMessage "last_will_message": text(Form::MqttBytes),
+            note("Message that is sent if the device abruptly disconnects from the broker.").example("offline");
+        LastWillQos "last_will_qos": integer(QOS),
+            note("MQTT Quality of Service of the last will message, as in the standard.").example("1");
+        LastWillRetain "last_will_retain": boolean(false),
+            note("Selecting if the MQTT broker should retain the last will message.").example("1");
+        ClientId "client_id": text(Form::MqttString),
+            note("Name under which the broker knows this client. No two clients of one broker have the same.")
+                .default("the device_alias and 8 hexadecimal digits");
+        MqttVersion "mqtt_version": Parameter::words(Words(&["auto", "3.1", "3.1.1", MQTT_5])),
+            note("Version of MQTT. auto is 3.1.1, and 3.1 for a broker that refuses it.").default("auto").range("auto, 3.1 or 3.1.1");
+        KeepAlive "keep_alive": integer(Integer { min: 5, max: 65_535, default: 60 }),
+            note("Seconds after which a silent connection is checked.");
+        BufferSize "buffer_size": integer(Integer { min: 1024, max: 1 << 30, default: 1 << 20 }),
+            note("Bytes of memory for messages that wait while the broker is away.");
+        MaxInflight "max_inflight": integer(Integer { min: 1, max: 65_535, default: 100 }),
+            note("Messages with QoS 1 and 2 that are sent and not yet acknowledged, at most. With QoS 2, Mosquitto as it is shipped throws away what exceeds 20.")
+                .default("100; 20 with mqtt_qos=2");
+        TlsVerifyHostname "tls_verify_hostname": boolean(true),
+            note("Whether the broker's certificate must be for the name in ip.");
+    }
+
+    Signals {
+        SignalName "signal_name": text(Form::Any).required(),
+            note("User-friendly signal name.").example("Active power");
+        DeviceAlias: text(Form::Any).required(),
+            note("Device alias from the Devices tab.").example("cloud");
+        SignalAlias "signal_alias": text(Form::Any).required(),
+            note("Unique signal name to be used. No two signals of a device have the same.").example("p");
+        SourceDeviceAlias "source_device_alias": text(Form::Any).required(),
+            note("device_alias of the source device.").example("INV1");
+        SourceSignalAlias "source_signal_alias": text(Form::Any).required(),
+            note("signal_alias of the source signal.").example("P");
+        Enable: boolean(true),
+            note("Enabling/disabling of an individual signal.").example("1");
+        Log "log": integer(Integer { min: i32::MIN, max: i32::MAX as i64, default: 0 }),
+            note("Allow the signal to be logged: 1 to log it, 0 not to.").range("any integer").example("0");
+        Topic "topic": text(Form::Any),
+            note("Topic name to override the value built by default.")
+                .default("tag/device_alias/signal_alias/in").range("no + and #, no $ in front, at most 256 bytes")
+                .example("plant/7/inverter/power");
+    }
+
+    Redis {
+        Host "host": text(Form::Host),
+            note("Address or domain name of Redis.").default("127.0.0.1");
+        Port: integer(Integer { min: 1, max: 65_535, default: 6379 }),
+            note("Port of Redis.");
+        Socket "socket": text(Form::Path),
+            note("Path of the Unix socket of Redis, instead of host and port.");
+        Username: text(Form::Any).secret(),
+            note("User name for Redis.");
+        Password: text(Form::Any).required_if(Setting::Username).secret(),
+            note("Password for Redis.");
+        Database "database": integer(Integer { min: 0, max: i32::MAX as i64, default: 0 }),
+            note("Number of the database.");
+    }
+}
+
+impl Key {
+    pub(super) const FIRST: Key = Key::Redis;
+}
+
+impl Table {
+    /// The keys of [`Table::parameters`].
+    pub fn keys(self) -> impl ExactSizeIterator<Item = Key> {
+        self.parameters().iter().map(|parameter| parameter.key)
+    }
+
+    /// How many parameters the table has that has the most.
+    pub(super) const WIDEST: usize = Table::Devices.parameters().len();
+
+    /// The default of an integer or a boolean, for constants.
+    pub(super) const fn default(self, key: Key) -> i64 {
+        match self.parameters()[self.position(key)].kind {
+            Kind::Integer(integer) => integer.default as i64,
+            Kind::Boolean(default) => default as i64,
+            Kind::Table | Kind::Text(_) | Kind::Words(_) => panic!("no number"),
+        }
+    }
+
+    /// The default of a text, for constants.
+    pub(super) const fn default_text(self, key: Key) -> &'static str {
+        self.notes()[self.position(key)].default
+    }
+
+    const fn position(self, key: Key) -> usize {
+        let parameters = self.parameters();
+        let mut position = 0;
+        while parameters[position].key as u8 != key as u8 {
+            position += 1;
+        }
+        position
+    }
+}
+
+// A row remembers in 64 bits which keys it has met twice.
+const _: () = {
+    assert!(Table::WIDEST <= 64);
+    assert!(Table::Signals.parameters().len() <= Table::WIDEST);
+    assert!(Table::Redis.parameters().len() <= Table::WIDEST);
+};
