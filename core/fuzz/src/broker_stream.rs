@@ -8,20 +8,33 @@
 //! - Once a deadline was kept, the next one lies behind it.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
-use mqtt_client_core::config::{Device, Version, Will};
-use mqtt_client_core::mqtt::QoS;
+use mqtt_client_core::config::{Config, Device, Redis, Signal, Version, Will};
 use mqtt_client_core::mqtt::close::Close;
-use mqtt_client_core::mqtt::packet::Publish;
 use mqtt_client_core::mqtt::session::{MIN_INPUT, Session, State, Storage};
-use mqtt_client_core::net::protocol::ClosedBy;
-use mqtt_client_core::outbox::Message;
+use mqtt_client_core::mqtt::{MAX_PUBLISH, QoS};
+use mqtt_client_core::net::protocol::{ClosedBy, Protocol as _};
+use mqtt_client_core::outbox::Room;
 use mqtt_client_core::random::Random;
+use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::time::Instant;
 
 use crate::model::packet::take_packet;
 use crate::pieces::ways_to_split;
+
+/// Signal 0, on the topic "t".
+static CONFIG: LazyLock<Config<'static>> = LazyLock::new(|| Config {
+    redis: Redis::default(),
+    devices: &[],
+    signals: const {
+        &[Signal {
+            topic: Some("t"),
+            ..Signal::EMPTY
+        }]
+    },
+});
 
 /// A session, how it came into its state, and what it hears then.
 #[derive(Arbitrary, Debug)]
@@ -33,7 +46,7 @@ pub struct Case<'c> {
     input: u8,
     control: u8,
     outbox: u16,
-    records: u8,
+    handshakes: u8,
     acts: Vec<Act>,
     stream: &'c [u8],
 }
@@ -95,7 +108,8 @@ fn run(case: &Case<'_>, device: &Device<'_>, room: usize, pieces: &[&[u8]]) -> T
         input: vec![0; MIN_INPUT + usize::from(case.input)],
         control: vec![0; Session::control_len(device) + room],
         outbox: vec![0; usize::from(case.outbox)],
-        records: vec![0; usize::from(case.records)],
+        transmit: vec![0; MAX_PUBLISH],
+        handshakes: vec![[0; 2]; usize::from(case.handshakes)],
     };
     let mut trace = Trace {
         window: usize::from(device.max_inflight),
@@ -138,7 +152,8 @@ struct Memory {
     input: Vec<u8>,
     control: Vec<u8>,
     outbox: Vec<u8>,
-    records: Vec<u64>,
+    transmit: Vec<u8>,
+    handshakes: Vec<[u8; 2]>,
 }
 
 /// What has been said so far, over all connections.
@@ -167,11 +182,12 @@ impl<'c> Client<'c> {
             input: &mut memory.input,
             control: &mut memory.control,
             outbox: &mut memory.outbox,
-            records: &mut memory.records,
+            transmit: &mut memory.transmit,
+            handshakes: &mut memory.handshakes,
         };
         let session = match state {
-            Some(state) => Session::resume(device, 7, storage, state),
-            None => Session::new(device, 7, Random::new(0), storage),
+            Some(state) => Session::resume(&CONFIG, device, 7, storage, state),
+            None => Session::new(&CONFIG, device, 7, Random::new(0), storage),
         };
         Client { session, trace }
     }
@@ -184,7 +200,7 @@ impl<'c> Client<'c> {
         let result = match act {
             Act::Open if !self.session.is_connected() => {
                 self.trace.begun.clear();
-                self.session.opened(self.now(), &mut ())
+                self.session.opened(self.now())
             }
             Act::Close { by } if self.session.is_connected() => {
                 let by = [ClosedBy::Peer, ClosedBy::Network][usize::from(by % 2)];
@@ -222,7 +238,7 @@ impl<'c> Client<'c> {
                 Ok(())
             }
             Act::Leave => {
-                self.session.leave(&mut ());
+                self.session.leave();
                 Ok(())
             }
             _ => Ok(()),
@@ -235,19 +251,14 @@ impl<'c> Client<'c> {
     }
 
     fn queue(&mut self) {
-        let value = self.trace.queued.to_string();
-        let message = Message {
-            signal: 0,
-            is_aside: false,
-            topic: b"t",
-            payload: [value.as_bytes(), b",", b"1", b",1"],
-        };
-        let mut dropped = 0;
-        if self.session.queue(&message, |_| dropped += 1).is_err() {
-            dropped += 1;
+        let text = format!("{},1", self.trace.queued);
+        let sample = Sample::of_text(text.as_bytes(), Quality::Good).expect("a comma");
+        while !self.session.queue(0, false, &sample) {
+            if self.session.make_room(&sample) == Room::None {
+                break;
+            }
         }
         self.trace.queued += 1;
-        self.session.count_dropped(dropped);
     }
 
     fn hear(&mut self, mut bytes: &[u8]) -> Result<(), Close> {
@@ -265,7 +276,7 @@ impl<'c> Client<'c> {
             }
             room[..count].copy_from_slice(&bytes[..count]);
             bytes = &bytes[count..];
-            self.session.received(count, now, &mut ())?;
+            self.session.received(count, now)?;
         }
         Ok(())
     }
@@ -273,7 +284,7 @@ impl<'c> Client<'c> {
     fn take(&mut self, mut count: usize) -> Result<(), Close> {
         while count > 0 && self.session.is_connected() {
             let now = self.now();
-            let bytes = match self.session.output(now, &mut ()) {
+            let bytes = match self.session.output(now) {
                 Ok(bytes) => bytes,
                 Err(close) => {
                     let all_is_said = matches!(close, Close::Finished | Close::Wiped);
@@ -289,7 +300,7 @@ impl<'c> Client<'c> {
                 break;
             }
             self.trace.begun.extend_from_slice(&bytes[..piece]);
-            self.session.sent(piece, now, &mut ());
+            self.session.sent(piece, now);
             count -= piece;
             self.trace.read();
         }
@@ -298,7 +309,7 @@ impl<'c> Client<'c> {
 
     fn expire(&mut self) -> Result<(), Close> {
         let now = self.now();
-        self.session.expire(now, &mut ())?;
+        self.session.expire(now)?;
         assert!(self.session.deadline() > now, "the deadline was kept");
         Ok(())
     }
@@ -310,15 +321,9 @@ impl<'c> Client<'c> {
         assert!(counters.acknowledged <= counters.sent, "{counters}");
         let outbox = self.session.outbox();
         assert!(outbox.in_flight() <= self.trace.window);
-        let mut ids = BTreeSet::new();
-        outbox.for_each_unconfirmed(|_, packet| {
-            let publish = Publish::decode(packet).expect("a PUBLISH");
-            // 0 until it is offered to the network for the first time.
-            let id = publish.packet_id.filter(|id| *id != 0);
-            assert!(
-                id.is_none_or(|id| ids.insert(id)),
-                "two messages of one identifier"
-            );
+        let mut values = BTreeSet::new();
+        outbox.for_each_unconfirmed(|_, sample| {
+            assert!(values.insert(sample.value.to_vec()), "a sample twice");
         });
     }
 }

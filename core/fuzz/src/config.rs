@@ -12,7 +12,6 @@ use mqtt_client_core::config::{
 };
 use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::session::Session;
-use mqtt_client_core::redis::session::Channels as _;
 use mqtt_client_core::routes::{LastSample, Routes};
 use serde::Deserialize as _;
 use serde_json::Value;

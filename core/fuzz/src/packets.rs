@@ -2,19 +2,17 @@
 //!
 //! - CONNECT, read by `mqtt-proto` (3.1 and 3.1.1) and `mqtt-tiny` (3.1.1), says what was written; its length is the one
 //!   that was promised, and no smaller buffer is enough.
-//! - PUBLISH likewise, made by the outbox; our own reader for `-m` is the inverse.
+//! - PUBLISH likewise, whatever the topic; our own reader for `-m` is the inverse.
 //! - What we take for a packet of a broker's, `mqtt-proto` takes for the same one; what is consumed, written anew, is the
 //!   same packet. What `mqtt-proto` takes for a packet that a broker sends to a publisher, we do not wait for more of.
 
 use arbitrary::Arbitrary;
-use mqtt_client_core::config::{MAX_TOPIC, Secret, Will};
+use mqtt_client_core::config::{MAX_TOPIC, Secret, Signal, Will};
 use mqtt_client_core::mqtt::decode::{Accepted, Incoming, decode};
-use mqtt_client_core::mqtt::encode::{Connect, pubrel};
+use mqtt_client_core::mqtt::encode::{Connect, PublishHeader, publish, pubrel};
 use mqtt_client_core::mqtt::packet::{Packet, Publish};
-use mqtt_client_core::mqtt::qos::Ack;
-use mqtt_client_core::mqtt::{ClientId, Level, QoS, Refusal};
-use mqtt_client_core::outbox::{Message, Outbox};
-use mqtt_client_core::sample::MAX_PAYLOAD;
+use mqtt_client_core::mqtt::{Ack, ClientId, Level, MAX_PUBLISH, QoS, Refusal};
+use mqtt_client_core::payload;
 use mqtt_proto::v3::{self, ConnectReturnCode};
 use mqtt_proto::{Protocol, QosPid, TopicName};
 use mqtt_tiny::packets::TryFromIterator as _;
@@ -83,8 +81,8 @@ fn check_connect(case: &Case<'_>, level: Level) {
         ..connect
     };
     assert_eq!(
-        Packet::Connect(&connect).to_string(),
-        Packet::Connect(&other).to_string(),
+        Packet::Connect(connect).to_string(),
+        Packet::Connect(other).to_string(),
         "no password is shown"
     );
 
@@ -161,33 +159,38 @@ fn check_connect(case: &Case<'_>, level: Level) {
 fn check_publish(case: &Case<'_>) {
     let qos = qos(case.qos);
     let topic = &case.topic.as_bytes()[..case.topic.floor_char_boundary(MAX_TOPIC)];
-    let payload = &case.payload[..case.payload.len().min(MAX_PAYLOAD)];
-    let (head, tail) = payload.split_at(payload.len() / 2);
-    let message = Message {
-        signal: 1,
-        is_aside: false,
-        topic,
-        payload: [head, tail, b"", b""],
+    let payload = &case.payload[..case.payload.len().min(payload::MAX_LEN)];
+    let signal = Signal {
+        topic: Some(&case.topic[..topic.len()]),
+        ..Signal::EMPTY
     };
-    let (mut bytes, mut records) = ([0; 1000], [0; 2]);
-    let mut outbox = Outbox::new(&mut bytes, &mut records, qos, case.retain);
-    outbox
-        .append(&message, |_| panic!("nothing to drop"))
-        .expect("room");
-    let first = outbox.unsent(1).to_vec();
-    assert_eq!(outbox.written(first.len(), 0, None), 1);
-    outbox.start_over();
-    let again = outbox.unsent(1).to_vec();
-    assert_eq!(again.is_empty(), qos == QoS::AtMostOnce);
-    for (packet, dup) in [(first, false), (again, true)] {
-        if packet.is_empty() {
-            continue;
-        }
+    for dup in [false, true] {
+        let header = PublishHeader {
+            qos,
+            retain: case.retain,
+            dup,
+            packet_id: case.packet_id.max(1),
+            signal: &signal,
+            device_alias: "",
+        };
+        let encode = |room: usize| {
+            let mut packet = vec![0; room];
+            let write_payload = |out: &mut [u8]| out.copy_from_slice(payload);
+            let len = publish(&mut packet, header, payload.len(), write_payload)?;
+            packet.truncate(len);
+            Some(packet)
+        };
+        let packet = encode(MAX_PUBLISH).expect("the longest one fits");
+        assert_eq!(
+            encode(packet.len() - 1),
+            None,
+            "one byte less is too little"
+        );
         let publish = Publish {
             qos,
             retain: case.retain,
             dup,
-            packet_id: (qos != QoS::AtMostOnce).then_some(1),
+            packet_id: (qos != QoS::AtMostOnce).then_some(case.packet_id.max(1)),
             topic,
             payload,
         };

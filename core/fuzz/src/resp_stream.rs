@@ -8,6 +8,7 @@
 //! - It ends where a reply is not to the command that was to be answered next, or is a refusal of all channels, and nowhere before.
 
 use mqtt_client_core::config::Redis;
+use mqtt_client_core::net::protocol::Protocol as _;
 use mqtt_client_core::redis::resp::{Frame, Malformed, frame};
 use mqtt_client_core::redis::session::{Channels, Close, Incoming, MIN_INPUT, Session, Storage};
 use mqtt_client_core::time::Instant;
@@ -200,7 +201,7 @@ fn heard(pieces: &[&[u8]], pings: bool) -> (Vec<String>, Vec<u8>, Option<Close>)
         input: &mut input,
         commands: &mut commands,
     };
-    let mut session = Session::new(&redis, storage);
+    let mut session = Session::new(&redis, Two, storage);
     let mut now = Instant::from_millis(1000);
     assert_eq!(session.opened(now), Ok(()));
     let (mut messages, mut said) = (Vec::new(), Vec::new());
@@ -218,9 +219,9 @@ fn heard(pieces: &[&[u8]], pings: bool) -> (Vec<String>, Vec<u8>, Option<Close>)
             assert!(count > 0, "no room, though all was handled");
             room[..count].copy_from_slice(&rest[..count]);
             rest = &rest[count..];
-            session.received(count, now);
+            assert_eq!(session.received(count, now), Ok(()));
             loop {
-                match session.next_incoming(&Two) {
+                match session.next_incoming() {
                     Ok(None) => break,
                     Ok(Some(incoming)) => messages.push(told(&incoming)),
                     Err(close) => return (messages, said, Some(close)),
@@ -257,14 +258,15 @@ fn told(incoming: &Incoming<'_>) -> String {
     }
 }
 
-fn say(session: &mut Session<'_>, said: &mut Vec<u8>) {
+fn say(session: &mut Session<'_, Two>, said: &mut Vec<u8>) {
+    let now = Instant::default();
     loop {
-        let bytes = session.output(&Two).expect("room for the commands");
+        let bytes = session.output(now).expect("room for the commands");
         if bytes.is_empty() {
             break;
         }
         said.extend_from_slice(bytes);
         let count = bytes.len();
-        session.sent(count);
+        session.sent(count, now);
     }
 }

@@ -3,8 +3,12 @@
 //! - What is accepted prints back byte for byte: value and timestamp are the message's own fields.
 //! - It is accepted exactly when a reader made of the standard library's parsers accepts it, with the same quality.
 //! - What is printed, read again, is the same.
+//! - It comes out of an outbox as it went in, wherever it lies there.
 
-use mqtt_client_core::sample::{MAX_MESSAGE, MAX_PAYLOAD, Quality, Sample};
+use mqtt_client_core::mqtt::QoS;
+use mqtt_client_core::outbox::Outbox;
+use mqtt_client_core::payload;
+use mqtt_client_core::sample::{MAX_MESSAGE, MAX_TEXT, Quality, Sample};
 
 /// Checks one message.
 pub fn check(message: &[u8]) {
@@ -24,10 +28,10 @@ pub fn check(message: &[u8]) {
         (value.as_bytes(), timestamp.as_bytes(), quality)
     );
 
-    let payload = sample.payload().concat();
+    let payload = payload(&sample);
     let digit = u8::from(good);
     assert_eq!(payload, format!("{value},{timestamp},{digit}").as_bytes());
-    assert!(payload.len() <= MAX_PAYLOAD);
+    assert!(payload.len() <= payload::MAX_LEN);
     if payload.len() <= MAX_MESSAGE {
         let again = Sample::parse(&payload).expect("its own words");
         assert_eq!(
@@ -35,6 +39,34 @@ pub fn check(message: &[u8]) {
             (sample.value, sample.timestamp)
         );
     }
+}
+
+/// The payload that a sample becomes, by way of an outbox.
+fn payload(sample: &Sample<'_>) -> Vec<u8> {
+    let (mut bytes, mut handshakes) = ([0; 200], [[0; 2]; 4]);
+    let mut outbox = Outbox::new(&mut bytes, &mut handshakes, QoS::AtMostOnce);
+    // The second one lies somewhere else, and the third around the end of the ring.
+    let mut payloads = (0..3).map(|signal| {
+        assert!(outbox.append(signal, false, sample), "it is empty");
+        let outgoing = outbox.next_outgoing(1).expect("one waits");
+        assert_eq!(outgoing.signal(), signal);
+        let mut payload = vec![0; payload::len(outgoing.text_len())];
+        payload::write(&mut payload, outgoing.quality(), |text| {
+            outbox.write_text(&outgoing, text);
+        });
+        outbox.hand_out(&outgoing);
+        outbox.sent_in_part();
+        assert!(outbox.append(9, false, sample) || sample.text(&mut [0; MAX_TEXT]).len() > 80);
+        outbox.sent_all(0);
+        while let Some(outgoing) = outbox.next_outgoing(1) {
+            outbox.hand_out(&outgoing);
+            outbox.sent_all(0);
+        }
+        payload
+    });
+    let first = payloads.next().expect("three");
+    payloads.for_each(|other| assert_eq!(other, first));
+    first
 }
 
 /// Value, timestamp and whether the quality is good.

@@ -3,11 +3,10 @@
 use super::broker::{Broker, ROUNDS};
 use super::rejects::Rejects;
 use super::sink::Sink;
-use crate::config::{Config, Endpoint};
+use crate::config::{Config, Endpoint, MAX_CHANNEL};
 use crate::log::{Text, debug};
 use crate::net::Network;
 use crate::net::link::{CONNECT_WITHIN, Link, Target};
-use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::observer::Observer;
 use crate::outbox::Room;
 use crate::random::Random;
@@ -35,7 +34,7 @@ impl<'a, N: Network> Feed<'a, N> {
     /// A feed that has never been connected. `random` is a number that differs from start to start and from gateway to gateway.
     pub fn new(config: &'a Config<'a>, random: u32, storage: Storage<'a>, net: N) -> Self {
         Feed {
-            session: Session::new(&config.redis, storage),
+            session: Session::new(&config.redis, config, storage),
             link: Link::new(Random::new(random)),
             net,
             rejects: Rejects::default(),
@@ -52,7 +51,7 @@ impl<'a, N: Network> Feed<'a, N> {
     ) -> Self {
         let Suspended { session, link, net } = suspended;
         Feed {
-            session: Session::resume(&config.redis, storage, session, left),
+            session: Session::resume(&config.redis, config, storage, session, left),
             link,
             net,
             rejects: Rejects::default(),
@@ -107,15 +106,24 @@ impl<'a, N: Network> Feed<'a, N> {
             connect_within: CONNECT_WITHIN,
         };
         self.rejects.expire(now);
-        let mut listen = Listen {
-            session: &mut self.session,
-            routes,
-            brokers,
-            observer,
-            rejects: &mut self.rejects,
-        };
         for _ in 0..ROUNDS {
-            let wake_up = self.link.poll(now, &mut self.net, target, &mut listen);
+            let Feed {
+                session,
+                link,
+                net,
+                rejects,
+            } = self;
+            let mut wake_up = link.poll(now, net, target, session);
+            let mut onward = Onward {
+                now,
+                routes: &mut *routes,
+                brokers: &mut *brokers,
+                observer: &mut *observer,
+                rejects,
+            };
+            if let Err(close) = onward.forward_all(session) {
+                wake_up = link.close(now, net, target, session, close);
+            }
             if wake_up > now {
                 return wake_up.min(self.rejects.deadline());
             }
@@ -126,86 +134,6 @@ impl<'a, N: Network> Feed<'a, N> {
     pub(super) fn end(&mut self) {
         self.rejects.close();
         self.link.end(&mut self.net);
-    }
-}
-
-/// The session as its link drives it, with all that its messages touch.
-struct Listen<'l, 'a, N: Network, S> {
-    session: &'l mut Session<'a>,
-    routes: &'l mut Routes<'a>,
-    brokers: &'l mut [Broker<'a, N, S>],
-    observer: &'l mut dyn Observer,
-    rejects: &'l mut Rejects,
-}
-
-impl<N: Network, S: Sink> Protocol for Listen<'_, '_, N, S> {
-    type Close = Close;
-
-    fn opened(&mut self, now: Instant) -> Result<(), Close> {
-        self.session.opened(now)
-    }
-
-    fn input(&mut self) -> &mut [u8] {
-        self.session.input()
-    }
-
-    fn received(&mut self, count: usize, now: Instant) -> Result<(), Close> {
-        self.session.received(count, now);
-        let Listen {
-            session,
-            routes,
-            brokers,
-            observer,
-            rejects,
-        } = self;
-        let mut onward = Onward {
-            now,
-            routes,
-            brokers,
-            observer: *observer,
-            rejects,
-        };
-        while let Some(incoming) = session.next_incoming(&*onward.routes)? {
-            match incoming {
-                Incoming::Message { channel, payload } => {
-                    if let Err(NotOurs) = onward.forward(channel, payload) {
-                        let mut name = heapless::Vec::<u8, { crate::config::MAX_CHANNEL }>::new();
-                        if name.extend_from_slice(channel).is_ok() {
-                            session.unsubscribe(&name);
-                        }
-                    }
-                }
-                Incoming::Oversized {
-                    channel: Some(channel),
-                } => onward.reject_oversized(channel),
-                Incoming::Oversized { channel: None } => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn output(&mut self, _: Instant) -> Result<&[u8], Close> {
-        self.session.output(self.routes)
-    }
-
-    fn sent(&mut self, count: usize, _: Instant) {
-        self.session.sent(count);
-    }
-
-    fn deadline(&self) -> Instant {
-        self.session.deadline()
-    }
-
-    fn expire(&mut self, now: Instant) -> Result<(), Close> {
-        self.session.expire(now)
-    }
-
-    fn closed(&mut self, by: &ClosedBy<Close>, _: Instant) -> Retry {
-        self.session.closed();
-        match by {
-            ClosedBy::Us(close) if close.is_permanent() => Retry::Permanent,
-            _ => Retry::BackOff,
-        }
     }
 }
 
@@ -222,6 +150,27 @@ struct Onward<'o, 'a, N: Network, S> {
 struct NotOurs;
 
 impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
+    /// All that has come.
+    fn forward_all(&mut self, session: &mut Session<'_>) -> Result<(), Close> {
+        while let Some(incoming) = session.next_incoming()? {
+            match incoming {
+                Incoming::Message { channel, payload } => {
+                    if let Err(NotOurs) = self.forward(channel, payload) {
+                        let mut name = heapless::Vec::<u8, MAX_CHANNEL>::new();
+                        if name.extend_from_slice(channel).is_ok() {
+                            session.unsubscribe(&name);
+                        }
+                    }
+                }
+                Incoming::Oversized {
+                    channel: Some(channel),
+                } => self.reject_oversized(channel),
+                Incoming::Oversized { channel: None } => {}
+            }
+        }
+        Ok(())
+    }
+
     fn forward(&mut self, channel: &[u8], payload: &[u8]) -> Result<(), NotOurs> {
         self.observer.redis_message(channel, payload);
         let number = self.routes.find(channel).ok_or(NotOurs)?;

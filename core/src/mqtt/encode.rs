@@ -2,8 +2,8 @@
 //! (MQTT 3.1.1, chapter 3).
 
 use super::{Ack, ClientId, Level, MAX_GENERATED, QoS};
-use crate::bytes::put;
-use crate::config::{Secret, Will};
+use crate::bytes::{copy_short, put};
+use crate::config::{Secret, Signal, Will};
 
 pub const PINGREQ: [u8; 2] = [0xc0, 0];
 pub const DISCONNECT: [u8; 2] = [0xe0, 0];
@@ -88,6 +88,88 @@ impl Connect<'_> {
             | u8::from(self.password.is_some()) << 6
             | u8::from(self.username.is_some()) << 7
     }
+}
+
+/// What a PUBLISH says beside its payload (3.3).
+#[derive(Debug, Clone, Copy)]
+pub struct PublishHeader<'a> {
+    pub qos: QoS,
+    pub retain: bool,
+    pub dup: bool,
+    /// At QoS 0 it is not written.
+    pub packet_id: u16,
+    /// Its topic is where the message goes, or the name of its channel.
+    pub signal: &'a Signal<'a>,
+    pub device_alias: &'a str,
+}
+
+/// Writes a PUBLISH (3.3) to the front of `out`; its length, or `None` if it does not fit. `write_payload` fills the payload, of `payload_len`
+/// bytes.
+#[inline]
+pub fn publish(
+    out: &mut [u8],
+    header: PublishHeader<'_>,
+    payload_len: usize,
+    write_payload: impl FnOnce(&mut [u8]),
+) -> Option<usize> {
+    let PublishHeader {
+        qos,
+        retain,
+        dup,
+        packet_id,
+        signal,
+        device_alias,
+    } = header;
+    let topic_len = match signal.topic {
+        Some(topic) => topic.len(),
+        None => signal
+            .channel_pieces(device_alias)
+            .iter()
+            .map(|piece| piece.len())
+            .sum(),
+    };
+    let id_len = if qos == QoS::AtMostOnce { 0 } else { 2 };
+    let remaining = 2 + topic_len + id_len + payload_len;
+    let (length, length_bytes) = short_remaining_len(remaining);
+    let first = publish_first_byte(qos, retain) | if dup { DUP } else { 0 };
+    let [topic_high, topic_low] = (topic_len as u16).to_be_bytes();
+    let len = 1 + length_bytes + remaining;
+    let out = out.get_mut(..len)?;
+    let out = if length_bytes == 1 {
+        next(out, [first, length[0], topic_high, topic_low])?
+    } else {
+        next(out, [first, length[0], length[1], topic_high, topic_low])?
+    };
+    let out = match signal.topic {
+        Some(topic) => next_text(out, topic)?,
+        None => {
+            let [tag, device, slash, signal, end] = signal.channel_pieces(device_alias);
+            let out = next_text(next_text(out, tag)?, device)?;
+            next_text(next_text(next_text(out, slash)?, signal)?, end)?
+        }
+    };
+    let out = if id_len > 0 {
+        next(out, packet_id.to_be_bytes())?
+    } else {
+        out
+    };
+    write_payload(out);
+    Some(len)
+}
+
+/// Writes these bytes; what is left of `out`.
+#[inline]
+fn next<const N: usize>(out: &mut [u8], bytes: [u8; N]) -> Option<&mut [u8]> {
+    let (place, rest) = out.split_first_chunk_mut()?;
+    *place = bytes;
+    Some(rest)
+}
+
+#[inline]
+fn next_text<'o>(out: &'o mut [u8], text: &str) -> Option<&'o mut [u8]> {
+    let (place, rest) = out.split_at_mut_checked(text.len())?;
+    copy_short(place, text.as_bytes());
+    Some(rest)
 }
 
 /// First byte of a PUBLISH (3.3.1).

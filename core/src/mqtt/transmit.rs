@@ -5,11 +5,9 @@
 //!                             ^ shown   ^ packet           ^ start                                         ^ end
 //! ```
 
-use super::encode::{DUP, publish_first_byte, short_remaining_len};
+use super::encode::{PublishHeader, publish};
 use super::packet::Publish;
-use crate::bytes::copy_short;
-use crate::config::{MAX_TOPIC, Signal};
-use crate::delivery::QoS;
+use crate::config::MAX_TOPIC;
 use crate::payload;
 
 /// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, payload. The buffer is at least as long.
@@ -28,18 +26,6 @@ pub(super) struct Span {
     packet: usize,
     start: usize,
     end: usize,
-}
-
-/// What a PUBLISH says beside its payload.
-#[derive(Clone, Copy)]
-pub(super) struct Header<'a> {
-    pub(super) qos: QoS,
-    pub(super) retain: bool,
-    pub(super) dup: bool,
-    /// At QoS 0 it is not written.
-    pub(super) packet_id: u16,
-    pub(super) signal: &'a Signal<'a>,
-    pub(super) device_alias: &'a str,
 }
 
 /// The buffer has no room for another packet.
@@ -69,12 +55,12 @@ impl<'a> Transmit<'a> {
     #[inline]
     pub(super) fn push(
         &mut self,
-        header: Header<'_>,
+        header: PublishHeader<'_>,
         payload_len: usize,
         write_payload: impl FnOnce(&mut [u8]),
     ) -> Result<(), Full> {
         let out = self.bytes.get_mut(self.span.end..).ok_or(Full)?;
-        let len = encode(out, header, payload_len, write_payload).ok_or(Full)?;
+        let len = publish(out, header, payload_len, write_payload).ok_or(Full)?;
         self.span.end += len;
         Ok(())
     }
@@ -172,77 +158,11 @@ fn packet_len(packet: &[u8]) -> Option<usize> {
     }
 }
 
-/// Writes a PUBLISH (MQTT 3.1.1, 3.3) to the front of `out`; its length.
-#[inline]
-fn encode(
-    out: &mut [u8],
-    header: Header<'_>,
-    payload_len: usize,
-    write_payload: impl FnOnce(&mut [u8]),
-) -> Option<usize> {
-    let Header {
-        qos,
-        retain,
-        dup,
-        packet_id,
-        signal,
-        device_alias,
-    } = header;
-    let topic_len = match signal.topic {
-        Some(topic) => topic.len(),
-        None => signal
-            .channel_pieces(device_alias)
-            .iter()
-            .map(|piece| piece.len())
-            .sum(),
-    };
-    let id_len = if qos == QoS::AtMostOnce { 0 } else { 2 };
-    let remaining = 2 + topic_len + id_len + payload_len;
-    let (length, length_bytes) = short_remaining_len(remaining);
-    let first = publish_first_byte(qos, retain) | if dup { DUP } else { 0 };
-    let [topic_high, topic_low] = (topic_len as u16).to_be_bytes();
-    let len = 1 + length_bytes + remaining;
-    let out = out.get_mut(..len)?;
-    let out = if length_bytes == 1 {
-        next(out, [first, length[0], topic_high, topic_low])?
-    } else {
-        next(out, [first, length[0], length[1], topic_high, topic_low])?
-    };
-    let out = match signal.topic {
-        Some(topic) => next_text(out, topic)?,
-        None => {
-            let [tag, device, slash, signal, end] = signal.channel_pieces(device_alias);
-            let out = next_text(next_text(out, tag)?, device)?;
-            next_text(next_text(next_text(out, slash)?, signal)?, end)?
-        }
-    };
-    let out = if id_len > 0 {
-        next(out, packet_id.to_be_bytes())?
-    } else {
-        out
-    };
-    write_payload(out);
-    Some(len)
-}
-
-/// Writes these bytes; what is left of `out`.
-#[inline]
-fn next<const N: usize>(out: &mut [u8], bytes: [u8; N]) -> Option<&mut [u8]> {
-    let (place, rest) = out.split_first_chunk_mut()?;
-    *place = bytes;
-    Some(rest)
-}
-
-#[inline]
-fn next_text<'o>(out: &'o mut [u8], text: &str) -> Option<&'o mut [u8]> {
-    let (place, rest) = out.split_at_mut_checked(text.len())?;
-    copy_short(place, text.as_bytes());
-    Some(rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Signal;
+    use crate::delivery::QoS;
 
     fn signal() -> Signal<'static> {
         Signal {
@@ -252,7 +172,7 @@ mod tests {
     }
 
     fn push(transmit: &mut Transmit<'_>, packet_id: u16, payload: &[u8]) -> bool {
-        let header = Header {
+        let header = PublishHeader {
             qos: QoS::AtLeastOnce,
             retain: false,
             dup: false,
@@ -278,7 +198,7 @@ mod tests {
             topic: Some("a/b"),
             ..signal()
         };
-        let header = Header {
+        let header = PublishHeader {
             qos: QoS::AtMostOnce,
             retain: true,
             dup: false,

@@ -10,7 +10,7 @@ use crate::sample::Quality;
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing {
     head: Head,
-    /// Where it lies in the ring.
+    /// Where it lies in the ring, whose end may come before that.
     at: usize,
     /// Of QoS 1 and 2: a message keeps its identifier until it is done with.
     pub packet_id: u16,
@@ -187,7 +187,7 @@ impl Outbox<'_> {
             Stage::Published => true,
             Stage::Released | Stage::Complete => false,
         };
-        let at = self.ring.wrap(self.at.start + offset);
+        let at = self.at.start + offset;
         let head = Head::read(&self.ring, at);
         (has_turn && !head.is_aside()).then(|| Outgoing {
             head,
@@ -331,6 +331,12 @@ impl Outbox<'_> {
             Step::Release => Stage::Released,
             Step::Ignore => return Ok(Acknowledged::Repeated),
         };
+        if index == Some(0) && reached == Stage::Complete && self.at.cursor.record > 0 {
+            // In order, as most are.
+            self.free_oldest_in_flight();
+            self.free_complete();
+            return Ok(Acknowledged::Complete);
+        }
         if let (Some(index), Some(stage)) = (index, stage)
             && stage != Stage::Complete
         {
@@ -356,29 +362,25 @@ impl Outbox<'_> {
 
     #[inline]
     fn head_at_cursor(&self) -> Head {
-        Head::read(
-            &self.ring,
-            self.ring.wrap(self.at.start + self.at.cursor.offset),
-        )
+        Head::read(&self.ring, self.at.start + self.at.cursor.offset)
     }
 
     /// Frees the messages at the old end that are done with. One that is half repeated stays until its packet is whole.
     #[inline]
     fn free_complete(&mut self) {
-        while self.handshakes.get(0).stage == Stage::Complete
+        while self.handshakes.is_oldest_complete()
             && (self.at.cursor.record > 0 || self.at.handed_out.record == 0)
         {
-            let len = Head::read(&self.ring, self.at.start).record_len();
-            self.at.flight_bytes -= len;
-            self.handshakes.pop_oldest();
-            self.free_oldest(len);
+            self.free_oldest_in_flight();
         }
     }
 
-    /// Frees the oldest sample, whose record is `len` bytes long.
     #[inline]
-    fn free_oldest(&mut self, len: usize) {
+    fn free_oldest_in_flight(&mut self) {
+        let len = Head::read(&self.ring, self.at.start).record_len();
+        self.handshakes.pop_oldest();
         let at = &mut self.at;
+        at.flight_bytes -= len;
         for cursor in [&mut at.cursor, &mut at.handed_out] {
             if cursor.record > 0 {
                 cursor.record -= 1;

@@ -61,6 +61,12 @@ impl<'a> Handshakes<'a> {
     }
 
     #[inline]
+    pub(super) fn is_oldest_complete(&self) -> bool {
+        let oldest = self.slots.get(self.span.first);
+        self.span.count > 0 && oldest.is_some_and(|[stage, _]| *stage == Stage::Complete as u8)
+    }
+
+    #[inline]
     pub(super) fn set(&mut self, index: usize, Handshake { stage, tick }: Handshake) {
         let slot = self.slot(index);
         if let Some(slot) = self.slots.get_mut(slot) {

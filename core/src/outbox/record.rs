@@ -1,7 +1,7 @@
 //! How does a waiting sample lie in the ring?
 //!
 //! ```text
-//!   | length of the text, signal in 3 bytes | flags | value,timestamp: two characters to a byte |
+//!   | flags, length of the text, signal: 4 bytes | value,timestamp: two characters to a byte |
 //! ```
 //!
 //! Digits, `.`, `-`, `+` and the comma differ in their lower four bits, so a text of these alone is packed two to a byte, and comes back
@@ -13,29 +13,29 @@ use crate::bytes::put;
 use crate::sample::{MAX_TEXT, Quality};
 
 /// Bytes before the text.
-const HEAD: usize = 5;
+const HEAD: usize = 4;
 
 /// Longest record, in bytes.
 pub(super) const MAX_RECORD: usize = HEAD + MAX_TEXT;
 
 /// Signals are numbered below this.
-pub const MAX_SIGNALS: usize = 1 << 24;
+pub const MAX_SIGNALS: usize = 1 << (32 - SIGNAL);
 
 /// Characters that are packed at a time, and the bytes that they take.
 const UNPACKED: usize = 8;
 const PACKED: usize = 4;
 
-const GOOD: u8 = 1;
-const ASIDE: u8 = 2;
-const IS_PACKED: u8 = 4;
+const GOOD: u32 = 1;
+const ASIDE: u32 = 2;
+const IS_PACKED: u32 = 4;
+
+/// Where length and signal begin in the head, in bits from its lowest.
+const LEN: u32 = 3;
+const SIGNAL: u32 = 11;
 
 /// A record but for its text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
-    /// Length of the text in the lowest byte, and the signal above.
-    word: u32,
-    flags: u8,
-}
+pub(super) struct Head(u32);
 
 impl Head {
     /// Of a sample with this text, of at most [`MAX_TEXT`] bytes.
@@ -53,24 +53,17 @@ impl Head {
     pub(super) fn packed(signal: u32, is_aside: bool, quality: Quality, text_len: usize) -> Self {
         let good = if quality == Quality::Good { GOOD } else { 0 };
         let aside = if is_aside { ASIDE } else { 0 };
-        Head {
-            word: signal << 8 | text_len as u32 & 0xff,
-            flags: IS_PACKED | good | aside,
-        }
+        let len = (text_len as u32 & 0xff) << LEN;
+        Head(signal << SIGNAL | len | IS_PACKED | good | aside)
     }
 
     fn unpacked(self) -> Self {
-        let flags = self.flags & !IS_PACKED;
-        Head { flags, ..self }
+        Head(self.0 & !IS_PACKED)
     }
 
     #[inline]
     pub(super) fn read(ring: &Ring<'_>, at: usize) -> Self {
-        let [word @ .., flags] = ring.array::<HEAD>(at);
-        Head {
-            word: u32::from_le_bytes(word),
-            flags,
-        }
+        Head(u32::from_le_bytes(ring.array(at)))
     }
 
     /// Length of the record in bytes.
@@ -81,7 +74,7 @@ impl Head {
 
     #[inline]
     fn stored_len(self) -> usize {
-        if self.flags & IS_PACKED != 0 {
+        if self.is_packed() {
             self.text_len().div_ceil(UNPACKED) * PACKED
         } else {
             self.text_len()
@@ -90,12 +83,17 @@ impl Head {
 
     #[inline]
     pub(super) fn signal(self) -> u32 {
-        self.word >> 8
+        self.0 >> SIGNAL
+    }
+
+    #[inline]
+    fn is_packed(self) -> bool {
+        self.0 & IS_PACKED != 0
     }
 
     #[inline]
     pub(super) fn quality(self) -> Quality {
-        if self.flags & GOOD != 0 {
+        if self.0 & GOOD != 0 {
             Quality::Good
         } else {
             Quality::Bad
@@ -105,12 +103,12 @@ impl Head {
     /// Its topic is set aside: it is not to be sent for now.
     #[inline]
     pub(super) fn is_aside(self) -> bool {
-        self.flags & ASIDE != 0
+        self.0 & ASIDE != 0
     }
 
     #[inline]
     pub(super) fn text_len(self) -> usize {
-        (self.word & 0xff) as usize
+        (self.0 >> LEN & 0xff) as usize
     }
 
     /// Writes the record to the ring. `false`, and it is not there, if this head is for a [packed](Head::packed) text, and that one cannot
@@ -121,7 +119,7 @@ impl Head {
         let Some((head, stored)) = record.and_then(|record| record.split_first_chunk_mut()) else {
             return false;
         };
-        *head = self.bytes();
+        *head = self.0.to_le_bytes();
         pack(text, stored)
     }
 
@@ -131,7 +129,7 @@ impl Head {
     pub(super) fn write_any(self, ring: &mut Ring<'_>, at: usize, text: &[u8]) {
         let mut stored = [0; MAX_TEXT];
         let stored = stored.get_mut(..self.stored_len()).unwrap_or_default();
-        if self.flags & IS_PACKED != 0 {
+        if self.is_packed() {
             pack(text, stored);
         } else {
             put(stored, 0, text);
@@ -140,17 +138,11 @@ impl Head {
         ring.write(at + HEAD, stored);
     }
 
-    #[inline]
-    fn bytes(self) -> [u8; HEAD] {
-        let [len, low, middle, high] = self.word.to_le_bytes();
-        [len, low, middle, high, self.flags]
-    }
-
     /// Writes `value,timestamp` of the record at `at` to `out`, byte for byte as it was accepted; `out` is as long as that.
     #[inline]
     pub(super) fn read_text(self, ring: &Ring<'_>, at: usize, out: &mut [u8]) {
         match ring.whole_run(at + HEAD, self.stored_len()) {
-            Some(stored) if self.flags & IS_PACKED != 0 => unpack(stored, out),
+            Some(stored) if self.is_packed() => unpack(stored, out),
             _ => self.read_any(ring, at, out),
         }
     }
@@ -161,7 +153,7 @@ impl Head {
         let mut stored = [0; MAX_TEXT];
         let stored = stored.get_mut(..self.stored_len()).unwrap_or_default();
         ring.read(at + HEAD, stored);
-        if self.flags & IS_PACKED != 0 {
+        if self.is_packed() {
             unpack(stored, out);
         } else {
             put(out, 0, stored);
@@ -170,21 +162,19 @@ impl Head {
 
     /// The head with other flags, or of another signal; as long as before.
     pub(super) fn store(self, ring: &mut Ring<'_>, at: usize) {
-        ring.write(at, &self.bytes());
+        ring.write(at, &self.0.to_le_bytes());
     }
 
     pub(super) fn with_aside(self, is_aside: bool) -> Self {
-        let flags = if is_aside {
-            self.flags | ASIDE
+        Head(if is_aside {
+            self.0 | ASIDE
         } else {
-            self.flags & !ASIDE
-        };
-        Head { flags, ..self }
+            self.0 & !ASIDE
+        })
     }
 
     pub(super) fn with_signal(self, signal: u32) -> Self {
-        let word = signal << 8 | self.word & 0xff;
-        Head { word, ..self }
+        Head(signal << SIGNAL | self.0 & ((1 << SIGNAL) - 1))
     }
 }
 
@@ -199,7 +189,7 @@ fn can_be_packed(text: &[u8]) -> bool {
 /// Packs two characters to a byte; `false` if they cannot be.
 #[inline]
 fn pack(text: &[u8], packed: &mut [u8]) -> bool {
-    let (Some(last), Some(last_place)) = (text.last_chunk(), packed.last_chunk_mut()) else {
+    let (Some(last), Some(last_place)) = (last_of(text), last_of_mut(packed)) else {
         return false;
     };
     let last = u64::from_le_bytes(*last);
@@ -218,6 +208,18 @@ fn pack(text: &[u8], packed: &mut [u8]) -> bool {
     bits & LETTER == 0
 }
 
+/// The last `N` bytes. The standard library's own way leaves a check of the length that the optimiser does not always see through.
+#[inline]
+fn last_of<const N: usize>(bytes: &[u8]) -> Option<&[u8; N]> {
+    bytes.get(bytes.len().wrapping_sub(N)..)?.first_chunk()
+}
+
+#[inline]
+fn last_of_mut<const N: usize>(bytes: &mut [u8]) -> Option<&mut [u8; N]> {
+    let from = bytes.len().wrapping_sub(N);
+    bytes.get_mut(from..)?.first_chunk_mut()
+}
+
 #[inline]
 fn pack_eight(characters: u64) -> [u8; PACKED] {
     let nibbles = characters & 0x0f0f_0f0f_0f0f_0f0f;
@@ -229,7 +231,7 @@ fn pack_eight(characters: u64) -> [u8; PACKED] {
 /// The inverse of [`pack`]; `text` is as long as what was packed.
 #[inline]
 fn unpack(packed: &[u8], text: &mut [u8]) {
-    let (Some(last), Some(last_place)) = (packed.last_chunk(), text.last_chunk_mut()) else {
+    let (Some(last), Some(last_place)) = (last_of(packed), last_of_mut(text)) else {
         return;
     };
     *last_place = unpack_eight(*last);
@@ -305,17 +307,17 @@ mod tests {
             let (record_len, read) = read_back(&text, 0, MAX_RECORD);
             assert_eq!(String::from_utf8_lossy(&read), text);
             let stored = if len < 8 { len } else { len.div_ceil(8) * 4 };
-            assert_eq!(record_len, 5 + stored);
+            assert_eq!(record_len, 4 + stored);
         }
     }
 
     #[test]
     fn the_record_of_a_usual_sample_is_as_short_as_the_table_in_the_documents_says() {
         for (text, len) in [
-            ("12.5,1708000203824", 17),
-            ("230.1,1708000203824", 17),
-            ("0.10000000000000001,1708000203824", 25),
-            ("nan,1708000203824", 22),
+            ("12.5,1708000203824", 16),
+            ("230.1,1708000203824", 16),
+            ("0.10000000000000001,1708000203824", 24),
+            ("nan,1708000203824", 21),
         ] {
             assert_eq!(read_back(text, 0, 100).0, len, "{text}");
         }

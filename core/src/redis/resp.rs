@@ -36,6 +36,7 @@ const MAX_ELEMENTS: usize = 3;
 ///
 /// # Errors
 /// [`Malformed`]; nothing behind can be trusted then.
+#[inline]
 pub fn frame(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Malformed> {
     match any_frame(input) {
         Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.len()))),
@@ -61,11 +62,17 @@ pub(super) enum Stop {
     Malformed,
 }
 
+#[inline]
 fn any_frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     // The way of every sample: this head is compared at once, where `array` would read it number by number.
-    if let Some(rest) = input.strip_prefix(MESSAGE) {
-        return message(rest);
+    match input.strip_prefix(MESSAGE) {
+        Some(rest) => message(rest),
+        None => other_frame(input),
     }
+}
+
+#[inline(never)]
+fn other_frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     match input {
         [b'*', rest @ ..] => array(rest),
         [b'+', rest @ ..] => line(rest).map(|(rest, line)| match line {
@@ -99,14 +106,30 @@ fn array(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     }
 }
 
+#[inline]
 fn message(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     let (rest, channel) = bulk(input)?;
     let (rest, payload) = bulk(rest)?;
     Ok((rest, Frame::Message { channel, payload }))
 }
 
+#[inline]
 fn bulk(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (rest, len) = bulk_len(input)?;
+    // Two digits, as almost every channel and every sample has them.
+    let (rest, len) = match input {
+        [
+            b'$',
+            tens @ b'1'..=b'9',
+            ones @ b'0'..=b'9',
+            b'\r',
+            b'\n',
+            rest @ ..,
+        ] => (
+            rest,
+            usize::from(tens - b'0') * 10 + usize::from(ones - b'0'),
+        ),
+        _ => bulk_len(input)?,
+    };
     match rest.split_at_checked(len) {
         Some((content, rest)) => Ok((behind_crlf(rest)?, content)),
         None => Err(Stop::Incomplete),
@@ -114,6 +137,7 @@ fn bulk(input: &[u8]) -> Parsed<'_, &[u8]> {
 }
 
 /// `$5\r\n`: how many bytes follow.
+#[inline(never)]
 pub(super) fn bulk_len(input: &[u8]) -> Parsed<'_, usize> {
     let (rest, len) = match input {
         [b'$', rest @ ..] => length(rest)?,

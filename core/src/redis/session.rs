@@ -1,14 +1,8 @@
 //! One subscription at the local Redis: what is to be said when, and what if nothing comes back.
 //!
-//! The session takes bytes and the time, and gives messages, bytes and the next deadline. It goes on over many
-//! connections: [`opened`](Session::opened) and [`closed`](Session::closed) mark them. While one is open, in any order:
-//!
-//! - what the network received goes into [`input`](Session::input), then [`received`](Session::received), then
-//!   [`next_incoming`](Session::next_incoming) until it gives nothing;
-//! - what [`output`](Session::output) gives goes to the network, then [`sent`](Session::sent), until it gives nothing;
-//! - at [`deadline`](Session::deadline), [`expire`](Session::expire).
-//!
-//! An error from any of these is the reason to close the connection.
+//! The session takes bytes and the time, and gives messages, bytes and the next deadline: it is a [`Protocol`], and goes on over many
+//! connections. What it has received is read message by message with [`next_incoming`](Session::next_incoming), until that gives nothing;
+//! an error from there is the reason to close the connection.
 
 use core::fmt;
 
@@ -21,8 +15,9 @@ pub use super::subscription::Channels;
 use super::subscription::Subscription;
 use super::unanswered::{Command, Unanswered};
 use crate::bytes::move_within;
-use crate::config::{MAX_CHANNEL, Redis};
+use crate::config::{Config, MAX_CHANNEL, Redis};
 use crate::log::{Text, info, trace};
+use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::time::{Instant, SECOND};
 
 /// Smallest input buffer in bytes: a whole message on the longest channel, with room to spare.
@@ -42,9 +37,10 @@ pub struct Storage<'a> {
     pub commands: &'a mut [u8],
 }
 
-/// A subscription; see the module's page.
-pub struct Session<'a> {
+/// A subscription to the `channels`; see the module's page.
+pub struct Session<'a, C = &'a Config<'a>> {
     redis: &'a Redis<'a>,
+    channels: C,
     input: &'a mut [u8],
     commands: Commands<'a>,
     /// Channels of an earlier set, to be left.
@@ -87,21 +83,137 @@ pub enum Incoming<'s> {
     Oversized { channel: Option<&'s [u8]> },
 }
 
-impl<'a> Session<'a> {
-    pub fn new(redis: &'a Redis<'a>, storage: Storage<'a>) -> Self {
-        Self::resume(redis, storage, State::default(), &[])
+impl Session<'_> {
+    /// Bytes of command storage that are needed: for each of AUTH, SELECT and the longest channel's UNSUBSCRIBE.
+    #[must_use]
+    pub fn commands_len(redis: &Redis<'_>) -> usize {
+        let user = redis.username.map_or(0, str::len);
+        let password = redis.password.map_or(0, |password| password.expose().len());
+        let auth = Commands::encoded_len([4, user, password].into_iter());
+        let select = Commands::encoded_len([6, 10].into_iter());
+        auth + select + Commands::encoded_len([11, MAX_CHANNEL].into_iter())
+    }
+}
+
+impl<C: Channels> Protocol for Session<'_, C> {
+    type Close = Close;
+
+    fn opened(&mut self, now: Instant) -> Result<(), Close> {
+        self.forget_connection();
+        self.state.phase = Phase::Subscribing;
+        self.state.last_received = now;
+        self.state.subscription = Subscription::begin(self.left);
+        if let Some(password) = &self.redis.password {
+            let password = &[password.expose().as_bytes()][..];
+            let said = match self.redis.username {
+                Some(user) => self.say(Command::Setup, &[&[b"AUTH"], &[user.as_bytes()], password]),
+                None => self.say(Command::Setup, &[&[b"AUTH"], password]),
+            };
+            said.map_err(|NoRoom| Close::CommandsTooSmall)?;
+        }
+        if self.redis.database != 0 {
+            let mut digits = heapless::String::<10>::new();
+            // Ten digits hold any u32.
+            let _ = fmt::Write::write_fmt(&mut digits, format_args!("{}", self.redis.database));
+            self.say(Command::Setup, &[&[b"SELECT"], &[digits.as_bytes()]])
+                .map_err(|NoRoom| Close::CommandsTooSmall)?;
+        }
+        Ok(())
+    }
+
+    /// Where received bytes go: behind those that are not read yet, which move to the front.
+    fn input(&mut self) -> &mut [u8] {
+        let unread = self.state.unread.clone();
+        if unread.start > 0 {
+            self.state.unread = 0..unread.len();
+            move_within(self.input, unread, 0);
+        }
+        self.input
+            .get_mut(self.state.unread.end..)
+            .unwrap_or_default()
+    }
+
+    fn received(&mut self, count: usize, now: Instant) -> Result<(), Close> {
+        let from = self.state.unread.end;
+        self.state.unread.end = (from + count).min(self.input.len());
+        self.state.last_received = now;
+        self.state.ping = None;
+        if self.state.unanswered.oldest() == Some(Command::Setup) {
+            // It may repeat the password.
+            trace!(
+                "redis: {} bytes received, the answer to AUTH or SELECT",
+                count
+            );
+            return Ok(());
+        }
+        let new = self
+            .input
+            .get(from..self.state.unread.end)
+            .unwrap_or_default();
+        trace!("redis: {} bytes received: {}", count, Text(new));
+        Ok(())
+    }
+
+    fn output(&mut self, _: Instant) -> Result<&[u8], Close> {
+        if self.commands.pending().is_empty() {
+            self.ask()?;
+        }
+        Ok(self.commands.pending())
+    }
+
+    fn sent(&mut self, count: usize, _: Instant) {
+        // Not shown at any debug level: AUTH is among them.
+        trace!("redis: {} bytes sent", count);
+        self.commands.written(count);
+    }
+
+    fn deadline(&self) -> Instant {
+        match (self.state.phase, self.state.ping) {
+            (Phase::Offline, _) => Instant::NEVER,
+            (_, Some(ping)) => ping + ANSWER_WITHIN,
+            (_, None) => self.state.last_received + PING_AFTER,
+        }
+    }
+
+    fn expire(&mut self, now: Instant) -> Result<(), Close> {
+        if now < self.deadline() {
+            return Ok(());
+        }
+        if self.state.ping.is_some() {
+            return Err(Close::Silent(now.since(self.state.last_received)));
+        }
+        // With no room for PING nothing has been written for long: the same deadline holds.
+        let _ = self.say(Command::Ping, &[&[b"PING"]]);
+        self.state.ping = Some(now);
+        Ok(())
+    }
+
+    fn closed(&mut self, by: &ClosedBy<Close>, _: Instant) -> Retry {
+        self.forget_connection();
+        match by {
+            ClosedBy::Us(close) if close.is_permanent() => Retry::Permanent,
+            _ => Retry::BackOff,
+        }
+    }
+}
+
+impl<'a, C: Channels> Session<'a, C> {
+    pub fn new(redis: &'a Redis<'a>, channels: C, storage: Storage<'a>) -> Self {
+        Self::resume(redis, channels, storage, State::default(), &[])
     }
 
     /// The session that [`Session::suspend`] ended, in the same storage. A changed set of channels is subscribed to anew,
     /// over those that are; `left` are those that are no more among them.
     pub fn resume(
         redis: &'a Redis<'a>,
+        channels: C,
         storage: Storage<'a>,
         state: State,
         left: &'a [&'a str],
     ) -> Self {
         let mut session = Session {
             redis,
+            channels,
             input: storage.input,
             commands: Commands::new(storage.commands),
             left,
@@ -136,99 +248,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Bytes of command storage that are needed: for each of AUTH, SELECT and the longest channel's UNSUBSCRIBE.
-    #[must_use]
-    pub fn commands_len(redis: &Redis<'_>) -> usize {
-        let user = redis.username.map_or(0, str::len);
-        let password = redis.password.map_or(0, |password| password.expose().len());
-        let auth = Commands::encoded_len([4, user, password].into_iter());
-        let select = Commands::encoded_len([6, 10].into_iter());
-        auth + select + Commands::encoded_len([11, MAX_CHANNEL].into_iter())
-    }
-
-    /// A connection is open.
-    ///
-    /// # Errors
-    /// [`Close::CommandsTooSmall`].
-    pub fn opened(&mut self, now: Instant) -> Result<(), Close> {
-        self.closed();
-        self.state.phase = Phase::Subscribing;
-        self.state.last_received = now;
-        self.state.subscription = Subscription::begin(self.left);
-        if let Some(password) = &self.redis.password {
-            let password = &[password.expose().as_bytes()][..];
-            let said = match self.redis.username {
-                Some(user) => self.say(Command::Setup, &[&[b"AUTH"], &[user.as_bytes()], password]),
-                None => self.say(Command::Setup, &[&[b"AUTH"], password]),
-            };
-            said.map_err(|NoRoom| Close::CommandsTooSmall)?;
-        }
-        if self.redis.database != 0 {
-            let mut digits = heapless::String::<10>::new();
-            // Ten digits hold any u32.
-            let _ = fmt::Write::write_fmt(&mut digits, format_args!("{}", self.redis.database));
-            self.say(Command::Setup, &[&[b"SELECT"], &[digits.as_bytes()]])
-                .map_err(|NoRoom| Close::CommandsTooSmall)?;
-        }
-        Ok(())
-    }
-
-    /// The connection is gone.
-    pub fn closed(&mut self) {
-        self.commands.clear();
-        self.state = State {
-            refusals: self.state.refusals.next(true),
-            ..State::default()
-        };
-    }
-
     /// Whether every channel is subscribed to that the server permits.
     #[must_use]
     pub fn is_subscribed(&self) -> bool {
         self.state.phase == Phase::Subscribed
     }
 
-    /// Where received bytes go: behind those that are not read yet, which move to the front.
-    pub fn input(&mut self) -> &mut [u8] {
-        let unread = self.state.unread.clone();
-        if unread.start > 0 {
-            self.state.unread = 0..unread.len();
-            move_within(self.input, unread, 0);
-        }
-        self.input
-            .get_mut(self.state.unread.end..)
-            .unwrap_or_default()
-    }
-
-    /// `count` bytes were received into [`Session::input`].
-    pub fn received(&mut self, count: usize, now: Instant) {
-        let from = self.state.unread.end;
-        self.state.unread.end = (from + count).min(self.input.len());
-        self.state.last_received = now;
-        self.state.ping = None;
-        if self.state.unanswered.oldest() == Some(Command::Setup) {
-            // It may repeat the password.
-            trace!(
-                "redis: {} bytes received, the answer to AUTH or SELECT",
-                count
-            );
-            return;
-        }
-        let new = self
-            .input
-            .get(from..self.state.unread.end)
-            .unwrap_or_default();
-        trace!("redis: {} bytes received: {}", count, Text(new));
-    }
-
     /// The next message in the input; `None` when more bytes are needed.
     ///
     /// # Errors
     /// The reason to close the connection.
-    pub fn next_incoming(
-        &mut self,
-        channels: &impl Channels,
-    ) -> Result<Option<Incoming<'_>>, Close> {
+    #[inline]
+    pub fn next_incoming(&mut self) -> Result<Option<Incoming<'_>>, Close> {
         loop {
             let bytes = self
                 .input
@@ -250,12 +281,12 @@ impl<'a> Session<'a> {
                 }
                 Some((other, len)) => {
                     self.state.unread.start += len;
-                    Self::handle(&mut self.state, &other, channels)?;
+                    handle(&mut self.state, &other, &self.channels)?;
                 }
                 None if bytes.len() >= self.input.len() => {
                     self.state.oversized = Some(Oversized::NEW);
                     if let [b'-', words @ ..] = bytes {
-                        Self::handle(&mut self.state, &Frame::Error(words), channels)?;
+                        handle(&mut self.state, &Frame::Error(words), &self.channels)?;
                         continue;
                     }
                     return Ok(Some(Incoming::Oversized {
@@ -267,24 +298,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What to write next; empty if there is nothing.
-    ///
-    /// # Errors
-    /// [`Close::CommandsTooSmall`].
-    pub fn output(&mut self, channels: &impl Channels) -> Result<&[u8], Close> {
-        if self.commands.pending().is_empty() {
-            self.ask(channels)?;
-        }
-        Ok(self.commands.pending())
-    }
-
-    /// The network took the first `count` bytes of [`Session::output`].
-    pub fn sent(&mut self, count: usize) {
-        // Not shown at any debug level: AUTH is among them.
-        trace!("redis: {} bytes sent", count);
-        self.commands.written(count);
-    }
-
     /// A message came on a channel that is not ours (any more): leave it, if there is room to say so and the server lets us.
     pub fn unsubscribe(&mut self, channel: &[u8]) {
         if self.state.refusals.may_unsubscribe() {
@@ -292,48 +305,25 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// When [`Session::expire`] has something to do, if nothing happens until then.
-    #[must_use]
-    pub fn deadline(&self) -> Instant {
-        match (self.state.phase, self.state.ping) {
-            (Phase::Offline, _) => Instant::NEVER,
-            (_, Some(ping)) => ping + ANSWER_WITHIN,
-            (_, None) => self.state.last_received + PING_AFTER,
-        }
+    fn forget_connection(&mut self) {
+        self.commands.clear();
+        self.state = State {
+            refusals: self.state.refusals.next(true),
+            ..State::default()
+        };
     }
 
-    /// Time has passed.
-    ///
-    /// # Errors
-    /// The reason to close the connection.
-    pub fn expire(&mut self, now: Instant) -> Result<(), Close> {
-        if now < self.deadline() {
-            return Ok(());
-        }
-        if self.state.ping.is_some() {
-            return Err(Close::Silent(now.since(self.state.last_received)));
-        }
-        // With no room for PING nothing has been written for long: the same deadline holds.
-        let _ = self.say(Command::Ping, &[&[b"PING"]]);
-        self.state.ping = Some(now);
-        Ok(())
-    }
-
-    /// Queues a command.
-    ///
-    /// # Errors
-    /// [`NoRoom`], also where too many commands wait for their replies.
     fn say(&mut self, command: Command, arguments: &[&[&[u8]]]) -> Result<(), NoRoom> {
-        if self.state.unanswered.is_full() {
-            return Err(NoRoom);
-        }
-        self.commands.push(arguments)?;
-        self.state.unanswered.push(command);
-        Ok(())
+        say(
+            &mut self.commands,
+            &mut self.state.unanswered,
+            command,
+            arguments,
+        )
     }
 
     /// Names the next channels to the server: first those to be left, then those to subscribe to.
-    fn ask(&mut self, channels: &impl Channels) -> Result<(), Close> {
+    fn ask(&mut self) -> Result<(), Close> {
         while self.state.phase == Phase::Subscribing {
             let said = if let Some(name) = self.left.get(self.state.subscription.left()) {
                 self.say(
@@ -341,9 +331,16 @@ impl<'a> Session<'a> {
                     &[&[b"UNSUBSCRIBE"], &[name.as_bytes()]],
                 )
                 .map(|()| self.state.subscription.leave())
-            } else if let Some((number, name)) = self.state.subscription.next(channels) {
-                self.say(Command::Subscribe, &[&[b"SUBSCRIBE"], &name])
-                    .map(|()| self.state.subscription.asked(number))
+            } else if let Some((number, name)) = self.state.subscription.next(&self.channels) {
+                let unanswered = &mut self.state.unanswered;
+                let arguments: &[&[&[u8]]] = &[&[b"SUBSCRIBE"], &name];
+                say(
+                    &mut self.commands,
+                    unanswered,
+                    Command::Subscribe,
+                    arguments,
+                )
+                .map(|()| self.state.subscription.asked(number))
             } else {
                 self.end_asking();
                 return Ok(());
@@ -368,50 +365,68 @@ impl<'a> Session<'a> {
             );
         }
     }
+}
 
-    /// Anything but a message: out of line, where it costs messages nothing.
-    #[cold]
-    #[inline(never)]
-    fn handle(state: &mut State, frame: &Frame<'_>, channels: &impl Channels) -> Result<(), Close> {
-        match (frame, state.unanswered.take()) {
-            (Frame::Status(_), Some(Command::Setup)) => Ok(()),
-            (Frame::Subscribed { channel }, Some(Command::Subscribe)) => {
-                if let Some((number, name)) = state.subscription.answered(channels) {
-                    if !name.into_iter().flatten().eq(*channel) {
-                        return Err(Close::other_channel(channel));
-                    }
-                    state.subscription.confirm();
-                    state.refusals.channel_is_permitted(number);
+/// Queues a command.
+///
+/// # Errors
+/// [`NoRoom`], also where too many commands wait for their replies.
+fn say(
+    commands: &mut Commands<'_>,
+    unanswered: &mut Unanswered,
+    command: Command,
+    arguments: &[&[&[u8]]],
+) -> Result<(), NoRoom> {
+    if unanswered.is_full() {
+        return Err(NoRoom);
+    }
+    commands.push(arguments)?;
+    unanswered.push(command);
+    Ok(())
+}
+
+/// Anything but a message: out of line, where it costs messages nothing.
+#[cold]
+#[inline(never)]
+fn handle(state: &mut State, frame: &Frame<'_>, channels: &impl Channels) -> Result<(), Close> {
+    match (frame, state.unanswered.take()) {
+        (Frame::Status(_), Some(Command::Setup)) => Ok(()),
+        (Frame::Subscribed { channel }, Some(Command::Subscribe)) => {
+            if let Some((number, name)) = state.subscription.answered(channels) {
+                if !name.into_iter().flatten().eq(*channel) {
+                    return Err(Close::other_channel(channel));
                 }
-                Ok(())
+                state.subscription.confirm();
+                state.refusals.channel_is_permitted(number);
             }
-            (Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel)),
-            (Frame::Unsubscribed, Some(Command::Unsubscribe)) => Ok(()),
-            (Frame::Pong, Some(Command::Ping)) => {
-                state.refusals.ping_is_answered();
-                Ok(())
-            }
-            (Frame::Error(words), Some(Command::Ping)) => {
-                state.refusals.ping_is_refused(words);
-                Ok(())
-            }
-            (Frame::Error(words), Some(Command::Unsubscribe)) => {
-                state.refusals.unsubscribe_is_refused(words);
-                Ok(())
-            }
-            (Frame::Error(words), Some(Command::Subscribe)) if words.starts_with(b"NOPERM") => {
-                if let Some((number, name)) = state.subscription.answered(channels) {
-                    state.refusals.channel_is_refused(number, name, words);
-                    if state.subscription.is_refused(channels) {
-                        return Err(Close::all_refused(words));
-                    }
+            Ok(())
+        }
+        (Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel)),
+        (Frame::Unsubscribed, Some(Command::Unsubscribe)) => Ok(()),
+        (Frame::Pong, Some(Command::Ping)) => {
+            state.refusals.ping_is_answered();
+            Ok(())
+        }
+        (Frame::Error(words), Some(Command::Ping)) => {
+            state.refusals.ping_is_refused(words);
+            Ok(())
+        }
+        (Frame::Error(words), Some(Command::Unsubscribe)) => {
+            state.refusals.unsubscribe_is_refused(words);
+            Ok(())
+        }
+        (Frame::Error(words), Some(Command::Subscribe)) if words.starts_with(b"NOPERM") => {
+            if let Some((number, name)) = state.subscription.answered(channels) {
+                state.refusals.channel_is_refused(number, name, words);
+                if state.subscription.is_refused(channels) {
+                    return Err(Close::all_refused(words));
                 }
-                Ok(())
             }
-            (Frame::Error(words), _) => Err(Close::error_reply(words)),
-            (Frame::Status(_) | Frame::Unsubscribed | Frame::Pong | Frame::Message { .. }, _) => {
-                Err(Close::Unasked)
-            }
+            Ok(())
+        }
+        (Frame::Error(words), _) => Err(Close::error_reply(words)),
+        (Frame::Status(_) | Frame::Unsubscribed | Frame::Pong | Frame::Message { .. }, _) => {
+            Err(Close::Unasked)
         }
     }
 }

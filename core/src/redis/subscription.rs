@@ -4,6 +4,8 @@
 //! as a whole, refuses no other one with it. Replies come in the order of the commands: a confirmation is right only if it names the
 //! next channel that was asked for. Any other one, counted as ours, would hide that a signal is not heard.
 
+use crate::config::Config;
+
 /// The channels to subscribe to, by number.
 pub trait Channels {
     /// Channels are numbered from 0 up to this, not included.
@@ -11,6 +13,18 @@ pub trait Channels {
 
     /// The pieces of a channel's name, if this number is in use.
     fn channel(&self, number: usize) -> Option<[&[u8]; 5]>;
+}
+
+impl Channels for &Config<'_> {
+    fn count(&self) -> usize {
+        self.signals.len()
+    }
+
+    fn channel(&self, number: usize) -> Option<[&[u8]; 5]> {
+        let signal = self.signals.get(number)?;
+        let device = self.devices.get(usize::from(signal.device))?;
+        Some(signal.channel_pieces(device.alias).map(str::as_bytes))
+    }
 }
 
 /// How far a subscription has come, over one connection.

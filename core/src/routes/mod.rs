@@ -1,9 +1,9 @@
 //! Which signal does a Redis channel belong to, and is its sample news?
 
-use crate::bytes::put;
+use crate::bytes::{copy_short, is_equal};
 use crate::config::{Config, Device, Signal};
 use crate::index::{self, Index};
-use crate::redis::session::Channels;
+use crate::outbox::MAX_SIGNALS;
 use crate::sample::{Quality, Sample};
 
 /// From channels to signals, with each signal's memory of its last sample.
@@ -57,25 +57,41 @@ impl<'a> Routes<'a> {
             index: Index::new(slots),
             last,
         };
-        for number in 0..config.signals.len() {
-            if let Some(pieces) = routes.channel(number) {
-                let entry = u32::try_from(number).map_err(|_| TooSmall)?;
-                routes
-                    .index
-                    .insert(index::hash(&pieces), entry)
-                    .map_err(|_| TooSmall)?;
+        if config.signals.len() >= MAX_SIGNALS {
+            return Err(TooSmall);
+        }
+        for (number, signal) in (0..).zip(config.signals) {
+            if let Some(device) = routes.device(signal) {
+                let pieces = signal.channel_pieces(device.alias).map(str::as_bytes);
+                let inserted = routes.index.insert(index::hash(&pieces), number);
+                inserted.map_err(|_| TooSmall)?;
             }
         }
         Ok(routes)
     }
 
     /// The number of the signal that a channel belongs to.
+    #[inline]
     #[must_use]
     pub fn find(&self, channel: &[u8]) -> Option<u32> {
-        self.index.lookup(index::hash(&[channel]), |number| {
-            self.channel(number as usize)
-                .is_some_and(|pieces| is_joined(channel, &pieces))
+        self.index.lookup(index::hash_whole(channel), |number| {
+            let signal = self.config.signals.get(number as usize);
+            signal.is_some_and(|signal| self.is_channel_of(signal, channel))
         })
+    }
+
+    /// From the end on: there the channels of a device differ.
+    #[inline]
+    fn is_channel_of(&self, signal: &Signal<'a>, channel: &[u8]) -> bool {
+        let Some(device) = self.device(signal) else {
+            return false;
+        };
+        let [tag, device, slash, signal, end] = signal.channel_pieces(device.alias);
+        let rest = channel.strip_suffix(end.as_bytes());
+        let rest = rest.and_then(|rest| without_end(rest, signal.as_bytes()));
+        let rest = rest.and_then(|rest| rest.strip_suffix(slash.as_bytes()));
+        let rest = rest.and_then(|rest| without_end(rest, device.as_bytes()));
+        rest == Some(tag.as_bytes())
     }
 
     #[must_use]
@@ -99,7 +115,7 @@ impl<'a> Routes<'a> {
     /// This sample was accepted.
     pub fn remember(&mut self, number: u32, sample: &Sample<'_>) {
         if let Some(last) = self.last.get_mut(number as usize) {
-            *last = LastSample::of(sample, last.is_aside);
+            last.remember(sample);
         }
     }
 
@@ -150,18 +166,6 @@ impl<'a> Routes<'a> {
     }
 }
 
-impl Channels for Routes<'_> {
-    fn count(&self) -> usize {
-        self.config.signals.len()
-    }
-
-    fn channel(&self, number: usize) -> Option<[&[u8]; 5]> {
-        let signal = self.config.signals.get(number)?;
-        let device = self.device(signal)?;
-        Some(signal.channel_pieces(device.alias).map(str::as_bytes))
-    }
-}
-
 impl LastSample {
     /// For filling storage.
     pub const NOTHING: LastSample = LastSample {
@@ -171,31 +175,24 @@ impl LastSample {
         text: [0; MAX_TEXT],
     };
 
-    fn of(sample: &Sample<'_>, is_aside: bool) -> Self {
-        let mut text = [0; MAX_TEXT];
-        if put(&mut text, 0, sample.value).is_none() {
-            let digest = fnv1a_64(sample.value).to_be_bytes();
-            for (slot, byte) in text
-                .iter_mut()
-                .zip(sample.value.iter().take(MAX_TEXT - 8).chain(&digest))
-            {
-                *slot = *byte;
-            }
-        }
-        let quality = match sample.quality {
-            Quality::Good => Remembered::Good,
-            Quality::Bad => Remembered::Bad,
-        };
-        LastSample {
-            quality,
-            is_aside,
-            len: sample.value.len() as u8,
-            text,
+    #[inline]
+    fn remember(&mut self, sample: &Sample<'_>) {
+        self.quality = Remembered::from(sample.quality);
+        self.len = sample.value.len() as u8;
+        match self.text.get_mut(..sample.value.len()) {
+            Some(text) => copy_short(text, sample.value),
+            None => self.text = digest(sample.value),
         }
     }
 
+    #[inline]
     fn says(&self, sample: &Sample<'_>) -> bool {
-        *self == Self::of(sample, self.is_aside)
+        self.quality == Remembered::from(sample.quality)
+            && usize::from(self.len) == sample.value.len()
+            && match self.text.get(..sample.value.len()) {
+                Some(text) => is_equal(text, sample.value),
+                None => self.text == digest(sample.value),
+            }
     }
 
     fn forget(&mut self) {
@@ -206,6 +203,29 @@ impl LastSample {
     }
 }
 
+impl From<Quality> for Remembered {
+    #[inline]
+    fn from(quality: Quality) -> Self {
+        match quality {
+            Quality::Good => Remembered::Good,
+            Quality::Bad => Remembered::Bad,
+        }
+    }
+}
+
+/// What is kept of a value text that is too long to be kept as it is.
+#[cold]
+#[inline(never)]
+fn digest(value: &[u8]) -> [u8; MAX_TEXT] {
+    let mut text = [0; MAX_TEXT];
+    let hash = fnv1a_64(value).to_be_bytes();
+    let bytes = value.iter().take(MAX_TEXT - hash.len()).chain(&hash);
+    for (place, byte) in text.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    text
+}
+
 /// The 64-bit FNV-1a hash.
 fn fnv1a_64(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -213,16 +233,11 @@ fn fnv1a_64(bytes: &[u8]) -> u64 {
     })
 }
 
-/// From the end on: there the channels of a device differ.
-fn is_joined(whole: &[u8], pieces: &[&[u8]]) -> bool {
-    let mut rest = whole;
-    for piece in pieces.iter().rev() {
-        match rest.strip_suffix(*piece) {
-            Some(before) => rest = before,
-            None => return false,
-        }
-    }
-    rest.is_empty()
+/// `whole` without `end`, if it ends so.
+#[inline]
+fn without_end<'w>(whole: &'w [u8], end: &[u8]) -> Option<&'w [u8]> {
+    let (rest, tail) = whole.split_at_checked(whole.len().wrapping_sub(end.len()))?;
+    is_equal(tail, end).then_some(rest)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::config::Redis;
+use crate::redis::session::Channels as _;
 
 /// Two devices, and two signals of each.
 fn tables() -> ([Device<'static>; 2], [Signal<'static>; 4]) {
@@ -71,14 +72,18 @@ fn the_signals_channels_are_found_and_no_others() {
 #[test]
 fn the_same_channels_are_subscribed_to() {
     let (devices, signals) = tables();
-    with_routes(&devices, &signals, |routes| {
-        let channels: Vec<_> = (0..routes.count() + 2)
-            .filter_map(|number| Some((number, routes.channel(number)?.concat())))
-            .collect();
-        let names = ["cloud/p", "cloud/q", "spare/p", "spare/q"];
-        let expected = names.map(|name| format!("tag/{name}/in").into_bytes());
-        assert_eq!(channels, Vec::from_iter((0..).zip(expected)));
-    });
+    let config = Config {
+        redis: Redis::default(),
+        devices: &devices,
+        signals: &signals,
+    };
+    let channels = &config;
+    let channels: Vec<_> = (0..channels.count() + 2)
+        .filter_map(|number| Some((number, channels.channel(number)?.concat())))
+        .collect();
+    let names = ["cloud/p", "cloud/q", "spare/p", "spare/q"];
+    let expected = names.map(|name| format!("tag/{name}/in").into_bytes());
+    assert_eq!(channels, Vec::from_iter((0..).zip(expected)));
 }
 
 #[test]
@@ -177,7 +182,8 @@ fn values_of_every_length_are_told_apart_in_every_byte() {
     for len in 1..=126 {
         let value = "7".repeat(len);
         let message = format!("{value},1");
-        let last = LastSample::of(&sample(&message), false);
+        let mut last = LastSample::NOTHING;
+        last.remember(&sample(&message));
         assert!(last.says(&sample(&message)), "{len}");
         for place in 0..len {
             let mut other = message.clone();

@@ -1,6 +1,7 @@
 //! What if the channels change?
 
 use mqtt_client_core::config::Redis;
+use mqtt_client_core::net::protocol::{ClosedBy, Protocol as _};
 use mqtt_client_core::redis::session::{Close, MIN_INPUT, Session};
 
 use super::{Client, Memory, at, confirmation, left, message};
@@ -69,13 +70,10 @@ fn channels_that_a_second_change_finds_unleft_are_known() {
     let state = client.session.suspend().expect("nothing is half written");
     let mut client = Client::resume(&redis, &mut memory, state, &[], &gone);
     assert_eq!(client.session.still_to_leave(), gone);
-    let bytes = client
-        .session
-        .output(&client.channels)
-        .expect("room for one");
+    let bytes = client.session.output(at(0)).expect("room for one");
     let count = bytes.len();
     assert!(count > 0);
-    client.session.sent(count);
+    client.session.sent(count, at(0));
     assert_eq!(client.session.still_to_leave(), &gone[1..]);
     let state = client.session.suspend().expect("nothing is half written");
     let mut client = Client::resume(&redis, &mut memory, state, &["new"], &gone[1..]);
@@ -97,7 +95,7 @@ fn a_new_connection_has_nothing_to_leave() {
     let client = Client::subscribed(&redis, &mut memory, &["a"]);
     let state = client.session.suspend().expect("nothing is half written");
     let mut client = Client::resume(&redis, &mut memory, state, &["b"], &["a"]);
-    client.session.closed();
+    client.session.closed(&ClosedBy::Network, at(0));
     assert_eq!(client.session.still_to_leave(), [""; 0]);
     assert_eq!(client.session.opened(at(1)), Ok(()));
     assert_eq!(client.says(), "SUBSCRIBE b");
@@ -139,8 +137,8 @@ fn a_half_written_command_cannot_be_suspended() {
     let mut memory = Memory::new();
     let mut client = Client::new(&redis, &mut memory, &["a"]);
     assert_eq!(client.session.opened(at(0)), Ok(()));
-    assert!(client.session.output(&client.channels).is_ok());
-    client.session.sent(3);
+    assert!(client.session.output(at(0)).is_ok());
+    client.session.sent(3, at(0));
     assert!(client.session.suspend().is_none());
 }
 

@@ -16,6 +16,7 @@ mod streams;
 mod talking;
 
 use mqtt_client_core::config::Redis;
+use mqtt_client_core::net::protocol::Protocol as _;
 use mqtt_client_core::redis::session::{
     Channels, Close, Incoming, MIN_INPUT, Session, State, Storage,
 };
@@ -64,15 +65,13 @@ impl Memory {
 }
 
 struct Client<'a> {
-    session: Session<'a>,
-    channels: Names,
+    session: Session<'a, Names>,
 }
 
 impl<'a> Client<'a> {
     fn new(redis: &'a Redis<'a>, memory: &'a mut Memory, channels: &[&str]) -> Self {
         Client {
-            session: Session::new(redis, memory.storage()),
-            channels: Names::of(channels),
+            session: Session::new(redis, Names::of(channels), memory.storage()),
         }
     }
 
@@ -84,8 +83,7 @@ impl<'a> Client<'a> {
         left: &'a [&'a str],
     ) -> Self {
         Client {
-            session: Session::resume(redis, memory.storage(), state, left),
-            channels: Names::of(channels),
+            session: Session::resume(redis, Names::of(channels), memory.storage(), state, left),
         }
     }
 
@@ -121,13 +119,13 @@ impl<'a> Client<'a> {
     fn drain(&mut self) -> Result<String, Close> {
         let mut said = Vec::new();
         loop {
-            let bytes = self.session.output(&self.channels)?;
+            let bytes = self.session.output(at(0))?;
             if bytes.is_empty() {
                 return Ok(commands(&said));
             }
             let count = bytes.len().min(7);
             said.extend_from_slice(&bytes[..count]);
-            self.session.sent(count);
+            self.session.sent(count, at(0));
         }
     }
 
@@ -140,8 +138,8 @@ impl<'a> Client<'a> {
             assert!(count > 0, "the input is full, and nothing is made of it");
             room[..count].copy_from_slice(&bytes[..count]);
             bytes = &bytes[count..];
-            self.session.received(count, at(millis));
-            while let Some(incoming) = self.session.next_incoming(&self.channels)? {
+            self.session.received(count, at(millis))?;
+            while let Some(incoming) = self.session.next_incoming()? {
                 heard.push(match incoming {
                     Incoming::Message { channel, payload } => {
                         format!("{} {}", text(channel), text(payload))

@@ -1,6 +1,7 @@
 //! What if the server answers with an error, and to what?
 
 use mqtt_client_core::config::{Redis, Secret};
+use mqtt_client_core::net::protocol::{ClosedBy, Protocol as _};
 use mqtt_client_core::redis::session::{Close, MIN_INPUT};
 use mqtt_client_core::redis::unanswered::MOST;
 
@@ -200,7 +201,7 @@ fn refused_channels_stop_no_others_whichever_they_are() {
                 assert_eq!(said, Ok(wanted.to_vec()), "without {refused:?}");
                 assert!(client.session.is_subscribed());
             }
-            client.session.closed();
+            client.session.closed(&ClosedBy::Network, at(0));
         }
     }
 }
@@ -268,7 +269,7 @@ fn a_server_that_refuses_unsubscribe_is_not_asked_for_it_again_over_this_connect
     assert!(client.session.is_subscribed());
     client.session.unsubscribe(b"a");
     assert_eq!(client.says(), "");
-    client.session.closed();
+    client.session.closed(&ClosedBy::Network, at(0));
     assert_eq!(client.session.opened(at(2)), Ok(()));
     client.session.unsubscribe(b"a");
     assert_eq!(client.says(), "UNSUBSCRIBE a; SUBSCRIBE b");
@@ -326,7 +327,7 @@ mod told {
                 warned.clear();
             }
             assert_eq!(warned, said);
-            client.session.closed();
+            client.session.closed(&ClosedBy::Network, at(0));
         }
     }
 
@@ -373,7 +374,7 @@ mod told {
             assert_eq!(warnings(), Vec::from_iter(words), "{answer:?}");
         }
         // A new connection is none.
-        client.session.closed();
+        client.session.closed(&ClosedBy::Network, at(0));
         assert_eq!(client.session.opened(at(0)), Ok(()));
         assert!(client.talks(0, &[]).is_ok());
         assert_eq!(client.session.expire(client.session.deadline()), Ok(()));

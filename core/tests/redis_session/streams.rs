@@ -1,6 +1,7 @@
 //! What is made of bytes that come in any pieces, are too many, or are none of a server?
 
 use mqtt_client_core::config::Redis;
+use mqtt_client_core::net::protocol::Protocol as _;
 use mqtt_client_core::redis::oversized::MAX_HEAD;
 use mqtt_client_core::redis::session::{Close, MIN_INPUT};
 
@@ -146,9 +147,9 @@ fn inputs_down_to_the_smallest_head_are_read_without_a_panic() {
             }
             room[..count].copy_from_slice(&rest[..count]);
             rest = &rest[count..];
-            client.session.received(count, at(1));
+            client.session.received(count, at(1)).expect("it is taken");
             while result.is_ok() {
-                match client.session.next_incoming(&client.channels) {
+                match client.session.next_incoming() {
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(close) => result = Err(close),

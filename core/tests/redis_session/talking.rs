@@ -1,6 +1,7 @@
 //! What is said to a server, and what do its answers mean?
 
 use mqtt_client_core::config::{Redis, Secret};
+use mqtt_client_core::net::protocol::{ClosedBy, Protocol as _};
 use mqtt_client_core::redis::session::{Close, MIN_INPUT, Session};
 use mqtt_client_core::time::Instant;
 
@@ -37,7 +38,7 @@ fn authentication_and_database_come_before_the_subscription() {
         for time in [0, 5000] {
             assert_eq!(client.session.opened(at(time)), Ok(()));
             assert_eq!(client.says(), said);
-            client.session.closed();
+            client.session.closed(&ClosedBy::Network, at(0));
         }
     }
 }
@@ -197,7 +198,7 @@ fn a_silent_server_is_asked_and_then_given_up() {
         client.session.expire(at(start + 15_000)),
         Err(Close::Silent(30_000))
     );
-    client.session.closed();
+    client.session.closed(&ClosedBy::Network, at(0));
     assert_eq!(client.session.deadline(), Instant::NEVER);
 }
 
@@ -211,7 +212,7 @@ fn a_server_that_does_not_read_is_given_up_too() {
     assert!(
         client
             .session
-            .output(&client.channels)
+            .output(at(0))
             .is_ok_and(|bytes| !bytes.is_empty())
     );
     assert_eq!(client.session.expire(at(15_000)), Ok(()));

@@ -378,12 +378,12 @@ impl Ledger {
     }
 }
 
-/// Bytes that the outbox takes for a sample: five, and its text without the quality, of which each eight characters take four bytes if there
+/// Bytes that the outbox takes for a sample: four, and its text without the quality, of which each eight characters take four bytes if there
 /// are so many, and no letter is among them.
 fn room_of(payload: &str) -> usize {
     let text = &payload[..payload.len() - 2];
     let is_packed = text.len() >= 8 && !text.contains(|letter: char| letter.is_ascii_alphabetic());
-    5 + if is_packed {
+    4 + if is_packed {
         text.len().div_ceil(8) * 4
     } else {
         text.len()

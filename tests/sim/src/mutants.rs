@@ -13,7 +13,10 @@ pub struct Mutant {
 }
 
 const FLIGHT: &str = "core/src/outbox/flight.rs";
-const OUTBOX: &str = "core/src/outbox/mod.rs";
+const RECORD: &str = "core/src/outbox/record.rs";
+const ROOM: &str = "core/src/outbox/room.rs";
+const RELOAD: &str = "core/src/outbox/reload.rs";
+const TRANSMIT: &str = "core/src/mqtt/transmit.rs";
 const LIVENESS: &str = "core/src/mqtt/liveness.rs";
 const ATTEMPT: &str = "core/src/mqtt/attempt.rs";
 const CONNECTION: &str = "core/src/mqtt/session/connection.rs";
@@ -21,7 +24,7 @@ const INCOMING: &str = "core/src/mqtt/session/incoming.rs";
 const CLOSING: &str = "core/src/mqtt/session/closing.rs";
 const SUSPICION: &str = "core/src/mqtt/suspicion.rs";
 const DEVICE: &str = "core/src/config/device.rs";
-const QOS: &str = "core/src/mqtt/qos.rs";
+const DELIVERY: &str = "core/src/delivery.rs";
 const ASIDE: &str = "core/src/outbox/aside.rs";
 const BACKOFF: &str = "core/src/net/backoff.rs";
 const SESSION: &str = "core/src/mqtt/session/mod.rs";
@@ -29,7 +32,7 @@ const REDIS: &str = "core/src/redis/session.rs";
 const UNANSWERED: &str = "core/src/redis/unanswered.rs";
 const BRIDGE: &str = "core/src/bridge/mod.rs";
 const FEED: &str = "core/src/bridge/feed.rs";
-const RELOAD: &str = "core/src/bridge/reload.rs";
+const DECISION: &str = "core/src/bridge/reload.rs";
 const LINK: &str = "core/src/net/link.rs";
 const EXCHANGE: &str = "core/src/net/exchange.rs";
 
@@ -42,41 +45,51 @@ macro_rules! mutants {
 /// All of them.
 pub const MUTANTS: &[Mutant] = mutants! {
     "a repeated PUBLISH has no DUP" in FLIGHT:
-        "self.ring.set(offset, first | DUP);" => "self.ring.set(offset, first & !DUP);";
+        "is_repeated: stage == Stage::Published," => "is_repeated: false,";
     "a half-written PUBLISH counts as sent" in FLIGHT:
-        "if let Some(record) = self.half_sent() {" => "if let Some(record) = self.half_sent().filter(|_| false) {";
+        "if let Some(head) = self.half_sent() {" => "if let Some(head) = self.half_sent().filter(|_| false) {";
     "PUBREL is not repeated" in FLIGHT:
-        "Stage::Released => return Some(self.packet_id(index))," => "Stage::Released => self.pass(record),";
+        "Stage::Released => return Some(self.packet_id(index))," => "Stage::Released => self.pass(),";
     "PUBREC completes a message" in FLIGHT:
-        "Step::SendPubrel => Stage::Released," => "Step::SendPubrel => Stage::Complete,";
+        "Step::Release => Stage::Released," => "Step::Release => Stage::Complete,";
     "the window is not honoured" in FLIGHT:
-        "Stage::Queued => index < window &&" => "Stage::Queued => index < window + 1 &&";
+        "record < window.min(self.handshakes.capacity())" => "record <= self.handshakes.capacity()";
     "nothing is repeated after a reconnect" in FLIGHT:
-        "self.at.cursor = Cursor::default();" => "self.at.cursor.written = 0;";
+        "self.at.is_half_sent = false;\n        self.at.cursor = Cursor::default();\n        self.at.handed_out = Cursor::default();" => "self.at.is_half_sent = false;\n        self.at.handed_out = self.at.cursor;";
     "QoS 0 is kept after it was written" in FLIGHT:
-        "if self.qos == QoS::AtMostOnce && !self.at.one_by_one {" => "if self.qos == QoS::AtMostOnce && index > 0 {";
-    "a partial write goes on at the wrong byte" in FLIGHT:
-        "let from = self.at.cursor.offset + self.at.cursor.written;" => "let from = self.at.cursor.offset + self.at.cursor.written / 2 * 2;";
+        "if self.qos == QoS::AtMostOnce && !self.at.one_by_one {" => "if self.qos == QoS::AtMostOnce && self.at.one_by_one {";
+    "a partial write goes on at the wrong byte" in TRANSMIT:
+        "self.span.start = (self.span.start + count).min(self.span.end);" => "self.span.start = (self.span.start + count / 2 * 2).min(self.span.end);";
     "packet identifiers stand still" in FLIGHT:
         "at.oldest_id = following_id(at.oldest_id, 1);" => "at.oldest_id = following_id(at.oldest_id, 0);";
+    "a message that is acknowledged before it is repeated goes all the same" in INCOMING:
+        "if self.outbox.is_on_its_way(packet_id) {" => "if self.outbox.is_on_its_way(0) {";
+    "what is encoded is not taken back for a drop" in SESSION:
+        "self.take_back_unsent();\n        let room" => "let room";
+    "a text is packed without its last characters" in RECORD:
+        "*last_place = pack_eight(last);" => "*last_place = pack_eight(last >> 8);";
+    "letters are packed" in RECORD:
+        "bits & LETTER == 0" => "bits | LETTER != 0";
     "a half-repeated message is freed" in FLIGHT:
-        "while self.at.in_flight > 0 && !(self.at.cursor.record == 0 && self.at.cursor.written > 0) {" => "while self.at.in_flight > 0 {";
+        "&& (self.at.cursor.record > 0 || self.at.handed_out.record == 0)" => "";
     "what was acknowledged half repeated stays" in FLIGHT:
         "which goes nowhere now.\n        self.free_complete();" => "which goes nowhere now.";
-    "what is in flight is dropped" in OUTBOX:
-        "let index = self.at.in_flight;" => "let index = self.at.in_flight.saturating_sub(1);";
-    "the newest is dropped, not the oldest" in OUTBOX:
-        "let index = self.at.in_flight;" => "let index = self.at.in_flight.max(self.records.len().saturating_sub(1));";
-    "a drop does not move what is in flight" in OUTBOX:
-        "self.ring.shift(self.at.start, self.at.flight_bytes, len);" => "";
-    "the ring writes over its oldest bytes" in OUTBOX:
-        "used + packet_len > self.ring.len() ||" => "used > self.ring.len() ||";
-    "a renumbered record loses its stage" in OUTBOX:
-        "            Record { signal, ..record }\n        };" => "            Record { signal, stage: Stage::Queued, ..record }\n        };";
+    "what is in flight is dropped" in ROOM:
+        "let offset = self.at.flight_bytes + self.at.dropping.bytes;" => "let offset = self.at.dropping.bytes;";
+    "a drop does not move what is in flight" in ROOM:
+        "self.ring\n            .shift(self.at.start, self.at.flight_bytes, dropping.bytes);" => "";
+    "the ring writes over its oldest bytes" in ROOM:
+        "self.at.used + len > self.ring.len()" => "self.at.used > self.ring.len()";
+    "more are dropped than there is need for" in ROOM:
+        "unsent.min(1 + in_flight / FLIGHT_PER_DROP)" => "unsent.min(2 + in_flight / FLIGHT_PER_DROP)";
+    "a waiting sample outlives its signal" in RELOAD:
+        "None if is_unsent => None," => "None if is_unsent => Some(0),";
+    "what is in flight goes on though its signal is gone" in RELOAD:
+        "has_lost_topics |= new.is_none_or(|new| new.has_moved);" => "has_lost_topics |= new.is_some_and(|new| new.has_moved);";
     "the memory of a dropped sample stays" in FEED:
-        "routes.forget(lost);" => "let _ = (&routes, lost);";
-    "dropped samples are not counted" in FEED:
-        "broker.session_mut().count_dropped(dropped);" => "let _ = dropped;";
+        "Room::Dropped(signal) => routes.forget(signal)," => "Room::Dropped(_) => {}";
+    "dropped samples are not counted" in SESSION:
+        "if room != Room::Enough {\n            self.count_dropped(1);" => "if room != Room::Enough {\n            self.count_dropped(0);";
     "a suppressed sample is not counted" in FEED:
         "counters.suppressed += 1;" => "";
     "there is no back-off" in LINK:
@@ -84,7 +97,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "connecting never takes too long" in LINK:
         "Err(nb::Error::WouldBlock) if now < *give_up => {" => "Err(nb::Error::WouldBlock) if now.as_millis() > 0 => {";
     "an idle link asks to be called again" in EXCHANGE:
-        "return Ok(protocol.deadline());" => "return Ok(now);";
+        "Ok(if is_more { now } else { protocol.deadline() })" => "Ok(now)";
     "deadlines are not looked at" in EXCHANGE:
         "protocol.expire(now).map_err(Fault::Protocol)?;" => "";
     "a missing PINGRESP is not noticed" in LIVENESS:
@@ -102,11 +115,11 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "each change of the protocol level is at once" in ATTEMPT:
         "if self.level_changes == 1 {" => "if self.level_changes > 0 {";
     "PUBREC is not answered" in INCOMING:
-        "Acknowledged::SendPubrel => self.push_pubrel(packet_id, false, observer)," => "Acknowledged::SendPubrel => {}";
+        "Acknowledged::Release => self.push_pubrel(packet_id, false)," => "Acknowledged::Release => {}";
     "DISCONNECT comes before all is sent" in CONNECTION:
         "if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {" => "if self.state.stopping {";
     "short packets go into the middle of a PUBLISH" in CONNECTION:
-        "if self.outbox.is_half_written() {" => "if self.outbox.is_half_written() && self.control.is_empty() {";
+        "if self.transmit.is_half_written() {\n                    Source::RestOfPacket" => "if self.transmit.is_half_written() && self.control.is_empty() {\n                    Source::RestOfPacket";
     "handled bytes stay in the input" in INCOMING:
         "move_within(self.input, handled..self.state.filled, 0);" => "let _ = move_within::<u8>;";
     "a second CONNACK is borne" in INCOMING:
@@ -122,7 +135,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a message of QoS 2 that nobody asked for is acknowledged with PUBACK" in INCOMING:
         "QoS::ExactlyOnce => Ack::Pubrec," => "QoS::ExactlyOnce => Ack::Puback,";
     "the broker's PUBREL is not answered" in INCOMING:
-        "self.push_answer(Ack::Pubcomp, packet_id, observer);" => "let _ = packet_id;";
+        "self.push_answer(Ack::Pubcomp, packet_id);" => "let _ = packet_id;";
     "PUBREL goes into a session that the broker has lost" in INCOMING:
         "if matches!(known, Known::Nothing | Known::Wiped) {" => "if known == Known::Wiped {";
     "values that the broker has lost stay suppressed" in INCOMING:
@@ -131,8 +144,8 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "let is_too_long = self.unanswered >= PUBREL_UNANSWERED;" => "let is_too_long = self.unanswered == u8::MAX;";
     "a PUBREL that is unanswered once ends the session" in SUSPICION:
         "const PUBREL_UNANSWERED: u8 = 3;" => "const PUBREL_UNANSWERED: u8 = 1;";
-    "PUBACK at QoS 2 breaks the protocol" in QOS:
-        "(ExactlyOnce, Puback, Some(Published)) => Ok(Step::Reach(Complete))," => "(ExactlyOnce, Puback, Some(Published)) => Err(Violation::AckOfUnsent),";
+    "PUBACK at QoS 2 breaks the protocol" in DELIVERY:
+        "(ExactlyOnce, Accepted, Some(Published)) => Ok(Step::Reach(Complete))," => "(ExactlyOnce, Accepted, Some(Published)) => Err(Breach::Unsent),";
     "packet identifiers begin at 1 in each process" in SESSION:
         "outbox::State::empty(random.below(u16::MAX))" => "outbox::State::empty(random.below(1))";
     "reconnect delays are not shortened" in BACKOFF:
@@ -140,7 +153,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "one acknowledgement of many may be missing" in CONNECTION:
         "if waiting.is_overtaken {" => "if waiting.is_overtaken && now == Instant::NEVER {";
     "a broker that is slow is cut off" in FLIGHT:
-        "waiting.is_overtaken |= age > limit && record.stage < furthest;" => "waiting.is_overtaken |= age > limit;";
+        "waiting.is_overtaken |= age > limit && handshake.stage < furthest;" => "waiting.is_overtaken |= age > limit;";
     "a forbidden topic is never set aside" in SUSPICION:
         "self.closes >= CERTAIN || self.is_on_trial()" => "self.closes == u8::MAX";
     "suspected messages go together" in CLOSING:
@@ -148,13 +161,13 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "what is set aside is never tried again" in SUSPICION:
         "self.try_again = self.try_again.min(now + TRY_AGAIN_AFTER);" => "let _ = now;";
     "what is set aside keeps others waiting" in ASIDE:
-        "if self.is_empty() || !record.is_aside {" => "if self.is_empty() || !record.is_aside || self.at.in_flight == 0 {";
+        "if !head.is_aside() {" => "if !head.is_aside() || self.in_flight() == 0 {";
     "new messages of a topic that is set aside pass the old ones" in FEED:
-        "is_aside: self.routes.is_aside(number)," => "is_aside: false,";
+        "let is_aside = self.routes.is_aside(number);" => "let is_aside = false;";
     "a value that is overtaken by an older one stays suppressed" in FLIGHT:
         "later.any(|stage| stage > Stage::Published)" => "later.any(|stage| stage > Stage::Complete)";
-    "what is set aside keeps DUP" in ASIDE:
-        "self.ring.set(self.at.start, first & !DUP);" => "let _ = (first, DUP);";
+    "what is set aside keeps its handshake" in ASIDE:
+        "self.handshakes.pop_oldest();" => "";
     "the window at QoS 2 is wider than Mosquitto bears" in DEVICE:
         "const MOSQUITTO_WINDOW: u16 = 20;" => "const MOSQUITTO_WINDOW: u16 = 100;";
     "a suspended session forgets what waits to be written" in SESSION:
@@ -162,10 +175,10 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "stopping takes twice as long" in BRIDGE:
         "self.stop_by.get_or_insert(now + STOP_WITHIN);" => "self.stop_by.get_or_insert(now + 2 * STOP_WITHIN);";
     "a broker that is away keeps the next ones waiting" in BRIDGE:
-        "wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));" => "wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));\n            if !broker.session().is_connected() {\n                break;\n            }";
-    "a reload leaves every broker" in RELOAD:
+        "wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));" => "wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));\n            if broker.counters().reconnects == 0 {\n                break;\n            }";
+    "a reload leaves every broker" in DECISION:
         "            Kept::Connection\n" => "            Kept::Session\n";
-    "a reload lets signals keep their old numbers" in RELOAD:
+    "a reload lets signals keep their old numbers" in DECISION:
         "let number = self.find(&channel(self.old, old))?;" => "let number = self.find(&channel(self.old, old)).map(|_| signal as u32)?;";
     "channels are not subscribed to again" in REDIS:
         "self.state.phase = Phase::Subscribing;\n        self.state.last_received = now;" => "self.state.phase = if now.as_millis() % 2 == 0 { Phase::Subscribing } else { Phase::Subscribed };\n        self.state.last_received = now;";

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mqtt_client_core::config::{Secret, Will};
+use mqtt_client_core::config::{Secret, Signal, Will};
 use mqtt_client_core::mqtt::decode::{Accepted, Incoming, decode};
-use mqtt_client_core::mqtt::encode::{Connect, DISCONNECT, PINGREQ, pubrel};
-use mqtt_client_core::mqtt::qos::Ack;
-use mqtt_client_core::mqtt::{ClientId, Level, QoS};
-use mqtt_client_core::outbox::{Message, Outbox};
+use mqtt_client_core::mqtt::encode::{
+    Connect, DISCONNECT, PINGREQ, PublishHeader, publish, pubrel,
+};
+use mqtt_client_core::mqtt::{Ack, ClientId, Level, QoS};
 
 const TABLE: &str = include_str!("mqtt_packet.txt");
 
@@ -90,31 +90,25 @@ impl Case<'_> {
     }
 
     fn publish(&self) -> Vec<u8> {
-        let (mut bytes, mut records) = ([0; 1000], [0; 20]);
-        let qos = self.qos("qos");
-        let mut outbox = Outbox::new(&mut bytes, &mut records, qos, self.number("retain") == 1);
-        let payload = self.text("payload").expect("a payload").as_bytes();
-        let message = Message {
-            signal: 0,
-            is_aside: false,
-            topic: self.text("topic").expect("a topic").as_bytes(),
-            payload: [payload, b"", b"", b""],
+        let signal = Signal {
+            topic: self.text("topic"),
+            ..Signal::EMPTY
         };
-        // The messages before it use up the identifiers below its own.
-        for id in 1..self.number("id") {
-            outbox.append(&message, |_| ()).expect("room");
-            let count = outbox.unsent(usize::MAX).len();
-            assert_eq!(outbox.written(count, 0, None), 1);
-            outbox.acknowledge(Ack::Pubrec, id, 0).expect("in flight");
-            outbox.acknowledge(Ack::Pubcomp, id, 0).expect("in flight");
-        }
-        outbox.append(&message, |_| ()).expect("room");
-        if self.number("dup") == 1 {
-            let count = outbox.unsent(usize::MAX).len();
-            assert_eq!(outbox.written(count, 0, None), 1);
-            outbox.start_over();
-        }
-        outbox.unsent(usize::MAX).to_vec()
+        let header = PublishHeader {
+            qos: self.qos("qos"),
+            retain: self.number("retain") == 1,
+            dup: self.number("dup") == 1,
+            packet_id: self.number("id"),
+            signal: &signal,
+            device_alias: "",
+        };
+        let payload = self.text("payload").expect("a payload").as_bytes();
+        let mut packet = vec![0; 1000];
+        let len = publish(&mut packet, header, payload.len(), |out| {
+            out.copy_from_slice(payload);
+        });
+        packet.truncate(len.expect("room"));
+        packet
     }
 }
 

@@ -5,9 +5,8 @@ use super::{Phase, Session, connect};
 use crate::delivery::QoS;
 use crate::log::{Text, trace};
 use crate::mqtt::close::Close;
-use crate::mqtt::encode::{Connect, PINGREQ};
+use crate::mqtt::encode::{Connect, PINGREQ, PublishHeader};
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
-use crate::mqtt::transmit::Header;
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::payload;
 use crate::time::Instant;
@@ -181,7 +180,7 @@ impl<'a> Session<'a> {
             let Some(signal) = self.signals.get(outgoing.signal() as usize) else {
                 return;
             };
-            let header = Header {
+            let header = PublishHeader {
                 qos,
                 retain,
                 dup: outgoing.is_repeated,

@@ -51,7 +51,7 @@ impl Events {
     /// Whether there is room for what one more packet from the broker may bring: itself, and its answer.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.packets.len() + 2 <= self.packets.capacity()
+        !self.is_watched || self.packets.len() + 2 <= self.packets.capacity()
     }
 
     #[inline]

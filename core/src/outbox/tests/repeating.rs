@@ -16,156 +16,161 @@ fn acknowledgements_may_come_in_any_order_and_again() {
         [3, 1, 2],
         [3, 2, 1],
     ] {
-        let mut store = Store::of(200, 8);
-        let mut outbox = store.outbox(AtLeastOnce);
-        put(&mut outbox, "abc").expect("room");
-        sent(&mut outbox, ALL);
+        let mut store = Store::of(200);
+        let mut sender = store.outbox(AtLeastOnce);
+        put(&mut sender, "abc").expect("room");
+        sent(&mut sender, ALL);
         for id in order {
             assert_eq!(
-                outbox.acknowledge(Ack::Puback, id, 0),
+                sender.acknowledge(Reply::Accepted, id, 0),
                 Ok(Complete),
                 "{id} of {order:?}"
             );
             assert_eq!(
-                outbox.acknowledge(Ack::Puback, id, 0),
+                sender.acknowledge(Reply::Accepted, id, 0),
                 Ok(Repeated),
                 "{id} of {order:?}"
             );
         }
-        assert!(outbox.is_empty(), "{order:?}");
+        assert!(sender.outbox.is_empty(), "{order:?}");
     }
 }
 
 #[test]
 fn an_acknowledgement_that_breaks_the_standard_is_refused_and_changes_nothing() {
-    use Ack::{Puback, Pubcomp, Pubrec};
-    for (qos, ack, violation) in [
-        (AtMostOnce, Puback, Violation::AckOfQoS0),
-        (AtLeastOnce, Pubrec, Violation::WrongAckForQoS1),
-        (AtLeastOnce, Pubcomp, Violation::WrongAckForQoS1),
-        (ExactlyOnce, Pubcomp, Violation::PubcompBeforePubrec),
+    use Reply::{Accepted, Completed, Received};
+    for (qos, reply, breach) in [
+        (AtMostOnce, Accepted, Breach::ReplyAtQoS0),
+        (AtLeastOnce, Received, Breach::NotAccepted),
+        (AtLeastOnce, Completed, Breach::NotAccepted),
+        (ExactlyOnce, Completed, Breach::CompletedBeforeReceived),
     ] {
-        let mut store = Store::of(64, 4);
-        let mut outbox = store.outbox(qos);
-        put(&mut outbox, "a").expect("room");
-        sent(&mut outbox, ALL);
-        let before = load(&outbox);
+        let mut store = Store::of(64);
+        let mut sender = store.outbox(qos);
+        put(&mut sender, "a").expect("room");
+        sent(&mut sender, ALL);
+        let before = load(&sender);
         assert_eq!(
-            outbox.acknowledge(ack, 1, 0),
-            Err(violation),
-            "{qos:?} {ack:?}"
+            sender.acknowledge(reply, 1, 0),
+            Err(breach),
+            "{qos:?} {reply:?}"
         );
-        assert_eq!(load(&outbox), before);
+        assert_eq!(load(&sender), before);
     }
 }
 
 #[test]
 fn nobody_can_acknowledge_a_packet_that_is_half_written_for_the_first_time() {
-    for (qos, ack) in [(AtLeastOnce, Ack::Puback), (ExactlyOnce, Ack::Pubrec)] {
-        let mut store = Store::of(64, 4);
-        let mut outbox = store.outbox(qos);
-        put(&mut outbox, "a").expect("room");
-        take(&mut outbox, PACKET - 1, &mut Vec::new());
+    for (qos, reply) in [
+        (AtLeastOnce, Reply::Accepted),
+        (ExactlyOnce, Reply::Received),
+    ] {
+        let mut store = Store::of(64);
+        let mut sender = store.outbox(qos);
+        put(&mut sender, "a").expect("room");
+        take(&mut sender, PACKET - 1, &mut Vec::new());
         assert_eq!(
-            outbox.acknowledge(ack, 1, 0),
-            Err(Violation::AckOfUnsent),
+            sender.acknowledge(reply, 1, 0),
+            Err(Breach::Unsent),
             "{qos:?}"
         );
-        outbox.written(1, 0, None);
-        assert!(outbox.acknowledge(ack, 1, 0).is_ok(), "{qos:?}");
+        sender.written(1, 0);
+        assert!(sender.acknowledge(reply, 1, 0).is_ok(), "{qos:?}");
     }
 }
 
 #[test]
 fn a_new_connection_repeats_what_is_unacknowledged_in_its_order_before_anything_new() {
-    let mut store = Store::of(200, 8);
-    let mut outbox = store.outbox(ExactlyOnce);
-    put(&mut outbox, "abcde").expect("room");
-    assert_eq!(sent(&mut outbox, ALL), "a1 b2 c3 d4 e5");
+    let mut store = Store::of(200);
+    let mut sender = store.outbox(ExactlyOnce);
+    put(&mut sender, "abcde").expect("room");
+    assert_eq!(sent(&mut sender, ALL), "a1 b2 c3 d4 e5");
     for id in [2, 4] {
         assert_eq!(
-            outbox.acknowledge(Ack::Pubrec, id, 0),
-            Ok(Acknowledged::SendPubrel)
+            sender.acknowledge(Reply::Received, id, 0),
+            Ok(Acknowledged::Release)
         );
     }
-    outbox.acknowledge(Ack::Pubcomp, 4, 0).expect("released");
-    put(&mut outbox, "f").expect("room");
+    sender
+        .acknowledge(Reply::Completed, 4, 0)
+        .expect("released");
+    put(&mut sender, "f").expect("room");
     for _ in 0..3 {
-        outbox.start_over();
+        sender.start_over();
         let repeated = "a1+ rel2 c3+ e5+";
         assert!(
-            sent(&mut outbox, 5).starts_with(repeated),
+            sent(&mut sender, 5).starts_with(repeated),
             "d is done with, f waits for the window"
         );
     }
-    assert_eq!(sent(&mut outbox, ALL), "f6");
+    assert_eq!(sent(&mut sender, ALL), "f6");
 }
 
 #[test]
 fn dup_is_set_on_what_was_sent_whole_and_on_nothing_else() {
-    let mut store = Store::of(200, 8);
-    let mut outbox = store.outbox(AtLeastOnce);
-    put(&mut outbox, "abc").expect("room");
-    take(&mut outbox, PACKET + 5, &mut Vec::new());
-    outbox.start_over();
-    assert_eq!(load(&outbox), (2, 1));
-    assert_eq!(sent(&mut outbox, ALL), "a1+ b2 c3");
+    let mut store = Store::of(200);
+    let mut sender = store.outbox(AtLeastOnce);
+    put(&mut sender, "abc").expect("room");
+    take(&mut sender, PACKET + 5, &mut Vec::new());
+    sender.start_over();
+    assert_eq!(load(&sender), (2, 1));
+    assert_eq!(sent(&mut sender, ALL), "a1+ b2 c3");
 }
 
 #[test]
 fn what_is_acknowledged_while_it_is_half_repeated_is_done_with_on_the_next_connection() {
-    let mut store = Store::of(200, 8);
-    let mut outbox = store.outbox(AtLeastOnce);
-    put(&mut outbox, "ab").expect("room");
-    assert_eq!(sent(&mut outbox, 1), "a1");
-    outbox.start_over();
-    take(&mut outbox, 5, &mut Vec::new());
+    let mut store = Store::of(200);
+    let mut sender = store.outbox(AtLeastOnce);
+    put(&mut sender, "ab").expect("room");
+    assert_eq!(sent(&mut sender, 1), "a1");
+    sender.start_over();
+    take(&mut sender, 5, &mut Vec::new());
     assert_eq!(
-        outbox.acknowledge(Ack::Puback, 1, 0),
+        sender.acknowledge(Reply::Accepted, 1, 0),
         Ok(Acknowledged::Complete)
     );
-    assert_eq!(load(&outbox), (1, 1), "its packet is to be finished");
-    outbox.start_over();
-    assert_eq!(load(&outbox), (1, 0), "it takes no place in the window");
-    assert_eq!(sent(&mut outbox, 1), "b2");
+    assert_eq!(load(&sender), (1, 1), "its packet is to be finished");
+    sender.start_over();
+    assert_eq!(load(&sender), (1, 0), "it takes no place in the window");
+    assert_eq!(sent(&mut sender, 1), "b2");
 }
 
 #[test]
 fn a_repetition_that_is_half_written_is_finished_whatever_is_acknowledged_meanwhile() {
-    use Ack::{Puback, Pubcomp, Pubrec};
+    use Reply::{Accepted, Completed, Received};
     // The acknowledgements that come while the repetition of "a" is half written.
     for (qos, acks) in [
         (AtLeastOnce, &[][..]),
-        (AtLeastOnce, &[(Puback, 1)]),
-        (AtLeastOnce, &[(Puback, 2), (Puback, 1), (Puback, 3)]),
-        (ExactlyOnce, &[(Pubrec, 1)]),
-        (ExactlyOnce, &[(Pubrec, 1), (Pubcomp, 1)]),
+        (AtLeastOnce, &[(Accepted, 1)]),
+        (AtLeastOnce, &[(Accepted, 2), (Accepted, 1), (Accepted, 3)]),
+        (ExactlyOnce, &[(Received, 1)]),
+        (ExactlyOnce, &[(Received, 1), (Completed, 1)]),
         (
             ExactlyOnce,
-            &[(Pubrec, 2), (Pubcomp, 2), (Pubrec, 1), (Pubcomp, 1)],
+            &[(Received, 2), (Completed, 2), (Received, 1), (Completed, 1)],
         ),
     ] {
-        for start in 0..3 * PACKET {
+        for start in 0..3 * RECORD {
             for cut in 1..PACKET {
-                let mut store = Store::of(3 * PACKET, 3);
-                let mut outbox = store.outbox_at(qos, start, 0, 1);
-                put(&mut outbox, "abc").expect("room");
-                sent(&mut outbox, ALL);
-                outbox.start_over();
+                let mut store = Store::of(3 * RECORD);
+                let mut sender = store.outbox_at(qos, start, 1);
+                put(&mut sender, "abc").expect("room");
+                sent(&mut sender, ALL);
+                sender.start_over();
                 let mut bytes = Vec::new();
-                take(&mut outbox, cut, &mut bytes);
+                take(&mut sender, cut, &mut bytes);
                 for (ack, id) in acks {
-                    outbox.acknowledge(*ack, *id, 0).expect("allowed");
+                    sender.acknowledge(*ack, *id, 0).expect("allowed");
                 }
                 let context = format!("{qos:?} {acks:?} from {start} cut at {cut}");
-                while outbox.is_half_written() {
-                    let rest = outbox.rest_of_packet().to_vec();
+                while sender.is_half_written() {
+                    let rest = sender.rest_of_packet().to_vec();
                     assert!(!rest.is_empty(), "{context}");
-                    outbox.written(rest.len(), 0, None);
+                    sender.written(rest.len(), 0);
                     bytes.extend(rest);
                 }
                 assert_eq!(tell(&bytes), "a1+", "{context}");
-                let others = sent(&mut outbox, ALL);
+                let others = sent(&mut sender, ALL);
                 for (letter, id) in [("b2+", 2), ("c3+", 3)] {
                     let acknowledged = acks.iter().any(|(_, acked)| *acked == id);
                     assert_eq!(
