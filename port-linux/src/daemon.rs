@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mqtt_client_core::bridge::reload::Successor;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Device, Endpoint};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::outbox::NewSignal;
 use mqtt_client_core::routes::{LastSample, Routes, TooSmall};
 use mqtt_client_core::time::{Instant, SECOND};
 use nix::time::{ClockId, clock_gettime};
@@ -26,7 +26,7 @@ use crate::net::{Stack, Transport};
 use crate::patience::wait_for_usable;
 use crate::poller::{Events, Poller};
 use crate::random;
-use crate::reload::{Carried, Plan, Start, SuspendedFeed};
+use crate::reload::{Carried, Plan, Start, SuspendedFeed, new_signal};
 use crate::rights::give_up_rights;
 use crate::show::Show;
 use crate::signals::Signals;
@@ -179,7 +179,7 @@ impl<'o> Daemon<'o> {
             .unzip();
         let parts = Routes::new(config, &mut slots, &mut last).and_then(|routes| {
             let feed = self.feed(config, &mut feed_memory, suspended_feed, &left)?;
-            let brokers = self.brokers(config, starts, &mut memories, &carried.numbers)?;
+            let brokers = self.brokers(config, starts, &mut memories, &carried.successors)?;
             Ok((routes, feed, brokers))
         });
         let Ok((routes, feed, mut brokers)) = parts else {
@@ -224,11 +224,11 @@ impl<'o> Daemon<'o> {
         config: &'a Config<'a>,
         starts: Vec<Start>,
         memories: &'a mut [BrokerBuffers],
-        numbers: &[Option<NewSignal>],
+        successors: &[Option<Successor>],
     ) -> Result<Vec<Broker<'a, Stack>>, TooSmall> {
         let starts = config.devices.iter().zip(starts).zip(memories);
         starts
-            .map(|((device, start), memory)| self.broker(config, device, start, memory, numbers))
+            .map(|((device, start), memory)| self.broker(config, device, start, memory, successors))
             .collect()
     }
 
@@ -246,7 +246,7 @@ impl<'o> Daemon<'o> {
         device: &'a Device<'a>,
         start: Start,
         memory: &'a mut BrokerBuffers,
-        numbers: &[Option<NewSignal>],
+        successors: &[Option<Successor>],
     ) -> Result<Broker<'a, Stack>, TooSmall> {
         let storage = memory.storage()?;
         let suspended = match start {
@@ -256,14 +256,14 @@ impl<'o> Daemon<'o> {
                 self.random = self.random.wrapping_add(0x9e37_79b9);
                 let (digits, random) = (self.digits, self.random);
                 let mut broker = Broker::new(config, device, digits, random, storage, stack);
-                inheritance.pass_to(&mut broker, numbers);
+                inheritance.pass_to(&mut broker, successors);
                 return Ok(broker);
             }
             Start::Resume(suspended) => *suspended,
             Start::Reconnect(transport, suspended) => suspended.over(self.broker_stack(transport)),
         };
         let mut broker = Broker::resume(config, device, self.digits, storage, suspended);
-        let renumber = |old: u32| numbers.get(old as usize).copied().flatten();
+        let renumber = |old: u32| new_signal(successors, old);
         broker.session_mut().renumber(renumber);
         Ok(broker)
     }

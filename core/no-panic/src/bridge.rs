@@ -4,13 +4,13 @@ use core::hint::black_box;
 
 use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::broker::Suspended;
+use mqtt_client_core::bridge::reload::{Origin, Reload, carry_last};
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Device, Endpoint};
-use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
-use mqtt_client_core::outbox::{NewSignal, Room};
+use mqtt_client_core::outbox::NewSignal;
 use mqtt_client_core::routes::{LastSample, Routes};
-use mqtt_client_core::sample::{Quality, Sample};
+use mqtt_client_core::sample::Quality;
 use mqtt_client_core::time::Instant;
 
 use crate::outside::{Network, Watcher, mine, unknown};
@@ -21,6 +21,7 @@ pub fn run(config: &Config<'_>) {
     #[cfg(feature = "log")]
     crate::sink::start_log();
     show_sizes(config);
+    compare(config, black_box(config));
     let mut memory = [0; 512];
     let mut suspended_feed = None;
     let mut suspended_broker: Option<Suspended<Network>> = None;
@@ -108,34 +109,53 @@ fn show_device(device: &Device<'_>) {
     show(format_args!("{} {}", device.alias, u8::from(device.qos)));
 }
 
+/// How a reload is decided, from two configurations.
+fn compare(old: &Config<'_>, new: &Config<'_>) {
+    let mut slots = [0; Index::slots_for(8)];
+    let reload = Reload::new(old, new, unknown(&mut slots));
+    black_box(reload.keeps_feed());
+    let mut origins: [Option<Origin>; 2] = [None; 2];
+    for (origin, device) in origins.iter_mut().zip(new.devices) {
+        *origin = reload.origin(device, |old| black_box(old) == 0);
+    }
+    let origins = unknown(&mut origins);
+    let mut successors = [None; 8];
+    for (number, successor) in successors.iter_mut().enumerate() {
+        *successor = reload.successor(black_box(number), origins);
+    }
+    reload.for_each_left(black_box(&["", ""]), |pieces| {
+        mine!(mine_left);
+        black_box(pieces);
+    });
+    let (last, mut new_last) = ([LastSample::NOTHING; 8], [LastSample::NOTHING; 8]);
+    carry_last(
+        unknown(&mut successors),
+        black_box(&last),
+        unknown(&mut new_last),
+    );
+}
+
 /// What a reload does to the samples of a device that changes.
 fn take_over(broker: &mut Broker<'_, Network>) {
-    broker.resume_counters(black_box(Counters::default()));
-    let session = broker.session_mut();
-    session.renumber(|number| {
+    broker.session_mut().renumber(|number| {
         let has_moved = black_box(false);
         black_box(Some(NewSignal { number, has_moved }))
     });
-    session.outbox().for_each_unconfirmed(|signal, sample| {
+    let counters = broker.hand_over(|signal, sample| {
         mine!(mine_unconfirmed);
         black_box((signal, sample));
     });
     let mut bytes = [0; 64];
-    let text = unknown(&mut bytes);
-    let Some(sample) = Sample::of_text(text, black_box(Quality::Good)) else {
-        return;
-    };
-    while !session.queue(black_box(0), black_box(false), &sample) {
-        match session.make_room(&sample) {
-            Room::Enough => {}
-            Room::Dropped(signal) => {
-                mine!(mine_dropped);
-                black_box(signal);
-            }
-            Room::None => break,
-        }
-    }
-    session.count_dropped(black_box(0));
+    let sample = (
+        black_box(Some(0)),
+        &*unknown(&mut bytes),
+        black_box(Quality::Good),
+    );
+    broker.take_over(
+        black_box(counters),
+        core::iter::repeat_n(sample, black_box(1)),
+    );
+    black_box(broker.give_up());
 }
 
 /// Polls until all is said.

@@ -223,6 +223,8 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         self.link.read_once(now, &mut self.net, &mut self.session);
         self.show(observer);
         self.session.leave();
+        // What waits to be shown holds back what is to be written.
+        self.show(observer);
         self.link
             .flush_and_end(now, &mut self.net, &mut self.session);
         self.show(observer);

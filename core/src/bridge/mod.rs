@@ -8,6 +8,7 @@ pub mod assembly;
 pub mod broker;
 pub mod feed;
 mod rejects;
+pub mod reload;
 pub mod sink;
 
 pub use broker::Broker;

@@ -61,6 +61,8 @@ pub struct State {
     /// When a PING was queued after which nothing has come.
     ping: Option<Instant>,
     unanswered: Unanswered,
+    /// Something came that may have to be answered, or asked further, and nothing was written since.
+    is_output_due: bool,
     subscription: Subscription,
     refusals: Refusals,
 }
@@ -157,6 +159,7 @@ impl<C: Channels> Protocol for Session<'_, C> {
     }
 
     fn output(&mut self, _: Instant) -> Result<&[u8], Close> {
+        self.state.is_output_due = false;
         if self.commands.pending().is_empty() {
             self.ask()?;
         }
@@ -303,9 +306,16 @@ impl<'a, C: Channels> Session<'a, C> {
         }
     }
 
+    /// Whether [`Session::next_incoming`] has made something to be written: the link is to be polled again.
+    #[must_use]
+    pub fn is_output_due(&self) -> bool {
+        self.state.is_output_due
+    }
+
     /// A message came on a channel that is not ours (any more): leave it, if there is room to say so and the server lets us.
     pub fn unsubscribe(&mut self, channel: &[u8]) {
         if self.state.refusals.may_unsubscribe() {
+            self.state.is_output_due = true;
             let _ = self.say(Command::Unsubscribe, &[&[b"UNSUBSCRIBE"], &[channel]]);
         }
     }
@@ -399,6 +409,7 @@ fn handle(
     frame: &Frame<'_>,
     channels: &impl Channels,
 ) -> Result<(), Close> {
+    state.is_output_due = true;
     match (frame, state.unanswered.take()) {
         (Frame::Status(_), Some(Command::Setup)) => Ok(()),
         (Frame::Subscribed { channel }, Some(Command::Subscribe)) => {

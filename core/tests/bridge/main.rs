@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `parts` | what does it have to be made of? |
 //! | `forwarding` | what arrives at the brokers? |
+//! | `reload` | what goes on when the configuration changes? |
 //! | `overflow` | what is lost when a buffer is full, and does it add up? |
 //! | `reconnecting` | when is the next attempt? |
 //! | `stopping` | what is said at the end? |
@@ -19,6 +20,7 @@ mod mishaps;
 mod overflow;
 mod parts;
 mod reconnecting;
+mod reload;
 #[cfg(feature = "log")]
 mod reporting;
 mod stopping;

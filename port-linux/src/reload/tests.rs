@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mqtt_client_core::bridge::{Bridge, Feed};
 use mqtt_client_core::index::Index;
 use mqtt_client_core::routes::Routes;
+use mqtt_client_core::sample::Sample;
 use rustix::net::sockopt;
 
 use super::*;

@@ -32,6 +32,7 @@ const REDIS: &str = "core/src/redis/session.rs";
 const UNANSWERED: &str = "core/src/redis/unanswered.rs";
 const BRIDGE: &str = "core/src/bridge/mod.rs";
 const FEED: &str = "core/src/bridge/feed.rs";
+const DECISION: &str = "core/src/bridge/reload.rs";
 const LINK: &str = "core/src/net/link.rs";
 const EXCHANGE: &str = "core/src/net/exchange.rs";
 
@@ -174,7 +175,11 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "stopping takes twice as long" in BRIDGE:
         "self.stop_by.get_or_insert(now + STOP_WITHIN);" => "self.stop_by.get_or_insert(now + 2 * STOP_WITHIN);";
     "a broker that is away keeps the next ones waiting" in BRIDGE:
-        "wake_up = wake_up.min(broker.poll(now, &mut self.routes, observer));" => "wake_up = wake_up.min(broker.poll(now, &mut self.routes, observer));\n            if broker.counters().reconnects == 0 {\n                break;\n            }";
+        "wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));" => "wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));\n            if broker.counters().reconnects == 0 {\n                break;\n            }";
+    "a reload leaves every broker" in DECISION:
+        "            Kept::Connection\n" => "            Kept::Session\n";
+    "a reload lets signals keep their old numbers" in DECISION:
+        "let number = self.find(&channel(self.old, old))?;" => "let number = self.find(&channel(self.old, old)).map(|_| signal as u32)?;";
     "channels are not subscribed to again" in REDIS:
         "self.state.phase = Phase::Subscribing;\n        self.state.last_received = now;" => "self.state.phase = if now.as_millis() % 2 == 0 { Phase::Subscribing } else { Phase::Subscribed };\n        self.state.last_received = now;";
     "a silent Redis is not asked" in REDIS:

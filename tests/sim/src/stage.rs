@@ -1,14 +1,13 @@
-//! The real bridge on its stage: configuration, memory and parts, made and taken over as the daemon does it (`port-linux`: `daemon`,
-//! `reload`).
+//! The real bridge on its stage: configuration, memory and parts, made as the daemon makes them, and taken over as the core decides.
 
 use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
+use mqtt_client_core::bridge::reload::{Kept, Origin, Reload, Successor, carry_last};
 use mqtt_client_core::bridge::{Bridge, Broker, Feed, broker, feed};
 use mqtt_client_core::config::{
     Abilities, Config, Device, Severity, Signal, Storage, measure, parse,
 };
 use mqtt_client_core::index::Index;
 use mqtt_client_core::observer::Observer;
-use mqtt_client_core::outbox::NewSignal;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
 
@@ -16,15 +15,23 @@ use crate::line::Line;
 use crate::world::{Edition, World};
 
 /// What goes on from one edition of the configuration to the next.
+#[derive(Default)]
 pub struct Carried {
-    edition: Edition,
     feed: Option<(FeedMemory, feed::Suspended<Line>)>,
-    brokers: Vec<(Memory, broker::Suspended<Line>)>,
+    brokers: Vec<(Memory, Kept, broker::Suspended<Line>)>,
     last: Vec<LastSample>,
-    /// Channels of the old edition, by number.
-    channels: Vec<String>,
-    /// Channels that the server has not been told to leave yet.
+    successors: Vec<Option<Successor>>,
+    /// Channels to be left.
     left: Vec<String>,
+}
+
+/// The core's decision on what goes on in the next edition.
+struct Plan {
+    keeps_feed: bool,
+    origins: Vec<Option<Origin>>,
+    successors: Vec<Option<Successor>>,
+    left: Vec<String>,
+    signals: usize,
 }
 
 struct FeedMemory {
@@ -83,7 +90,12 @@ pub fn play(
     lines: &[Line],
     script: &mut impl Script,
 ) -> Option<(Edition, Option<Carried>)> {
-    let table = world.table(edition);
+    with_config(&world.table(edition), |config| {
+        live(world, config, edition, carried, redis_line, lines, script)
+    })
+}
+
+fn with_config<T>(table: &str, then: impl FnOnce(&Config<'_>) -> T) -> T {
     let sizes = measure(table.as_bytes()).expect("JSON");
     let mut devices = vec![Device::default(); sizes.devices];
     let mut signals = vec![Signal::default(); sizes.signals];
@@ -101,40 +113,39 @@ pub fn play(
     })
     .expect("a valid table");
 
-    let channels = channels(&config);
+    then(&config)
+}
+
+/// One edition's life.
+fn live(
+    world: &World,
+    config: &Config<'_>,
+    edition: Edition,
+    carried: Option<Carried>,
+    redis_line: &Line,
+    lines: &[Line],
+    script: &mut impl Script,
+) -> Option<(Edition, Option<Carried>)> {
+    let Carried {
+        feed: suspended_feed,
+        brokers: suspended_brokers,
+        mut last,
+        successors,
+        left,
+    } = carried.unwrap_or_default();
     let mut slots = vec![0; Index::slots_for(config.signals.len())];
-    let mut last = vec![LastSample::NOTHING; config.signals.len()];
-    let mut numbers = Vec::new();
-    let mut left = Vec::new();
-    let mut suspended_feed = None;
-    let mut suspended_brokers = Vec::new();
-    let mut same_connections = true;
-    if let Some(carried) = carried {
-        for (old, channel) in carried.channels.iter().enumerate() {
-            let new = channels.iter().position(|new| new == channel);
-            match new {
-                Some(new) => last[new] = carried.last[old],
-                None => left.push(channel.clone()),
-            }
-            numbers.push(new);
-        }
-        let unfinished = carried.left.into_iter();
-        left.extend(unfinished.filter(|channel| !channels.contains(channel)));
-        suspended_feed = carried.feed;
-        suspended_brokers = carried.brokers;
-        same_connections = carried.edition.keep_alive == edition.keep_alive;
-    }
+    last.resize(config.signals.len(), LastSample::NOTHING);
 
     let (mut feed_memory, suspended_feed) = match suspended_feed {
         Some((memory, suspended)) => (memory, Some(suspended)),
-        None => (FeedMemory::new(world, &config), None),
+        None => (FeedMemory::new(world, config), None),
     };
     let mut block = Block::new(&mut feed_memory.bytes);
     let storage = feed_memory.sizes.take(&mut block).expect("room");
     let left = left.iter().map(String::as_str).collect::<Vec<_>>();
     let feed = match suspended_feed {
-        Some(suspended) => Feed::resume(&config, storage, suspended, &left),
-        None => Feed::new(&config, script.random(), storage, redis_line.clone()),
+        Some(suspended) => Feed::resume(config, storage, suspended, &left),
+        None => Feed::new(config, script.random(), storage, redis_line.clone()),
     };
 
     let (mut memories, suspended): (Vec<_>, Vec<_>) = if suspended_brokers.is_empty() {
@@ -145,7 +156,7 @@ pub fn play(
     } else {
         let brokers = suspended_brokers.into_iter();
         brokers
-            .map(|(memory, suspended)| (memory, Some(suspended)))
+            .map(|(memory, kept, suspended)| (memory, Some((kept, suspended))))
             .unzip()
     };
     let mut brokers = Vec::new();
@@ -155,21 +166,15 @@ pub fn play(
         let sizes = memory.sizes;
         let storage = sizes.take(&mut memory.block()).expect("room");
         let broker = match suspended {
-            None => Broker::new(&config, device, digits, script.random(), storage, line),
-            Some(suspended) => {
-                let suspended = if same_connections {
-                    suspended
-                } else {
-                    suspended.over(line)
+            None => Broker::new(config, device, digits, script.random(), storage, line),
+            Some((kept, suspended)) => {
+                let suspended = match kept {
+                    Kept::Connection => suspended,
+                    Kept::Session => suspended.over(line),
+                    Kept::Samples => unreachable!("no edition changes so much of a device"),
                 };
-                let mut broker = Broker::resume(&config, device, digits, storage, suspended);
-                let renumber = |old: u32| {
-                    let number = numbers[old as usize]? as u32;
-                    Some(NewSignal {
-                        number,
-                        has_moved: false,
-                    })
-                };
+                let mut broker = Broker::resume(config, device, digits, storage, suspended);
+                let renumber = |old: u32| Some(successors[old as usize]?.signal);
                 broker.session_mut().renumber(renumber);
                 broker
             }
@@ -177,8 +182,8 @@ pub fn play(
         brokers.push(broker);
     }
 
-    let routes = Routes::new(&config, &mut slots, &mut last).expect("room");
-    let mut bridge = Bridge::new(&config, routes, feed, &mut brokers);
+    let routes = Routes::new(config, &mut slots, &mut last).expect("room");
+    let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
     let turn = script.watch(&mut bridge);
     let (_, feed) = bridge.into_parts();
     let (next, now) = match turn {
@@ -186,26 +191,61 @@ pub fn play(
         Turn::Killed => return Some((edition, None)),
         Turn::Reload(next, now) => (next, now),
     };
-    let still_to_leave = feed.session().still_to_leave();
-    let left = still_to_leave.iter().map(ToString::to_string).collect();
+    let unfinished = feed.session().still_to_leave();
+    let plan = with_config(&world.table(next), |new| Plan::new(config, new, unfinished));
     let suspended_feed = feed.suspend();
-    let keeps = next.keep_alive == edition.keep_alive;
-    if !keeps {
-        let mut observer = script.observer();
-        brokers
-            .iter_mut()
-            .for_each(|broker| broker.leave(now, &mut observer));
-    }
-    let suspended: Vec<_> = brokers.into_iter().map(Broker::suspend).collect();
+    let mut observer = script.observer();
+    // No edition has another device, or the devices in another order.
+    let origins = plan
+        .origins
+        .iter()
+        .map(|origin| origin.expect("an old device"));
+    let suspended: Vec<_> = (brokers.into_iter().zip(origins).enumerate())
+        .map(|(number, (mut broker, Origin { device, kept }))| {
+            assert_eq!(number, device);
+            if kept != Kept::Connection {
+                broker.leave(now, &mut observer);
+            }
+            (kept, broker.suspend())
+        })
+        .collect();
+    let brokers = (memories.into_iter().zip(suspended))
+        .map(|(memory, (kept, suspended))| (memory, kept, suspended))
+        .collect();
+    let mut new_last = vec![LastSample::NOTHING; plan.signals];
+    carry_last(&plan.successors, &last, &mut new_last);
+    let feed = suspended_feed.filter(|_| plan.keeps_feed);
     let carried = Carried {
-        edition,
-        feed: suspended_feed.map(|suspended| (feed_memory, suspended)),
-        brokers: memories.into_iter().zip(suspended).collect(),
-        last,
-        channels,
-        left,
+        feed: feed.map(|suspended| (feed_memory, suspended)),
+        brokers,
+        last: new_last,
+        successors: plan.successors,
+        left: plan.left,
     };
     Some((next, Some(carried)))
+}
+
+impl Plan {
+    fn new(old: &Config<'_>, new: &Config<'_>, unfinished: &[&str]) -> Self {
+        let mut slots = vec![0; Index::slots_for(new.signals.len())];
+        let reload = Reload::new(old, new, &mut slots);
+        let devices = new.devices.iter();
+        let origins: Vec<_> = devices
+            .map(|device| reload.origin(device, |_| true))
+            .collect();
+        let successors = (0..old.signals.len())
+            .map(|signal| reload.successor(signal, &origins))
+            .collect();
+        let mut left = Vec::new();
+        reload.for_each_left(unfinished, |pieces| left.push(pieces.concat()));
+        Plan {
+            keeps_feed: reload.keeps_feed(),
+            origins,
+            successors,
+            left,
+            signals: new.signals.len(),
+        }
+    }
 }
 
 impl FeedMemory {
@@ -218,14 +258,4 @@ impl FeedMemory {
             bytes: vec![0; sizes.bytes()],
         }
     }
-}
-
-fn channels(config: &Config<'_>) -> Vec<String> {
-    let signals = config.signals.iter();
-    signals
-        .map(|signal| {
-            let alias = config.devices[usize::from(signal.device)].alias;
-            signal.channel_pieces(alias).concat()
-        })
-        .collect()
 }
