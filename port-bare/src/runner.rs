@@ -159,7 +159,7 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         self.was_reachable = is_reachable;
         let mut stack = self.stack.borrow_mut();
         stack.transmit(&mut self.device);
-        if more {
+        if more || (is_reachable && stack.has_ends_to_tell()) {
             now
         } else {
             wake_up.min(stack.deadline())

@@ -92,7 +92,7 @@ fn an_overflow_is_reported_when_it_begins_and_when_it_is_over() {
     with_bridge(&one_device(r#", "buffer_size": 1024"#), |rig| {
         rig.brokers[0].line.set_door(Door::Refused);
         rig.settle();
-        for value in 0..100 {
+        for value in 0..300 {
             rig.publish("tag/cloud/p/in", &format!("{value},1"));
         }
         let dropped = rig.counters(0).dropped;
@@ -119,7 +119,7 @@ fn a_broker_that_takes_samples_by_fits_and_starts_does_not_fill_the_log() {
         let mut lines = Vec::new();
         for second in 0..120 {
             rig.brokers[0].line.set_window(0);
-            for value in 0..100 {
+            for value in 0..300 {
                 rig.publish("tag/cloud/p/in", &format!("{value},{second}"));
             }
             rig.brokers[0].line.set_window(usize::MAX);
@@ -149,7 +149,7 @@ fn an_overflow_is_reported_too_if_the_broker_went_away_soon_after_another() {
         rig.settle();
         for (millis, window) in [(0, 0), (1000, usize::MAX)] {
             rig.brokers[0].line.set_window(window);
-            for value in 0..100 {
+            for value in 0..300 {
                 rig.publish("tag/cloud/p/in", &format!("{value},{millis}"));
             }
             rig.run_until(millis + 500);
@@ -158,7 +158,7 @@ fn an_overflow_is_reported_too_if_the_broker_went_away_soon_after_another() {
         rig.brokers[0].line.set_door(Door::Refused);
         rig.brokers[0].line.cut();
         rig.run_until(200_000);
-        for value in 0..100 {
+        for value in 0..300 {
             rig.publish("tag/cloud/p/in", &format!("{value},7"));
         }
         assert_eq!(

@@ -117,6 +117,11 @@ impl Link {
         }
     }
 
+    /// Whether its client has a connection.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.usage, Usage::Open { .. })
+    }
+
     pub(super) fn receive(
         &self,
         socket: &mut Socket<'_>,

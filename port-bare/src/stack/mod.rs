@@ -180,6 +180,15 @@ impl<'a> Stack<'a> {
         }
     }
 
+    /// Whether a client is still to be told that its connection has ended, behind all that it has read: no frame will come for that.
+    #[must_use]
+    pub fn has_ends_to_tell(&self) -> bool {
+        self.links.iter().any(|link| {
+            let socket: &tcp::Socket<'_> = self.sockets.get(link.handle);
+            link.is_open() && !socket.may_recv()
+        })
+    }
+
     /// When the next turn is due, if the device has nothing before.
     #[must_use]
     pub fn deadline(&mut self) -> Instant {

@@ -187,7 +187,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "an error of Redis is borne" in REDIS:
         "(Frame::Error(words), _) => Err(Close::error_reply(words))," => "(Frame::Error(_), _) => Ok(()),";
     "an error in answer to PING ends the subscription" in REDIS:
-        "state.refusals.ping_is_refused(words);\n                Ok(())" => "Err(Close::error_reply(words))";
+        "state.refusals.ping_is_refused(words);\n            Ok(())" => "Err(Close::error_reply(words))";
     "one refused channel stops all" in REDIS:
         " if words.starts_with(b\"NOPERM\") => {" => " if words.is_empty() => {";
     "a refused channel is not named" in REDIS:
