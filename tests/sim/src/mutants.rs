@@ -185,13 +185,13 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a silent Redis is not asked" in REDIS:
         "(_, None) => self.state.last_received + PING_AFTER," => "(_, None) => Instant::NEVER,";
     "an error of Redis is borne" in REDIS:
-        "(Frame::Error(words), _) => Err(Close::error_reply(words))," => "(Frame::Error(_), _) => Ok(()),";
+        "(Frame::Error(words), _) => Err(Close::error_reply(words, secrets))," => "(Frame::Error(_), _) => Ok(()),";
     "an error in answer to PING ends the subscription" in REDIS:
-        "state.refusals.ping_is_refused(words);\n            Ok(())" => "Err(Close::error_reply(words))";
+        "state.refusals.ping_is_refused(words, secrets);\n            Ok(())" => "Err(Close::error_reply(words, secrets))";
     "one refused channel stops all" in REDIS:
         " if words.starts_with(b\"NOPERM\") => {" => " if words.is_empty() => {";
     "a refused channel is not named" in REDIS:
-        "state.refusals.channel_is_refused(number, name, words);" => "let _ = (number, name);";
+        ".channel_is_refused(number, name, words, secrets);" => ".next(false);\n                let _ = (number, name);";
     "where all channels are refused none is asked for again" in REDIS:
         "if state.subscription.is_refused(channels) {" => "if state.subscription.is_refused(channels) && words.is_empty() {";
     "a reply is taken for that of the newest command" in UNANSWERED:
@@ -199,7 +199,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "an oversized message is not passed over" in REDIS:
         "self.state.unread.start += passed;" => "self.state.unread.start += passed.min(100);";
     "a confirmation that nobody asked for is borne" in REDIS:
-        "(Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel))," => "(Frame::Subscribed { .. }, _) => Ok(()),";
+        "(Frame::Subscribed { channel }, _) => Err(Close::other_channel(channel, secrets))," => "(Frame::Subscribed { .. }, _) => Ok(()),";
     "a reload subscribes to nothing new" in REDIS:
         "session.state.subscription = Subscription::change(subscribe.count());" => "let _ = subscribe.count();";
     "commands to Redis are shown" in REDIS:
