@@ -119,7 +119,7 @@
 //!
 //! # Features
 //!
-//! `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
+//! `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -229,7 +229,7 @@ fn pack_eight(characters: u64) -> [u8; PACKED] {
 }
 
 /// The inverse of [`pack`]; `text` is as long as what was packed.
-#[inline]
+#[inline(never)]
 fn unpack(packed: &[u8], text: &mut [u8]) {
     let (Some(last), Some(last_place)) = (last_of(packed), last_of_mut(text)) else {
         return;

@@ -51,17 +51,17 @@ impl Events {
     /// Whether there is room for what one more packet from the broker may bring: itself, and its answer.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        !self.is_watched || self.packets.len() + 2 <= self.packets.capacity()
+        !self.is_watched() || self.packets.len() + 2 <= self.packets.capacity()
     }
 
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
-        self.is_watched
+        cfg!(feature = "watch") && self.is_watched
     }
 
     #[inline]
     pub(super) fn sent(&mut self, packet: Control) {
-        if self.is_watched {
+        if self.is_watched() {
             // There is room for it, or the owner does not look.
             let _ = self.packets.push_back(Shown::Sent(packet));
         }
@@ -69,7 +69,7 @@ impl Events {
 
     #[inline]
     pub(super) fn received(&mut self, packet: Incoming) {
-        if self.is_watched {
+        if self.is_watched() {
             let _ = self.packets.push_back(Shown::Received(packet));
         }
     }
@@ -77,12 +77,12 @@ impl Events {
     /// Whether [`Session::poll_event`] has something.
     #[inline]
     fn is_empty(&self) -> bool {
-        !(self.is_watched || self.values_lost || self.taken_back || self.set_aside.is_some())
+        !(self.is_watched() || self.values_lost || self.taken_back || self.set_aside.is_some())
     }
 }
 
 impl<'a> Session<'a> {
-    /// From now on each packet is an event, or no more so.
+    /// From now on each packet is an event, or no more so: nothing without the feature `watch`.
     pub fn watch(&mut self, is_watched: bool) {
         self.state.events.is_watched = is_watched;
     }
@@ -115,6 +115,9 @@ impl<'a> Session<'a> {
         }
         if let Some(signal) = events.set_aside.take() {
             return Some(Event::SetAside(signal));
+        }
+        if !events.is_watched() {
+            return None;
         }
         if self.transmit.is_unshown() {
             let publish = self.transmit.next_shown()?;

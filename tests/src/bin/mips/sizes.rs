@@ -18,7 +18,7 @@ const SIGNALS: [usize; 3] = [10, 1_000, 10_000];
 const SIGNALS_OVER_TLS: usize = 1_000;
 
 /// The largest binaries that fit a gateway's flash beside everything else, in bytes: without and with TLS.
-const MOST_BYTES: [usize; 2] = [320_000, 1_000_000];
+const MOST_BYTES: [usize; 2] = [350_000, 1_000_000];
 
 /// The most memory over TLS, in KiB: 2.5 MB.
 const MOST_KIB_OVER_TLS: u64 = 2_441;
