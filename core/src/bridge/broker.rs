@@ -180,7 +180,12 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
             let wake_up = self
                 .link
                 .poll(now, &mut self.net, target, &mut self.session);
-            if self.drain_events(number, routes, observer) {
+            let has_told = self.drain_events(number, routes, observer);
+            if !self.link.is_open() {
+                // The next attempt is for the next turn, whatever the time.
+                return wake_up;
+            }
+            if has_told {
                 // There may be more that waited for these to be shown: that is no new round.
                 told += 1;
             } else if wake_up > now {

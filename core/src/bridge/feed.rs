@@ -124,7 +124,7 @@ impl<'a, N: Network> Feed<'a, N> {
             if let Err(close) = onward.forward_all(session) {
                 wake_up = link.close(now, net, target, session, close);
             }
-            if wake_up > now && !session.is_output_due() {
+            if !link.is_open() || (wake_up > now && !session.is_output_due()) {
                 return wake_up.min(self.rejects.deadline());
             }
         }

@@ -262,6 +262,12 @@ impl<S> Link<S> {
         self.end(net);
     }
 
+    /// Whether a connection is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
     /// Whether it makes no other connection.
     #[must_use]
     pub fn has_ended(&self) -> bool {

@@ -38,6 +38,7 @@ fn what_does_not_fit_is_logged_with_the_room_that_there_is() {
     assert_eq!(
         logbook::lines(),
         [
+            "WARN configuration: redis.password: goes out in the clear: use a network of your own, or a VPN",
             "ERROR configuration: redis: limit reached: room for 512 bytes of one command (user name, password)",
             "ERROR configuration: devices[0].buffer_size: limit reached: room for 8192 bytes of samples of all devices",
         ]
