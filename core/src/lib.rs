@@ -6,28 +6,39 @@
 //! Redis bytes
 //!   -> redis::resp       a frame, read in place
 //!   -> redis::session    a message on a channel we subscribed to
-//!   -> routes            which signal is it, and is it news?
 //!   -> sample            value, timestamp, quality
-//!   -> outbox            kept, as the PUBLISH that it becomes, until it is acknowledged
-//!   -> mqtt::session     when to send it, and what the broker's answers mean (mqtt::qos)
+//!   -> routes            which signal is it, and is it news?
+//!   -> outbox            the sample waits here until it is done with
+//!   -> mqtt::session     when to send it, and what the broker's answers mean; on the way out it becomes a packet, with the
+//!                        payload, the topic and the protocol version that hold then
 //!   -> broker bytes
 //! ```
 //!
-//! One direction, one owner per step. The modules can be read in this order, and each knows only its neighbours' types:
+//! One direction, one owner per step. What a lower part has to tell is an event that the upper one polls.
+//!
+//! # The floors
+//!
+//! Each module knows only those below it (`core/tests/floors.rs` looks). From the ground up:
 //!
 //! | module | question |
 //! |---|---|
+//! | `bytes` | how are bytes put, moved and compared with no way to panic? |
+//! | [`time`], [`random`] | what is a point in time, and where do numbers come from that differ from gateway to gateway? |
+//! | [`index`] | which entry of a table has this name? |
+//! | [`delivery`] | which step of a delivery may follow which, at each QoS? |
+//! | [`counters`] | what has happened to the samples of one device? |
+//! | [`secret`] | how are secrets masked in what peers say? |
+//! | [`sample`] | what did Redis say, and is it well-formed? |
+//! | [`log`](mod@log) | where do log lines go? |
+//! | [`payload`] | how does a sample look on the wire? |
+//! | [`outbox`] | what waits, what is in flight, what has to go again? |
+//! | [`net`] | how is a link made, kept and made again? |
 //! | [`config`] | is the mapping table right, and what does it say? |
 //! | [`redis`] | what does the server say, and what is to be said to it? |
-//! | [`index`], [`routes`] | which signal has this channel, and what did it last say? |
-//! | [`sample`] | is the message well-formed, and is its value good? |
-//! | [`outbox`] | what waits, what is in flight, what has to go again? |
 //! | [`mqtt`] | what does the broker say, and what is to be said to it? |
-//! | [`net`] | how is a link made, kept and made again? |
-//! | [`bridge`] | how do they make one product? |
-//! | [`counters`], [`observer`], [`log`](mod@log) | what does a person see of it? |
-//! | [`random`] | where do numbers come from that differ from gateway to gateway? |
-//! | `bytes`, `input` | how are bytes put, moved and cut with no way to panic? |
+//! | [`routes`] | which signal has this channel, and what did it last say? |
+//! | [`observer`] | what does a person see of it? |
+//! | [`bridge`] | how do they make one product, and what of it goes on after a reload? |
 //!
 //! # The rules
 //!

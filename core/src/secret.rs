@@ -1,9 +1,7 @@
 //! Secrets: which texts of the configuration does nobody read, and how are they masked in what peers and errors say?
 //!
 //! A peer may repeat what it was told, in words of its own. So whatever came from outside is shown by way of the [`Secrets`] of the
-//! connection that it came over, which [`Device::secrets`] and [`Redis::secrets`] name: a new secret is one line there.
-
-use crate::config::{Auth, Device, Redis, Secret};
+//! connection that it came over, which the configuration names (`config/secrets.rs`): a new secret is one line there.
 
 /// What stands in the place of a secret.
 pub(crate) const MASK: &str = "***";
@@ -12,11 +10,17 @@ pub(crate) const MASK: &str = "***";
 const LONG: usize = 8;
 
 /// The texts that are to be masked; an empty one is none.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Secrets<'a>([&'a str; 2]);
 
 impl<'a> Secrets<'a> {
     pub const NONE: Secrets<'static> = Secrets(["", ""]);
+
+    /// These texts.
+    #[must_use]
+    pub const fn of(texts: [&'a str; 2]) -> Self {
+        Secrets(texts)
+    }
 
     /// This text only.
     #[must_use]
@@ -61,36 +65,9 @@ fn is_word(before: &[u8], after: &[u8]) -> bool {
     !continues(before.last()) && !continues(after.first())
 }
 
-impl<'a> Redis<'a> {
-    /// What is masked in all that this server says.
-    #[must_use]
-    pub fn secrets(&self) -> Secrets<'a> {
-        Secrets::one(self.password.map_or("", Secret::expose))
-    }
-}
-
-impl<'a> Device<'a> {
-    /// What is masked in all that this broker says.
-    #[must_use]
-    pub fn secrets(&self) -> Secrets<'a> {
-        let credentials = match self.auth {
-            Auth::None => None,
-            Auth::Password(credentials) => Some(credentials),
-            Auth::Tls(tls) => tls.credentials,
-        };
-        credentials.map_or(Secrets::NONE, |credentials| {
-            let is_token = is_token(credentials.password);
-            Secrets([
-                credentials.password.map_or("", Secret::expose),
-                if is_token { credentials.username } else { "" },
-            ])
-        })
-    }
-}
-
 /// Whether the user name beside this password is the secret: platforms with tokens know no password, or an empty one.
-pub(crate) fn is_token(password: Option<Secret<'_>>) -> bool {
-    password.is_none_or(|password| password.expose().is_empty())
+pub(crate) fn is_token(password: Option<&str>) -> bool {
+    password.is_none_or(str::is_empty)
 }
 
 /// A value of the table without a user name and password in front of a host: `***@host`.
@@ -119,7 +96,6 @@ pub(crate) fn may_be_a_path(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Credentials, Tls};
     use std::string::String;
 
     fn masked(secret: &str, text: &str) -> String {
@@ -147,34 +123,6 @@ mod tests {
             ("", "anything", "anything"),
         ] {
             assert_eq!(masked(secret, text), shown, "{secret}");
-        }
-    }
-
-    #[test]
-    fn a_user_name_is_a_secret_where_there_is_no_password() {
-        for (password, secrets) in [
-            (Some("the password"), ["the password", ""]),
-            (Some(""), ["", "the user"]),
-            (None, ["", "the user"]),
-        ] {
-            let credentials = Credentials {
-                username: "the user",
-                password: password.map(Secret::new),
-            };
-            let tls = Tls {
-                ca_certificate: "",
-                client_certificate: "",
-                client_key: "",
-                verify_hostname: true,
-                credentials: Some(credentials),
-            };
-            for auth in [Auth::Password(credentials), Auth::Tls(tls)] {
-                let device = Device {
-                    auth,
-                    ..Device::EMPTY
-                };
-                assert_eq!(device.secrets().0, secrets);
-            }
         }
     }
 

@@ -12,8 +12,8 @@ use super::rule::Shape;
 use super::schema::{INTEGERS, Key, WORDS};
 use super::text::{Raw, TextStore};
 use super::topic;
+use crate::delivery::QoS;
 use crate::index::Index;
-use crate::mqtt::QoS;
 use crate::secret::may_be_a_path;
 
 /// What checking the whole file carries along.

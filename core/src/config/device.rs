@@ -7,7 +7,7 @@ use super::finding::Problem;
 use super::json::{SyntaxError, Value};
 use super::schema::{Key, MQTT_5};
 use super::{Auth, Credentials, Device, Secret, Tls, Version, Will};
-use crate::mqtt::QoS;
+use crate::delivery::QoS;
 
 /// At QoS 2, the default of `max_inflight`, and the most that is not warned of. Mosquitto as it is shipped (`max_inflight_messages`) throws away
 /// what exceeds so many incoming messages of QoS 2, and answers PUBREC all the same.

@@ -44,6 +44,7 @@ mod row;
 mod rows;
 mod rule;
 mod schema;
+mod secrets;
 mod signal;
 mod survey;
 mod text;
@@ -65,7 +66,7 @@ pub use schema::{Key, MQTT_5};
 pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 
-use crate::mqtt::QoS;
+use crate::delivery::QoS;
 
 /// A valid configuration: every rule of the two tables holds.
 #[derive(Debug, Clone, Copy)]

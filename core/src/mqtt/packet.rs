@@ -5,6 +5,7 @@ use core::fmt;
 use super::decode::Incoming;
 use super::encode::Connect;
 use super::{Ack, MAX_GENERATED, QoS};
+use crate::config::Secret;
 use crate::log::{Legible, Text};
 use crate::secret;
 
@@ -168,7 +169,7 @@ fn show_connect(connect: &Connect<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         connect.keep_alive
     )?;
     if let Some(username) = connect.username {
-        let username = match secret::is_token(connect.password) {
+        let username = match secret::is_token(connect.password.map(Secret::expose)) {
             true => secret::MASK,
             false => username,
         };
