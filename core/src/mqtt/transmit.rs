@@ -212,6 +212,36 @@ mod tests {
     }
 
     #[test]
+    fn topics_of_every_length_make_well_formed_packets() {
+        let topic = "x".repeat(MAX_TOPIC);
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            for len in 0..=MAX_TOPIC {
+                let signal = Signal {
+                    topic: Some(&topic[..len]),
+                    ..Signal::EMPTY
+                };
+                let header = PublishHeader {
+                    qos,
+                    retain: true,
+                    dup: false,
+                    packet_id: 0x0107,
+                    signal: &signal,
+                    device_alias: "",
+                };
+                let mut bytes = [0; MAX_PUBLISH];
+                let mut transmit = Transmit::new(&mut bytes, Span::default());
+                let pushed = transmit.push(header, payload::MAX_LEN, |out| out.fill(b'1'));
+                assert!(pushed.is_ok(), "{len}");
+                let publish = Publish::decode(transmit.bytes()).expect("a PUBLISH");
+                assert_eq!(publish.topic, &topic.as_bytes()[..len]);
+                assert_eq!(publish.payload, [b'1'; payload::MAX_LEN]);
+                let packet_id = (qos != QoS::AtMostOnce).then_some(0x0107);
+                assert_eq!((publish.qos, publish.packet_id), (qos, packet_id));
+            }
+        }
+    }
+
+    #[test]
     fn a_long_packet_has_a_length_of_two_bytes() {
         let mut bytes = [0; MAX_PUBLISH];
         let mut transmit = Transmit::new(&mut bytes, Span::default());

@@ -50,6 +50,8 @@ pub struct Ledger {
     /// How often the broker closed for a message on a topic, and how many connections left a PUBREL unanswered.
     closed_for: HashMap<String, u32>,
     unanswered: HashMap<u16, u32>,
+    /// Connections that the network ended as a broker does that closes.
+    ended_in_order: u32,
     /// The broker has forgotten all, and has not said so.
     is_forgotten: bool,
     /// The broker has answered with PUBREC since it began this session.
@@ -167,6 +169,7 @@ impl Ledger {
             kept: None,
             closed_for: HashMap::new(),
             unanswered: HashMap::new(),
+            ended_in_order: 0,
             is_forgotten: false,
             has_qos2: false,
             is_misled: false,

@@ -99,8 +99,8 @@ fn a_full_buffer_gives_up_the_oldest_and_says_how_many() {
         let counters = waiting
             .daemon
             .wait_for_counters("cloud", |now| now.received == 500);
-        assert!(counters.dropped > 300, "{counters:?}");
-        assert!(counters.queued > 20, "{counters:?}");
+        assert!(counters.dropped > 50, "{counters:?}");
+        assert!(counters.queued > 300, "{counters:?}");
         assert_eq!(counters.queued + counters.dropped, 500);
         let subscriber = waiting.broker_comes();
         subscriber.wait_for(&channel("s499"), "1,1000,1");
@@ -151,8 +151,8 @@ fn messages_in_flight_are_never_given_up() {
     let (mut link, _) = broker.accept();
     redis.publish_all(&channel("p"), (0..3).map(|n| format!("{n},1000,")));
     let in_flight: Vec<_> = (0..3).map(|_| link.publish().payload).collect();
-    redis.publish_all(&channel("p"), (3..500).map(|n| format!("{n},1000,")));
-    daemon.wait_for_counters("cloud", |now| now.received == 500 && now.dropped > 300);
+    redis.publish_all(&channel("p"), (3..1000).map(|n| format!("{n},1000,")));
+    daemon.wait_for_counters("cloud", |now| now.received == 1000 && now.dropped > 300);
     drop(link);
     let (mut link, _) = broker.accept();
     for payload in in_flight {

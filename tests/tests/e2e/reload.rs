@@ -238,8 +238,8 @@ fn samples_that_wait_survive_a_change_of_their_devices_settings() {
         daemon.reload(&right);
         broker.start_again();
         let subscriber = broker.subscribe();
-        // They keep the topics that they were accepted for.
-        subscriber.wait_for("tag/cloud/p/in", "1,1000,1");
+        // What waits is the sample: it goes out on the topic that its signal has now.
+        subscriber.wait_for("plant/p", "1,1000,1");
         subscriber.wait_for("tag/cloud/q/in", "2,1000,0");
     }
 }

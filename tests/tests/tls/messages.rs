@@ -100,7 +100,7 @@ fn what_waits_too_long_for_the_broker_is_dropped_and_counted() {
     redis.publish_all(&channel("p"), (0..500).map(|n| format!("{n},1000,")));
     let counters = daemon.wait_for_counters("cloud", |now| now.received == 500);
     assert!(
-        counters.dropped > 400 && counters.queued > 0,
+        counters.dropped > 300 && counters.queued > 0,
         "{counters:?}"
     );
     secure.broker.start_again();

@@ -77,6 +77,11 @@ impl Ledger {
         *self.closed_for.entry(topic.to_string()).or_default() += 1;
     }
 
+    /// The connection ends as if the broker had closed it, whatever message is on its way: that may look like a reason.
+    pub fn ended_in_order(&mut self) {
+        self.ended_in_order += 1;
+    }
+
     /// The topics for which the broker has closed the connection, and how often.
     pub fn culprits(&self) -> impl Iterator<Item = (&String, u32)> {
         let closes = self.closed_for.iter();
@@ -102,6 +107,7 @@ impl Ledger {
         });
         let topic = &topic.to_string();
         let closes = self.closed_for.get(topic).copied().unwrap_or_default();
+        let closes = closes + self.ended_in_order;
         // rumqttd closes on the second PUBREL for a doubled PUBREC, which comes while the next message goes alone.
         let is_guilty = closes >= CLOSES || self.device.kind.closes_on_unknown_pubrel();
         self.verdict.require(property::CULPRIT, is_guilty, || {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Act, LOOK_EVERY, Life, REDIS_SILENCE};
 use crate::broker::Greeting;
 use crate::ends::BrokerEnd;
-use crate::line::Line;
+use crate::line::{Cut, Line};
 use crate::network::{Door, Names};
 use crate::plan::{BrokerFault, End, LineFault, Published, RedisFault, What};
 use crate::property;
@@ -76,7 +76,12 @@ impl Life<'_> {
     pub(super) fn line_fault(&mut self, end: End, fault: LineFault) {
         let line = self.line(end);
         match fault {
-            LineFault::Cut(how, after) => line.cut(how, after),
+            LineFault::Cut(how, after) => {
+                line.cut(how, after);
+                if let (End::Broker(number), Cut::Fin) = (end, how) {
+                    self.brokers[number].ledger.borrow_mut().ended_in_order();
+                }
+            }
             LineFault::Door(door) => line.set_door(door),
             LineFault::Names(names) => line.set_names(names),
             LineFault::Delays(look_up, connect) => line.set_delays(look_up, connect),
