@@ -144,8 +144,8 @@ impl State {
 #[must_use]
 pub const fn in_flight_at_most(qos: QoS, max_inflight: u16) -> usize {
     match qos {
-        // One that is half sent, or that goes alone.
-        QoS::AtMostOnce => 1,
+        // One that went alone, and one behind it that is half sent.
+        QoS::AtMostOnce => 2,
         QoS::AtLeastOnce | QoS::ExactlyOnce => max_inflight as usize,
     }
 }

@@ -64,6 +64,9 @@ impl Protocol for Session<'_> {
             if now >= self.state.suspicion.try_again_at() && !self.state.stopping {
                 self.try_again();
             }
+            if self.begins_anew() {
+                self.leave();
+            }
             if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {
                 self.leave();
             }
@@ -75,7 +78,7 @@ impl Protocol for Session<'_> {
         let bytes = match self.source() {
             Source::Control => self.control.bytes(),
             Source::RestOfPacket => self.transmit.rest_of_packet(),
-            Source::Outbox if self.state.proving => &[],
+            Source::Outbox if self.state.proving || self.begins_anew() => &[],
             Source::Outbox => {
                 self.fill();
                 self.transmit.bytes()

@@ -307,11 +307,15 @@ impl<'a> Session<'a> {
             );
             let is_connected = self.is_connected();
             self.state.attempts.begin_anew(is_connected);
-            self.leave();
         }
         if !self.is_connected() {
             self.forget_flight();
         }
+    }
+
+    /// Whether this connection is to be left for a session that begins anew: nothing is repeated over it.
+    fn begins_anew(&self) -> bool {
+        self.state.forgets_flight && self.device.qos != QoS::AtMostOnce
     }
 
     /// What is in flight goes again in a session that begins anew, once the connection has ended on which that was decided.

@@ -163,8 +163,9 @@ fn the_wait_of_each_message_is_told_across_the_end_of_the_ticks() {
 }
 
 /// Samples of some topics go through an outbox that sets topics aside and takes them back, while every step is drawn: each is sent in its
-/// topic's order, dropped and told, or waits; and nothing is sent whose topic is set aside. How many passed, were dropped and taken back.
-fn live(seed: u64, qos: QoS, bytes: usize) -> [usize; 3] {
+/// topic's order, dropped and told, or waits; and nothing is sent whose topic is set aside. Now and then signals are gone, or have moved. How many
+/// passed, were dropped and taken back; how often a session began anew, and how many waited for a signal that was gone.
+fn live(seed: u64, qos: QoS, bytes: usize) -> [usize; 5] {
     let mut random = Random::new(seed);
     let mut store = Store::of(bytes);
     let (mut state, mut line) = (State::empty(65_500), sender::Line::default());
@@ -174,6 +175,8 @@ fn live(seed: u64, qos: QoS, bytes: usize) -> [usize; 3] {
     let mut aside = BTreeSet::new();
     let mut next = 0;
     let (mut passed, mut lost, mut taken_back) = (0, 0, 0);
+    let (mut begun_anew, mut gone_waiting) = (0, 0);
+    let signal_moves = |signal: u32| signal % 32 == 5;
     for step in 0..2000 {
         let mut sender = store.resume(qos, state);
         sender.line = line;
@@ -195,13 +198,17 @@ fn live(seed: u64, qos: QoS, bytes: usize) -> [usize; 3] {
             }
             12..16 => {
                 sender.outbox.pass_aside();
-                // Sent at once, and mostly acknowledged at once.
+                // Mostly sent at once, and acknowledged at once.
                 let mut whole = Vec::new();
                 while let Some(id) = sender.outbox.pubrel_to_repeat() {
                     sender.outbox.pubrel_repeated(0);
                     whole.push((id, None));
                 }
-                let count = sender.unsent(3).len();
+                let offered = sender.unsent(3).len() as u64;
+                let count = match random.below(3) {
+                    0 => random.below(1 + offered),
+                    _ => offered,
+                } as usize;
                 for packet in sender.written(count, 0).1 {
                     let text = String::from_utf8_lossy(&packet[4..]);
                     let number = text.split(',').next().expect("a number");
@@ -261,12 +268,44 @@ fn live(seed: u64, qos: QoS, bytes: usize) -> [usize; 3] {
                 aside.clear();
             }
             _ => {
+                let gone = random.below(40) as u32;
+                let is_gone = |signal: u32| signal % 40 == gone;
+                let before = sender.unconfirmed();
                 sender.take_back_unsent();
                 let renumbered = sender.outbox.renumber(|number| {
-                    let has_moved = false;
-                    Some(NewSignal { number, has_moved })
+                    let has_moved = signal_moves(number);
+                    (!is_gone(number)).then_some(NewSignal { number, has_moved })
                 });
-                assert_eq!(renumbered.dropped, 0, "{context}");
+                let mut dropped = renumbered.dropped;
+                gone_waiting += dropped;
+                if renumbered.has_lost_topics {
+                    sender.line = sender::Line::default();
+                    dropped += sender.outbox.begin_anew().1;
+                    begun_anew += 1;
+                }
+                // What is received goes again in a new session; all else stays, in its order, but for what is gone.
+                let after = sender.unconfirmed();
+                let was_there = after.iter().filter(|sample| before.contains(sample));
+                let stays = before.iter().filter(|(signal, _)| !is_gone(*signal));
+                assert!(was_there.eq(stays), "{context}");
+                assert!(
+                    renumbered.has_lost_topics || after.len() + dropped == before.len(),
+                    "{context}: {dropped} dropped"
+                );
+                lost += dropped;
+                if renumbered.has_lost_topics {
+                    waiting.clear();
+                    for (signal, _) in after {
+                        waiting
+                            .entry(topic_of(signal))
+                            .or_default()
+                            .push_back(signal);
+                    }
+                } else {
+                    for queue in waiting.values_mut() {
+                        queue.retain(|signal| !is_gone(*signal));
+                    }
+                }
             }
         }
         let mut there = BTreeSet::new();
@@ -279,13 +318,13 @@ fn live(seed: u64, qos: QoS, bytes: usize) -> [usize; 3] {
         }
         (state, line) = sender.suspend();
     }
-    [passed, lost, taken_back]
+    [passed, lost, taken_back, begun_anew, gone_waiting]
 }
 
 #[test]
 fn no_message_is_lost_twice_or_out_of_order_whatever_is_set_aside() {
     for qos in [AtMostOnce, AtLeastOnce, ExactlyOnce] {
-        let mut all = [0; 3];
+        let mut all = [0; 5];
         for seed in 1..=12 {
             let counts = live(seed, qos, 60 + 40 * seed as usize);
             for (sum, count) in all.iter_mut().zip(counts) {
@@ -294,10 +333,38 @@ fn no_message_is_lost_twice_or_out_of_order_whatever_is_set_aside() {
         }
         // Nothing is ever suspected at QoS 0 here: that is for the session's tests.
         let least = if qos == AtMostOnce { 0 } else { 300 };
-        let [passed, lost, taken_back] = all;
+        let [passed, lost, taken_back, begun_anew, gone] = all;
         assert!(
-            passed > 3000 && lost > 150 && taken_back >= least,
-            "{qos:?}: {passed} passed, {lost} lost, {taken_back} taken back"
+            passed > 3000 && lost > 150 && taken_back >= least && begun_anew > 10 && gone > 300,
+            "{qos:?}: {passed} passed, {lost} lost, {taken_back} taken back, {begun_anew} begun anew, {gone} gone"
         );
     }
+}
+
+#[test]
+fn what_is_queued_as_set_aside_goes_out_once_nothing_is_set_aside_any_more() {
+    let mut store = Store::of(300);
+    let mut sender = store.outbox(AtLeastOnce);
+    suspected(&mut sender, "A");
+    sender.set_aside(is_capital);
+    sender.outbox.take_back();
+    sender.start_over();
+    // Whoever queues has not been told yet.
+    put_both(&mut sender, "B", true);
+    assert_eq!(passed_and_sent(&mut sender), (0, "A2 B3".into()));
+}
+
+#[test]
+fn one_that_went_alone_at_qos_0_is_not_sent_again_when_others_follow_it() {
+    let mut store = Store::of(300);
+    store.handshakes.truncate(in_flight_at_most(AtMostOnce, 10));
+    let mut sender = store.outbox(AtMostOnce);
+    put(&mut sender, "ab").expect("room");
+    sender.outbox.send_one_by_one(true);
+    assert_eq!(sent(&mut sender, ALL), "a");
+    sender.outbox.send_one_by_one(false);
+    take(&mut sender, 3, &mut Vec::new());
+    sender.start_over();
+    assert_eq!(load(&sender), (1, 0));
+    assert_eq!(sent(&mut sender, ALL), "b");
 }
