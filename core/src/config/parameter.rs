@@ -40,7 +40,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     Any,
-    /// Binary data of an MQTT packet: of at most [`MAX_MQTT_STRING`] bytes.
+    /// Binary data of an MQTT packet: of at most 65,535 bytes.
     MqttBytes,
     /// A string of an MQTT packet: the same, without NUL.
     MqttString,

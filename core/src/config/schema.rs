@@ -48,7 +48,7 @@ macro_rules! schema {
         const LENGTHS: &[usize] = &[$($($($name.len(),)?)*)*];
 
         impl Table {
-            /// The parameters that there are here, in the order of the manual's tables. Checks use [`Table::rules`], which is smaller.
+            /// The parameters that there are here, in the order of the manual's tables. Checks use `rules`, which is smaller.
             #[must_use]
             pub const fn parameters(self) -> &'static [Parameter] {
                 match self {
