@@ -81,8 +81,10 @@ fn a_full_buffer_gives_up_the_oldest_and_counts_them() {
     broker.stop();
     let mut board = Board::start(&config);
     redis.wait_for_subscriptions(&config.channels());
+    // Each takes 60 bytes.
+    let sample = format!("1.{},1000", "0".repeat(100));
     for n in 0..30 {
-        redis.publish(&channel(&format!("s{n}")), "1,1000,");
+        redis.publish(&channel(&format!("s{n}")), format!("{sample},"));
     }
     let counters = board.wait_for_counters("cloud", |now| now.received == 30);
     assert!(counters.dropped > 0, "{counters:?}");
@@ -91,7 +93,7 @@ fn a_full_buffer_gives_up_the_oldest_and_counts_them() {
     broker.start_again();
     let subscriber = broker.subscribe();
     for n in counters.dropped..30 {
-        subscriber.expect(&channel(&format!("s{n}")), "1,1000,1");
+        subscriber.expect(&channel(&format!("s{n}")), &format!("{sample},1"));
     }
     assert_eq!(subscriber.deliveries().len() as u64, 30 - counters.dropped);
     finish(&mut board);
