@@ -103,6 +103,7 @@ impl<C: Channels> Protocol for Session<'_, C> {
 
     fn opened(&mut self, now: Instant) -> Result<(), Close> {
         self.forget_connection();
+        self.state.unread = 0..0;
         self.state.phase = Phase::Subscribing;
         self.state.last_received = now;
         self.state.subscription = Subscription::begin(self.left);
@@ -265,6 +266,9 @@ impl<'a, C: Channels> Session<'a, C> {
     /// The reason to close the connection.
     #[inline]
     pub fn next_incoming(&mut self) -> Result<Option<Incoming<'_>>, Close> {
+        if self.state.phase == Phase::Offline {
+            return Ok(self.next_left_behind());
+        }
         loop {
             let bytes = self
                 .input
@@ -320,12 +324,36 @@ impl<'a, C: Channels> Session<'a, C> {
         }
     }
 
+    /// All but the messages that came before its end, which [`Session::next_incoming`] still gives.
     fn forget_connection(&mut self) {
+        let is_between_frames = self.state.oversized.is_none();
         self.commands.clear();
         self.state = State {
             refusals: self.state.refusals.next(true),
+            unread: if is_between_frames {
+                self.state.unread.clone()
+            } else {
+                0..0
+            },
             ..State::default()
         };
+    }
+
+    /// A message that came whole before the connection ended; whatever else came means nothing any more.
+    #[cold]
+    fn next_left_behind(&mut self) -> Option<Incoming<'_>> {
+        loop {
+            let unread = self.state.unread.clone();
+            let bytes = self.input.get(unread).unwrap_or_default();
+            let Ok(Some((frame, len))) = frame(bytes) else {
+                self.state.unread = 0..0;
+                return None;
+            };
+            self.state.unread.start += len;
+            if let Frame::Message { channel, payload } = frame {
+                return Some(Incoming::Message { channel, payload });
+            }
+        }
     }
 
     fn say(&mut self, command: Command, arguments: &[&[&[u8]]]) -> Result<(), NoRoom> {

@@ -1,9 +1,9 @@
 //! What is made of bytes that come in any pieces, are too many, or are none of a server?
 
 use mqtt_client_core::config::Redis;
-use mqtt_client_core::net::protocol::Protocol as _;
+use mqtt_client_core::net::protocol::{ClosedBy, Protocol as _};
 use mqtt_client_core::redis::oversized::MAX_HEAD;
-use mqtt_client_core::redis::session::{Close, MIN_INPUT};
+use mqtt_client_core::redis::session::{Close, Incoming, MIN_INPUT};
 
 use super::{Client, Memory, at, confirmation, meaning_of, message};
 
@@ -161,4 +161,30 @@ fn inputs_down_to_the_smallest_head_are_read_without_a_panic() {
             "{len} bytes: {result:?}"
         );
     }
+}
+
+#[test]
+fn a_message_that_came_whole_before_the_connection_ended_is_not_lost() {
+    let redis = Redis::default();
+    let mut memory = Memory::new();
+    let mut client = Client::subscribed(&redis, &mut memory, &["a"]);
+    let stream = [
+        message("a", "1,2"),
+        b"+PONG\r\n".to_vec(),
+        message("a", "3,4"),
+        b"*3\r\n$7\r\nmess".to_vec(),
+    ]
+    .concat();
+    client.session.input()[..stream.len()].copy_from_slice(&stream);
+    assert_eq!(client.session.received(stream.len(), at(1)), Ok(()));
+    // The network fails while something is written, before anybody has looked.
+    client.session.closed(&ClosedBy::Network, at(1));
+    let mut payloads = Vec::new();
+    while let Ok(Some(Incoming::Message { payload, .. })) = client.session.next_incoming() {
+        payloads.push(String::from_utf8_lossy(payload).into_owned());
+    }
+    assert_eq!(payloads, ["1,2", "3,4"]);
+    assert!(matches!(client.session.next_incoming(), Ok(None)));
+    assert_eq!(client.session.opened(at(2)), Ok(()));
+    assert!(matches!(client.session.next_incoming(), Ok(None)));
 }
