@@ -32,6 +32,7 @@
 //! | [`log`](mod@log) | where do log lines go? |
 //! | [`payload`] | how does a sample look on the wire? |
 //! | [`outbox`] | what waits, what is in flight, what has to go again? |
+//! | `spool` | what waits on storage, and survives a power cut? |
 //! | [`net`] | how is a link made, kept and made again? |
 //! | [`config`] | is the mapping table right, and what does it say? |
 //! | [`redis`] | what does the server say, and what is to be said to it? |
@@ -130,7 +131,7 @@
 //!
 //! # Features
 //!
-//! `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
+//! `spool` is a log of samples on storage. `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -155,4 +156,6 @@ pub mod redis;
 pub mod routes;
 pub mod sample;
 pub mod secret;
+#[cfg(feature = "spool")]
+pub mod spool;
 pub mod time;

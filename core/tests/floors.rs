@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 9] = [
     &["bytes", "time", "random", "index", "delivery", "counters"],
     &["secret", "sample"],
     &["log", "payload"],
-    &["outbox", "net"],
+    &["outbox", "net", "spool"],
     &["config"],
     &["redis", "mqtt"],
     &["routes", "observer"],

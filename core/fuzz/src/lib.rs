@@ -7,10 +7,19 @@
 //! | [`config`] | a mapping table |
 //! | [`packets`] | packets of both directions |
 //! | [`outbox`] | what an outbox is asked to do |
+//! | [`spool`] | what lies on a spool's storage, and what is asked of its log |
 //! | [`broker_stream`] | what a broker says to a session in any state |
 //! | [`bridge`] | all that can happen to a whole bridge |
 //!
 //! A finding becomes a named test in the core; `tests/seeds.rs` runs the seeds without a fuzzer.
+
+// The core's own model of storage, and its book beside a log.
+#[path = "../../tests/common/disk.rs"]
+#[allow(dead_code)]
+mod disk;
+#[path = "../../tests/spool/rig.rs"]
+#[allow(dead_code)]
+mod rig;
 
 pub mod bridge;
 pub mod broker_stream;
@@ -21,3 +30,4 @@ pub mod packets;
 mod pieces;
 pub mod resp_stream;
 pub mod sample;
+pub mod spool;

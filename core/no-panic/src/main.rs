@@ -17,12 +17,14 @@ mod bridge;
 mod configuration;
 mod outside;
 mod sink;
+mod spool;
 
 /// Where the image begins.
 #[cfg(target_os = "none")]
 #[unsafe(no_mangle)]
 extern "C" fn _start() {
     configuration::with_parsed(bridge::run);
+    spool::run();
 }
 
 #[cfg(target_os = "none")]
@@ -38,5 +40,6 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 #[cfg(not(target_os = "none"))]
 fn main() {
     configuration::with_parsed(bridge::run);
+    spool::run();
     println!("`cargo verify no-panic` links this for a target without an operating system");
 }

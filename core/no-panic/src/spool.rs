@@ -1,0 +1,116 @@
+//! The log of samples on storage that may answer anything.
+
+use core::hint::black_box;
+
+use embedded_nal::nb;
+use mqtt_client_core::sample::{Quality, Sample};
+use mqtt_client_core::spool::{BLOCK, Buffers, Fault, Log, NAMES, Numbered, Storage};
+use mqtt_client_core::time::Instant;
+
+use crate::outside::{mine, unknown};
+use crate::sink::show;
+
+struct Disk;
+
+fn answer<T>(value: T) -> nb::Result<T, Fault> {
+    match black_box(1_u8) {
+        0 => Ok(value),
+        1 => Err(nb::Error::WouldBlock),
+        _ => Err(nb::Error::Other(black_box(Fault::Missing))),
+    }
+}
+
+impl Storage for Disk {
+    fn segment_len(&self) -> u32 {
+        black_box(0)
+    }
+
+    fn has_room(&mut self) -> bool {
+        black_box(true)
+    }
+
+    fn next_segment(&mut self, after: Option<u32>) -> nb::Result<Option<u32>, Fault> {
+        mine!(mine_next_segment);
+        black_box(after);
+        answer(black_box(Some(0)))
+    }
+
+    fn read(&mut self, segment: u32, at: u32, out: &mut [u8]) -> nb::Result<usize, Fault> {
+        mine!(mine_read_storage);
+        black_box((segment, at, out));
+        answer(black_box(0))
+    }
+
+    fn append(&mut self, segment: u32, at: u32, bytes: &[u8]) -> nb::Result<(), Fault> {
+        mine!(mine_append_storage);
+        black_box((segment, at, bytes));
+        answer(())
+    }
+
+    fn erase(&mut self, segment: u32) -> nb::Result<(), Fault> {
+        mine!(mine_erase);
+        black_box(segment);
+        answer(())
+    }
+
+    fn sync(&mut self) -> nb::Result<(), Fault> {
+        mine!(mine_sync);
+        answer(())
+    }
+}
+
+/// Does everything with a log, in any order.
+pub fn run() {
+    let mut blocks = [[0; BLOCK]; 2];
+    let (mut window, mut places, mut names) = ([0; BLOCK], [0; NAMES], [0; NAMES]);
+    let mut log = Log::new(Buffers {
+        blocks: unknown(&mut blocks),
+        window: &mut window,
+        places: &mut places,
+        names: &mut names,
+    });
+    for _ in 0..black_box(9) {
+        match black_box(0_u8) {
+            0 => {
+                let Some(sample) = Sample::of_text(black_box(b"1,1"), black_box(Quality::Bad))
+                else {
+                    return;
+                };
+                black_box(log.push(&Numbered {
+                    number: black_box(0),
+                    signal: black_box(0),
+                    name: black_box(b""),
+                    second: black_box(0),
+                    sample,
+                }));
+            }
+            1 => log.flush(),
+            2 => log.done(black_box(0)),
+            3 => log.pass(black_box(0)),
+            4 => log.turn_to_late(),
+            5 => log.take(),
+            6 => {
+                let next = log.next_sample(&mut |name| {
+                    mine!(mine_find);
+                    black_box(name);
+                    black_box(None)
+                });
+                black_box(next);
+            }
+            _ => {
+                black_box(log.poll(Instant::from_millis(black_box(0)), &mut Disk));
+                while let Some(event) = log.poll_event() {
+                    black_box(event);
+                }
+            }
+        }
+        black_box((log.is_opening(), log.is_open(), log.is_flushing()));
+        black_box((
+            log.end(),
+            log.next_number(),
+            log.synced(),
+            log.done_number(),
+        ));
+    }
+    show(format_args!("{}", black_box(Fault::Missing)));
+}

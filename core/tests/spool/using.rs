@@ -1,0 +1,162 @@
+//! How the log is used: what it writes and when, what it frees, and what becomes of a storage that comes and goes.
+
+use mqtt_client_core::spool::{Event, Fault};
+
+use crate::disk::{Disk, Kind};
+use crate::rig::{Book, Memory, Process, check_survivors};
+
+fn disk(most: usize) -> Disk {
+    Disk::new(Kind::Files, 16 * 1024, most, 7)
+}
+
+#[test]
+fn nothing_is_written_while_samples_are_done_with_in_time() {
+    let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    for _ in 0..10_000 {
+        assert!(process.push(&mut book));
+        assert!(process.take().is_some());
+        process.finish(1, &mut book);
+        process.poll(&mut book);
+    }
+    process.flush();
+    process.settle(&mut book);
+    assert_eq!(disk.written(), (0, 0));
+}
+
+#[test]
+fn what_is_flushed_survives_and_is_noted_once_it_is_done_with() {
+    let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    for _ in 0..100 {
+        assert!(process.push(&mut book));
+    }
+    process.flush();
+    process.settle(&mut book);
+    assert_eq!(book.synced.len(), 100);
+    let written = disk.written();
+    process.flush();
+    process.settle(&mut book);
+    assert_eq!(disk.written(), written, "there is nothing to be written");
+    process.take_all(&mut book);
+    process.finish(40, &mut book);
+    process.flush();
+    process.settle(&mut book);
+    disk.cut();
+    let mut memory = Memory::new();
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    let opened = Event::Opened {
+        waiting: 60,
+        is_torn: false,
+    };
+    assert_eq!(process.events, [opened]);
+    process.take_all(&mut book);
+    assert_eq!(process.seen, (40..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_oldest_segment_goes_where_there_is_no_room_and_is_counted() {
+    let (disk, mut book, mut memory) = (disk(4), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    for _ in 0..20_000 {
+        while !process.push(&mut book) {
+            process.poll(&mut book);
+        }
+        process.poll(&mut book);
+    }
+    process.flush();
+    process.settle(&mut book);
+    assert!(disk.used() <= 4 * 16 * 1024);
+    process.take_all(&mut book);
+    let lost = process.told_lost();
+    assert_eq!(lost + process.seen.len() as u64, 20_000);
+    assert_eq!(process.seen.first(), Some(&lost), "the oldest went");
+    assert!(process.events.contains(&Event::Dropped(lost)) || lost > 0);
+    process.finish(usize::MAX, &mut book);
+    process.flush();
+    process.settle(&mut book);
+    assert_eq!(disk.segments().len(), 1, "all others are free");
+}
+
+#[test]
+fn storage_that_fails_leaves_what_is_in_memory_and_comes_back() {
+    for fault in [Fault::Missing, Fault::Full, Fault::Failing(5)] {
+        let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+        let mut process = Process::start(&mut memory, &disk);
+        process.settle(&mut book);
+        for _ in 0..100 {
+            assert!(process.push(&mut book));
+        }
+        process.flush();
+        process.settle(&mut book);
+        for _ in 0..50 {
+            assert!(process.push(&mut book));
+        }
+        disk.fail(Some(fault));
+        process.flush();
+        process.settle(&mut book);
+        process.now += 60_000;
+        process.poll(&mut book);
+        assert_eq!(process.events[1..], [Event::Closed(fault)], "once");
+        // What lies on storage has to wait; what is in memory has not.
+        process.take_all(&mut book);
+        assert_eq!(process.seen, (100..150).collect::<Vec<_>>());
+        disk.fail(None);
+        process.now += 5_000;
+        process.poll(&mut book);
+        let opened = Event::Opened {
+            waiting: 100,
+            is_torn: false,
+        };
+        assert_eq!(process.events[2..], [opened]);
+        assert!(process.log.has_late());
+        process.finish(usize::MAX, &mut book);
+        for _ in 0..10 {
+            assert!(process.push(&mut book));
+        }
+        process.flush();
+        process.settle(&mut book);
+        process.take_all(&mut book);
+        process.finish(usize::MAX, &mut book);
+        process.log.turn_to_late();
+        process.seen.clear();
+        process.take_all(&mut book);
+        assert_eq!(process.seen, (0..100).collect::<Vec<_>>(), "and no other");
+        process.finish(usize::MAX, &mut book);
+        for _ in 0..10 {
+            assert!(process.push(&mut book));
+        }
+        process.take_all(&mut book);
+        process.finish(5, &mut book);
+        process.flush();
+        process.settle(&mut book);
+        disk.cut();
+        check_survivors(&disk, &mut book);
+    }
+}
+
+#[test]
+fn samples_that_come_before_the_storage_is_looked_at_come_after_what_is_there() {
+    let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    for _ in 0..100 {
+        assert!(process.push(&mut book));
+    }
+    process.settle(&mut book);
+    process.flush();
+    process.settle(&mut book);
+    disk.forget_process();
+    let mut memory = Memory::new();
+    let mut process = Process::start(&mut memory, &disk);
+    assert!(process.log.is_opening());
+    for _ in 0..100 {
+        assert!(process.push(&mut book));
+    }
+    process.settle(&mut book);
+    process.take_all(&mut book);
+    assert_eq!(process.seen, (0..200).collect::<Vec<_>>());
+}
