@@ -5,16 +5,19 @@ use core::hint::black_box;
 use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::broker::Suspended;
 use mqtt_client_core::bridge::reload::{Origin, Reload, carry_last};
+use mqtt_client_core::bridge::spooling::Spool;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Device, Endpoint};
 use mqtt_client_core::index::Index;
 use mqtt_client_core::outbox::NewSignal;
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::sample::Quality;
+use mqtt_client_core::spool::Log;
 use mqtt_client_core::time::Instant;
 
 use crate::outside::{Network, Watcher, mine, unknown};
 use crate::sink::show;
+use crate::spool::{Disk, Memory as SpoolMemory};
 
 /// Runs a bridge until it stops, and another one with what goes on.
 pub fn run(config: &Config<'_>) {
@@ -25,7 +28,9 @@ pub fn run(config: &Config<'_>) {
     let mut memory = [0; 512];
     let mut suspended_feed = None;
     let mut suspended_broker: Option<Suspended<Network>> = None;
+    let mut suspended_spool = None;
     for _ in 0..black_box(2) {
+        let (mut disk, mut spool_memory) = (Disk, SpoolMemory::new());
         let mut slots = [0; Index::slots_for(8)];
         let mut last = [LastSample::NOTHING; 8];
         let Ok(routes) = Routes::new(config, unknown(&mut slots), unknown(&mut last)) else {
@@ -51,18 +56,35 @@ pub fn run(config: &Config<'_>) {
             return;
         };
         let digits = black_box(0);
-        let mut broker = match suspended_broker.take() {
+        let broker = match suspended_broker.take() {
             Some(suspended) => {
                 Broker::resume(config, device, digits, storage, black_box(suspended))
             }
             None => Broker::new(config, device, digits, black_box(0), storage, Network),
         };
+        let (buffers, disk) = (spool_memory.buffers(), &mut disk);
+        let spool = match suspended_spool.take() {
+            Some(suspended) => {
+                Spool::resume(device, buffers, disk, black_box(0), black_box(suspended))
+            }
+            None => Spool::new(device, Log::new(buffers), disk, black_box(0), black_box(0)),
+        };
+        let mut broker = broker.with_spool(spool);
         take_over(&mut broker);
         let mut brokers = [broker];
         let bridge = Bridge::new(config, routes, feed, unknown(&mut brokers));
         suspended_feed = poll(bridge).suspend();
         let [mut broker] = brokers;
         broker.leave(now(), &mut Watcher);
+        if let Some(spool) = broker.take_spool() {
+            black_box((
+                spool.spooled(),
+                spool.found(),
+                spool.dropped(),
+                spool.fault(),
+            ));
+            suspended_spool = Some(spool.suspend());
+        }
         suspended_broker = Some(broker.suspend());
     }
 }

@@ -10,7 +10,36 @@ use mqtt_client_core::time::Instant;
 use crate::outside::{mine, unknown};
 use crate::sink::show;
 
-struct Disk;
+/// Storage that may answer anything.
+pub struct Disk;
+
+/// Memory of a log.
+pub struct Memory {
+    blocks: [[u8; BLOCK]; 2],
+    window: [u8; BLOCK],
+    places: [u32; NAMES],
+    names: [u32; NAMES],
+}
+
+impl Memory {
+    pub const fn new() -> Self {
+        Memory {
+            blocks: [[0; BLOCK]; 2],
+            window: [0; BLOCK],
+            places: [0; NAMES],
+            names: [0; NAMES],
+        }
+    }
+
+    pub fn buffers(&mut self) -> Buffers<'_> {
+        Buffers {
+            blocks: unknown(&mut self.blocks),
+            window: &mut self.window,
+            places: &mut self.places,
+            names: &mut self.names,
+        }
+    }
+}
 
 fn answer<T>(value: T) -> nb::Result<T, Fault> {
     match black_box(1_u8) {
@@ -61,14 +90,8 @@ impl Storage for Disk {
 
 /// Does everything with a log, in any order.
 pub fn run() {
-    let mut blocks = [[0; BLOCK]; 2];
-    let (mut window, mut places, mut names) = ([0; BLOCK], [0; NAMES], [0; NAMES]);
-    let mut log = Log::new(Buffers {
-        blocks: unknown(&mut blocks),
-        window: &mut window,
-        places: &mut places,
-        names: &mut names,
-    });
+    let mut memory = Memory::new();
+    let mut log = Log::new(memory.buffers());
     for _ in 0..black_box(9) {
         match black_box(0_u8) {
             0 => {

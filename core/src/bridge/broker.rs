@@ -1,6 +1,9 @@
 //! The end towards one broker: its session, its link and its network.
 
+use super::feed::make_room;
 use super::sink::Sink;
+#[cfg(feature = "spool")]
+use super::spooling::Spool;
 use crate::config::{Config, Device};
 use crate::counters::Counters;
 use crate::index;
@@ -10,6 +13,7 @@ use crate::net::link::{CONNECT_WITHIN, Link, Target};
 use crate::observer::Observer;
 use crate::random::Random;
 use crate::routes::Routes;
+use crate::sample::Sample;
 use crate::time::{Instant, SECOND};
 
 /// Rounds of one link in one turn, so that a busy one does not keep the others waiting.
@@ -26,6 +30,8 @@ pub struct Broker<'a, N: Network, S = Session<'a>> {
     session: S,
     link: Link<N::TcpSocket>,
     net: N,
+    #[cfg(feature = "spool")]
+    spool: Option<Spool<'a>>,
 }
 
 /// What goes on in the next bridge, with the same storage and a device of the same settings, see [`Broker::resume`].
@@ -88,6 +94,8 @@ impl<'a, N: Network> Broker<'a, N> {
             session,
             link,
             net,
+            #[cfg(feature = "spool")]
+            spool: None,
         }
     }
 
@@ -118,7 +126,33 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
             session,
             link: Link::new(random),
             net,
+            #[cfg(feature = "spool")]
+            spool: None,
         }
+    }
+
+    /// What waits too long, or finds no room, goes to this spool; before the first poll.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn with_spool(mut self, spool: Spool<'a>) -> Self {
+        self.session.leave_to_spool();
+        Broker {
+            spool: Some(spool),
+            ..self
+        }
+    }
+
+    /// Takes the spool out: a broker that is suspended has none.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn take_spool(&mut self) -> Option<Spool<'a>> {
+        self.spool.take()
+    }
+
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn spool(&self) -> Option<&Spool<'a>> {
+        self.spool.as_ref()
     }
 
     #[must_use]
@@ -128,12 +162,39 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
 
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters {
+        let counters = Counters {
             received: self.intake.received,
             rejected: self.intake.rejected,
             suppressed: self.intake.suppressed,
             ..self.session.counters()
+        };
+        #[cfg(feature = "spool")]
+        let counters = Counters {
+            dropped: counters.dropped + self.spool().map_or(0, Spool::dropped),
+            ..counters
+        };
+        counters
+    }
+
+    /// Takes in a new sample of this signal, if there is any room for it; `now` tells how long it has waited later.
+    #[inline]
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        routes: &mut Routes<'a>,
+        number: u32,
+        is_aside: bool,
+        sample: &Sample<'_>,
+    ) -> bool {
+        let Broker { session, .. } = self;
+        #[cfg(not(feature = "spool"))]
+        let _ = now;
+        #[cfg(feature = "spool")]
+        if let Some(spool) = &mut self.spool {
+            return spool.accept(now, session, routes, number, sample);
         }
+        session.queue(number, is_aside, sample)
+            || make_room(session, routes, sample) && session.queue(number, is_aside, sample)
     }
 
     /// Of the counters those that count before a sample is queued.
@@ -157,6 +218,23 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
 
     /// `number` is the device's.
     pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        number: u16,
+        routes: &mut Routes<'a>,
+        observer: &mut dyn Observer,
+    ) -> Instant {
+        let wake_up = self.poll_link(now, number, routes, observer);
+        #[cfg(feature = "spool")]
+        if let Some(spool) = &mut self.spool {
+            let has_left = self.link.has_ended();
+            let again = spool.work(now, has_left, &mut self.session, routes);
+            return wake_up.min(again);
+        }
+        wake_up
+    }
+
+    fn poll_link(
         &mut self,
         now: Instant,
         number: u16,
@@ -220,6 +298,10 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
     }
 
     pub(super) fn stop(&mut self) {
+        #[cfg(feature = "spool")]
+        if let Some(spool) = &mut self.spool {
+            spool.stop();
+        }
         self.session.stop();
     }
 
@@ -247,7 +329,17 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         }
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    /// Whether there is no connection any more, and will not be.
+    pub(super) fn has_left(&self) -> bool {
         self.link.has_ended()
+    }
+
+    /// Whether there is nothing left to do.
+    pub(super) fn has_ended(&self) -> bool {
+        #[cfg(feature = "spool")]
+        if self.spool().is_some_and(|spool| !spool.has_ended()) {
+            return false;
+        }
+        self.has_left()
     }
 }

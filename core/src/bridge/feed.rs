@@ -200,10 +200,7 @@ impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
             Text(signal.topic.map_or(channel, str::as_bytes))
         );
         let is_aside = self.routes.is_aside(number);
-        let session = broker.session_mut();
-        if session.queue(number, is_aside, &sample)
-            || make_room(session, self.routes, &sample) && session.queue(number, is_aside, &sample)
-        {
+        if broker.accept(self.now, self.routes, number, is_aside, &sample) {
             self.routes.remember(number, &sample);
         } else {
             self.routes.forget(number);
@@ -236,7 +233,11 @@ impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
 /// Whether there is room for the sample. The signals whose samples were dropped for it forget what they said last.
 #[cold]
 #[inline(never)]
-fn make_room(session: &mut impl Sink, routes: &mut Routes<'_>, sample: &Sample<'_>) -> bool {
+pub(super) fn make_room(
+    session: &mut impl Sink,
+    routes: &mut Routes<'_>,
+    sample: &Sample<'_>,
+) -> bool {
     loop {
         match session.make_room(sample) {
             Room::Enough => return true,

@@ -10,6 +10,8 @@ pub mod feed;
 mod rejects;
 pub mod reload;
 pub mod sink;
+#[cfg(feature = "spool")]
+pub mod spooling;
 
 pub use broker::Broker;
 pub use feed::Feed;
@@ -66,9 +68,9 @@ impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
             Some(stop_by) if now >= stop_by => {
                 let brokers = self.brokers.iter_mut();
                 brokers
-                    .filter(|broker| !broker.has_ended())
+                    .filter(|broker| !broker.has_left())
                     .for_each(|broker| broker.leave(now, observer));
-                return Instant::NEVER;
+                Instant::NEVER
             }
             Some(stop_by) => stop_by,
         };

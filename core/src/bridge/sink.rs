@@ -41,6 +41,16 @@ pub trait Sink: Protocol {
     /// Says, at the end, how many samples nobody will deliver any more.
     fn report_undelivered(&self);
 
+    /// Where its samples wait; a sink that has none has no spool.
+    #[cfg(feature = "spool")]
+    fn outbox(&self) -> Option<&crate::outbox::Outbox<'_>> {
+        None
+    }
+
+    /// What is not delivered at the end is not lost: nothing is to be said of it.
+    #[cfg(feature = "spool")]
+    fn leave_to_spool(&mut self) {}
+
     /// Its own part of the counters: what became of the samples that were queued.
     fn counters(&self) -> Counters;
 }
@@ -82,6 +92,16 @@ impl Sink for Session<'_> {
 
     fn report_undelivered(&self) {
         Session::report_undelivered(self);
+    }
+
+    #[cfg(feature = "spool")]
+    fn outbox(&self) -> Option<&crate::outbox::Outbox<'_>> {
+        Some(Session::outbox(self))
+    }
+
+    #[cfg(feature = "spool")]
+    fn leave_to_spool(&mut self) {
+        Session::leave_to_spool(self);
     }
 
     fn counters(&self) -> Counters {

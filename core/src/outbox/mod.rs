@@ -20,6 +20,7 @@
 //! | `flight` | what is a connection given, and what do acknowledgements do? |
 //! | `aside` | what does a broker not take, and what lets others pass? |
 //! | `reload` | what becomes of all this when the configuration changes? |
+//! | `spooling` | what does a store behind the outbox take from it? |
 
 mod aside;
 mod flight;
@@ -28,6 +29,8 @@ mod record;
 mod reload;
 mod ring;
 mod room;
+#[cfg(feature = "spool")]
+mod spooling;
 
 pub use flight::{Outgoing, Waiting};
 pub use record::MAX_SIGNALS;

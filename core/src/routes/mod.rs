@@ -80,6 +80,24 @@ impl<'a> Routes<'a> {
         })
     }
 
+    /// The number of the signal that has this alias in the device of that one.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn find_alias(&self, device_alias: &str, alias: &[u8]) -> Option<u32> {
+        let named = Signal {
+            alias: core::str::from_utf8(alias).ok()?,
+            ..Signal::EMPTY
+        };
+        let pieces = named.channel_pieces(device_alias).map(str::as_bytes);
+        self.index.lookup(index::hash(&pieces), |number| {
+            let signal = self.config.signals.get(number as usize);
+            signal.is_some_and(|signal| {
+                let device = self.device(signal).map(|device| device.alias);
+                signal.alias == named.alias && device == Some(device_alias)
+            })
+        })
+    }
+
     /// From the end on: there the channels of a device differ.
     #[inline]
     fn is_channel_of(&self, signal: &Signal<'a>, channel: &[u8]) -> bool {

@@ -21,19 +21,21 @@
 //! | `staging` | what waits in memory to be written? |
 //! | `walk` | what lies at this place of a segment? |
 //! | `opening` | what is on storage at the start? |
-//! | `log` | which operation comes next? |
+//! | `log` | what is put in, what is asked of it, and where does it stand? |
+//! | `operations` | which operation on storage comes next? |
 //! | `reading` | which sample comes next? |
 
 mod block;
 mod entry;
 mod log;
 mod opening;
+mod operations;
 mod reading;
 mod staging;
 mod walk;
 
 pub use block::{BLOCK, SegmentHead};
-pub use log::{Buffers, Event, Log};
+pub use log::{Buffers, Event, Log, Suspended};
 pub use reading::Spooled;
 pub use staging::{MAX_BLOCKS, Numbered};
 
@@ -51,7 +53,8 @@ pub const NAMES: usize = 512;
 /// Storage for the log of one device, as segments that count up from the oldest.
 ///
 /// An operation that answers [`WouldBlock`](nb::Error::WouldBlock) is under way: it is asked for again, with the same arguments, until it has
-/// another answer. After an error, [`next_segment`](Storage::next_segment) of `None` begins anew.
+/// another answer. After an error, [`next_segment`](Storage::next_segment) of `None` begins anew; so it does where the log has
+/// [given up](Log::give_up) to wait: then it is under way itself as long as the operation before.
 pub trait Storage {
     /// Bytes of a segment that is begun now, a multiple of [`WORD`] and at least two [blocks](BLOCK).
     fn segment_len(&self) -> u32;
@@ -87,6 +90,7 @@ pub enum Fault {
     InUse,
     Full,
     ReadOnly,
+    Hanging,
     /// With the system's number of the error.
     Failing(i32),
 }
@@ -99,6 +103,7 @@ impl Display for Fault {
             Fault::InUse => "another process uses it",
             Fault::Full => "it is full",
             Fault::ReadOnly => "it is read-only",
+            Fault::Hanging => "it does not answer",
             Fault::Failing(error) => return write!(f, "it fails (error {error})"),
         })
     }

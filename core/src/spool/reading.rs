@@ -90,22 +90,22 @@ impl Log<'_> {
         find: &mut dyn FnMut(&[u8]) -> Option<u32>,
     ) -> Option<Spooled<'_>> {
         let given = loop {
-            match self.reading.given {
-                Some(given) if given.number == self.next => break given,
-                _ => self.reading.given = self.decode(find)?,
+            match self.at.reading.given {
+                Some(given) if given.number == self.at.next => break given,
+                _ => self.at.reading.given = self.decode(find)?,
             }
         };
-        let text = self.reading.text.get(..given.len)?;
+        let text = self.at.reading.text.get(..given.len)?;
         Some(Spooled {
             signal: (given.signal != NOBODY).then_some(given.signal),
-            second: self.reading.second,
+            second: self.at.reading.second,
             sample: Sample::of_text(text, given.quality)?,
         })
     }
 
     /// The sample that [`Log::next_sample`] gave is taken: it waits elsewhere from now on.
     pub fn take(&mut self) {
-        self.advance(self.next.saturating_add(1).min(self.end()));
+        self.advance(self.at.next.saturating_add(1).min(self.end()));
     }
 
     /// Decodes up to the next sample; `None` if there is none here.
@@ -115,36 +115,37 @@ impl Log<'_> {
     )]
     fn decode(&mut self, find: &mut dyn FnMut(&[u8]) -> Option<u32>) -> Option<Option<Given>> {
         // What is on storage comes before what came since.
-        if self.next >= self.end() || self.is_opening() {
+        if self.at.next >= self.end() || self.is_opening() {
             return None;
         }
-        let (head, entries, is_on_storage) = match self.staging.block_of(self.next) {
+        let (head, entries, is_on_storage) = match self.staging.block_of(self.at.next) {
             Some((head, entries)) => (head, entries, false),
-            None if self.next >= self.written => {
+            None if self.at.next >= self.at.written => {
                 // What was to come was never put into a block.
-                let start = self.staging.start().max(self.written);
-                self.lose_up_to(start.max(self.next + 1).min(self.end()));
+                let start = self.staging.start().max(self.at.written);
+                self.lose_up_to(start.max(self.at.next + 1).min(self.end()));
                 return Some(None);
             }
             None => {
-                let head = self.reading.block.filter(|head| {
-                    self.reading.is_on_storage && (head.first..head.end()).contains(&self.next)
+                let head = self.at.reading.block.filter(|head| {
+                    self.at.reading.is_on_storage
+                        && (head.first..head.end()).contains(&self.at.next)
                 });
                 let entries = head.and_then(|head| {
-                    let entries = self.window.entries(self.reading.position, &head)?;
+                    let entries = self.window.entries(self.at.reading.position, &head)?;
                     Some((head, entries, true))
                 });
                 let Some(block) = entries else {
-                    self.reading.is_wanted = true;
+                    self.at.reading.is_wanted = true;
                     return None;
                 };
                 block
             }
         };
-        let reading = &mut self.reading;
+        let reading = &mut self.at.reading;
         let is_same = reading.block.is_some_and(|block| block.first == head.first)
             && reading.is_on_storage == is_on_storage;
-        if !is_same || reading.number > self.next {
+        if !is_same || reading.number > self.at.next {
             reading.begin(head, is_on_storage);
             self.names.fill(NOBODY);
         }
@@ -174,7 +175,7 @@ impl Log<'_> {
             // Its checksum holds, and it was not written by this program.
             None => {
                 let end = head.end().min(self.end());
-                self.lose_up_to(end.max(self.next + 1));
+                self.lose_up_to(end.max(self.at.next + 1));
             }
         }
         Some(None)
@@ -183,11 +184,11 @@ impl Log<'_> {
     /// Looks for the block with the next sample.
     pub(super) fn read_on(&mut self, storage: &mut dyn Storage) -> nb::Result<(), Fault> {
         loop {
-            let position = self.reading.position;
+            let position = self.at.reading.position;
             let Some(end) = self.write_position().filter(|end| *end > position) else {
                 // All that is left of what was written is lost.
-                self.reading.is_wanted = false;
-                self.lose_up_to(self.written);
+                self.at.reading.is_wanted = false;
+                self.lose_up_to(self.at.written);
                 return Ok(());
             };
             let Some(found) = self.window.look(position) else {
@@ -197,12 +198,12 @@ impl Log<'_> {
             };
             let len = match found {
                 Found::Block(stored) => match self.numbered(stored) {
-                    Some(head) if head.end() > self.next && head.count > 0 => {
+                    Some(head) if head.end() > self.at.next && head.count > 0 => {
                         self.lose_up_to_block(&head);
-                        self.reading.begin(head, true);
+                        self.at.reading.begin(head, true);
                         self.names.fill(NOBODY);
-                        self.reading.given = None;
-                        self.reading.is_wanted = false;
+                        self.at.reading.given = None;
+                        self.at.reading.is_wanted = false;
                         return Ok(());
                     }
                     _ => stored.block_len(),
@@ -212,17 +213,17 @@ impl Log<'_> {
                 Found::End => {
                     let next = storage.next_segment(Some(position.segment))?;
                     let next = next.map(|segment| Position { segment, at: 0 });
-                    self.reading.go_to(next.unwrap_or(end));
+                    self.at.reading.go_to(next.unwrap_or(end));
                     continue;
                 }
             };
-            self.reading.go_to(position.behind(len));
+            self.at.reading.go_to(position.behind(len));
         }
     }
 
     /// A block of later samples comes next: those before it are lost, but for those that were done with when it was written.
     fn lose_up_to_block(&mut self, head: &Head) {
-        if head.first > self.next {
+        if head.first > self.at.next {
             self.advance(head.done.min(head.first));
             self.lose_up_to(head.first);
         }
@@ -238,15 +239,15 @@ impl Log<'_> {
 
     /// The next sample is the one of this number, or the one behind those that were delivered already. How many were passed over that were not.
     pub(super) fn advance(&mut self, number: u64) -> u64 {
-        let before = self.next;
+        let before = self.at.next;
         if number <= before {
             return 0;
         }
-        self.next = number;
-        match self.skipped {
+        self.at.next = number;
+        match self.at.skipped {
             Some((from, to)) if number >= from => {
-                self.skipped = None;
-                self.next = number.max(to);
+                self.at.skipped = None;
+                self.at.next = number.max(to);
                 from.saturating_sub(before) + number.saturating_sub(to)
             }
             _ => number - before,

@@ -8,6 +8,7 @@
 //! | `reload` | what goes on when the configuration changes? |
 //! | `overflow` | what is lost when a buffer is full, and does it add up? |
 //! | `reconnecting` | when is the next attempt? |
+//! | `spooling` | what is on storage, when, and what comes back? |
 //! | `stopping` | what is said at the end? |
 //! | `mishaps` | does anything get lost or doubled when everything goes wrong at random? |
 //! | `reporting` | what is logged, and how often? (with the feature `log`) |
@@ -23,6 +24,7 @@ mod reconnecting;
 mod reload;
 #[cfg(feature = "log")]
 mod reporting;
+mod spooling;
 mod stopping;
 
 use common::rig::Rig;

@@ -35,6 +35,7 @@ struct Model {
     random: u64,
     /// Every so many-th answer comes at once; the others have to be asked for again.
     patience: u64,
+    hangs: bool,
     /// The operation that is under way.
     asked: Option<(&'static str, u32, u32, usize)>,
     pub appended: u64,
@@ -62,6 +63,7 @@ impl Disk {
             is_cut: false,
             random: seed | 1,
             patience: 1,
+            hangs: false,
             asked: None,
             appended: 0,
             changes: 0,
@@ -87,9 +89,20 @@ impl Disk {
         self.0.borrow_mut().fault = fault;
     }
 
+    /// From now on no operation comes to an end, or they do again.
+    pub fn hang(&self, hangs: bool) {
+        self.0.borrow_mut().hangs = hangs;
+    }
+
     /// The power is cut in the middle of the operation so many changes from now.
     pub fn cut_in(&self, changes: u32) {
         self.0.borrow_mut().cut_in = Some(changes);
+    }
+
+    /// Whether an operation is under way that will have its answer.
+    pub fn is_busy(&self) -> bool {
+        let model = self.0.borrow();
+        model.asked.is_some() && !model.is_cut && !model.hangs
     }
 
     pub fn is_cut(&self) -> bool {
@@ -196,10 +209,11 @@ impl Model {
 
     /// Whether this operation has its answer now. It must be asked for in the same way each time.
     fn answer(&mut self, what: (&'static str, u32, u32, usize)) -> nb::Result<(), Fault> {
-        if let Some(asked) = self.asked {
+        let begins_anew = what == ("next", u32::MAX, 0, 0);
+        if let Some(asked) = self.asked.filter(|_| !begins_anew) {
             assert_eq!(asked, what, "another operation is under way");
         }
-        if self.is_cut {
+        if self.is_cut || self.hangs {
             return Err(nb::Error::WouldBlock);
         }
         let patience = self.patience;

@@ -5,10 +5,13 @@
 //! | [`rig`] | all of it together, and the rules that hold after every step |
 //! | [`network`] | lines that can refuse, stall, break and move a byte at a time |
 //! | [`redis`], [`broker`] | the models at the other ends |
+//! | [`disk`] | a model of storage |
 //! | [`packet`] | what a client says, read strictly |
 //! | [`logbook`] | what was logged |
 
 pub mod broker;
+#[expect(dead_code, reason = "no storage is damaged here")]
+pub mod disk;
 #[cfg(feature = "log")]
 pub mod logbook;
 pub mod network;

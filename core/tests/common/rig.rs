@@ -2,6 +2,7 @@
 //! up, and the bridge asks to be called again at once only if something moved.
 
 use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
+use mqtt_client_core::bridge::spooling::Spool;
 use mqtt_client_core::bridge::{self, Bridge, Feed};
 use mqtt_client_core::config::{
     Abilities, Config, Device, Severity, Signal, Storage, measure, parse,
@@ -10,9 +11,11 @@ use mqtt_client_core::counters::Counters;
 use mqtt_client_core::index::Index;
 use mqtt_client_core::redis::session::MIN_INPUT;
 use mqtt_client_core::routes::{LastSample, Routes};
+use mqtt_client_core::spool::{BLOCK, Buffers, Log, NAMES};
 use mqtt_client_core::time::Instant;
 
 use super::broker::Broker;
+use super::disk::Disk;
 use super::network::{Clock, Event, Line};
 use super::redis::{Redis, message};
 
@@ -22,6 +25,7 @@ pub struct Rig<'b, 'a> {
     pub redis: RedisEnd,
     /// In the order of the enabled devices.
     pub brokers: Vec<BrokerEnd>,
+    disks: Vec<Disk>,
     clock: Clock,
 }
 
@@ -38,6 +42,9 @@ pub struct BrokerEnd {
 
 /// Draws nothing but zeros: delays are not shortened, and packet identifiers begin at 1.
 const RANDOM: u32 = 0;
+
+/// Milliseconds.
+pub const FLUSH_INTERVAL: u64 = 10_000;
 
 /// Polls in a row without any wait, of which each moved something: more than any burst of these tests needs.
 const LONGEST_BURST: usize = 100_000;
@@ -57,6 +64,11 @@ const BROKER: BrokerSizes = BrokerSizes {
 
 /// Runs `script` with the bridge that this mapping table describes, at time 0 and not polled yet.
 pub fn with_bridge(table: &str, script: impl FnOnce(&mut Rig<'_, '_>)) {
+    with_spools(table, &[], script);
+}
+
+/// The same with a spool over each of these disks, for the devices in their order; samples wait for [`FLUSH_INTERVAL`] at most.
+pub fn with_spools(table: &str, disks: &[Disk], script: impl FnOnce(&mut Rig<'_, '_>)) {
     let sizes = measure(table.as_bytes()).expect("JSON");
     let mut devices = vec![Device::default(); sizes.devices];
     let mut signals = vec![Signal::default(); sizes.signals];
@@ -95,6 +107,10 @@ pub fn with_bridge(table: &str, script: impl FnOnce(&mut Rig<'_, '_>)) {
     let redis_line = Line::new(clock.clone());
     let storage = feed_sizes.take(&mut memory).expect("room");
     let feed = Feed::new(&config, RANDOM, storage, redis_line.clone());
+    let (shared, mut disks) = (disks.to_vec(), disks.to_vec());
+    let mut buffers: Vec<_> = disks.iter().map(|_| SpoolMemory::new()).collect();
+    let mut spools = (disks.iter_mut().zip(&mut buffers).zip(config.devices))
+        .map(|((disk, memory), device)| memory.spool(device, disk));
     let mut brokers = Vec::new();
     let mut ends = Vec::new();
     for (device, sizes) in config.devices.iter().zip(broker_sizes) {
@@ -106,7 +122,10 @@ pub fn with_bridge(table: &str, script: impl FnOnce(&mut Rig<'_, '_>)) {
         let storage = sizes.take(&mut memory).expect("room");
         let digits = 0x00c0_ffee;
         let broker = bridge::Broker::new(&config, device, digits, RANDOM, storage, line);
-        brokers.push(broker);
+        brokers.push(match spools.next() {
+            Some(spool) => broker.with_spool(spool),
+            None => broker,
+        });
     }
     script(&mut Rig {
         bridge: Bridge::new(&config, routes, feed, &mut brokers),
@@ -116,8 +135,38 @@ pub fn with_bridge(table: &str, script: impl FnOnce(&mut Rig<'_, '_>)) {
             connection: 0,
         },
         brokers: ends,
+        disks: shared,
         clock,
     });
+}
+
+/// Memory of a spool.
+struct SpoolMemory {
+    blocks: Vec<[u8; BLOCK]>,
+    window: [u8; BLOCK],
+    places: [u32; NAMES],
+    names: [u32; NAMES],
+}
+
+impl SpoolMemory {
+    fn new() -> Self {
+        SpoolMemory {
+            blocks: vec![[0; BLOCK]; 2],
+            window: [0; BLOCK],
+            places: [0; NAMES],
+            names: [0; NAMES],
+        }
+    }
+
+    fn spool<'m>(&'m mut self, device: &'m Device<'m>, disk: &'m mut Disk) -> Spool<'m> {
+        let log = Log::new(Buffers {
+            blocks: &mut self.blocks,
+            window: &mut self.window,
+            places: &mut self.places,
+            names: &mut self.names,
+        });
+        Spool::new(device, log, disk, FLUSH_INTERVAL, 1000)
+    }
 }
 
 impl Rig<'_, '_> {
@@ -147,7 +196,7 @@ impl Rig<'_, '_> {
             let wake_up = self.poll();
             self.check_counters();
             self.serve();
-            if self.moves() != before {
+            if self.moves() != before || self.disks.iter().any(Disk::is_busy) {
                 continue;
             }
             if wake_up > now {
@@ -202,7 +251,10 @@ impl Rig<'_, '_> {
 
     fn moves(&self) -> u64 {
         let brokers: u64 = self.brokers.iter().map(|end| end.line.moves()).sum();
-        brokers + self.redis.line.moves()
+        // What comes back from a spool moves too.
+        let spools = self.bridge.brokers().iter();
+        let spooled = spools.filter_map(|broker| Some(broker.spool()?.spooled()));
+        brokers + self.redis.line.moves() + (spooled.sum::<u64>() << 32)
     }
 
     fn serve(&mut self) {
@@ -211,7 +263,9 @@ impl Rig<'_, '_> {
     }
 
     fn check_counters(&self) {
-        for (device, counters) in self.bridge.counters() {
+        for (number, (device, counters)) in self.bridge.counters().enumerate() {
+            let spool = self.bridge.brokers()[number].spool();
+            let (spooled, found) = spool.map_or((0, 0), |spool| (spool.spooled(), spool.found()));
             let Counters {
                 received,
                 rejected,
@@ -224,9 +278,9 @@ impl Rig<'_, '_> {
             } = counters;
             let context = format!("{} at {}: {counters}", device.alias, self.now());
             assert_eq!(
-                received,
-                rejected + suppressed + queued + sent + dropped,
-                "{context}"
+                received + found,
+                rejected + suppressed + queued + sent + dropped + spooled,
+                "{context}, spooled {spooled}, found {found}"
             );
             assert!(acknowledged <= sent, "{context}");
         }

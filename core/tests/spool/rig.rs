@@ -27,12 +27,16 @@ impl Memory {
     }
 
     pub fn log(&mut self) -> Log<'_> {
-        Log::new(Buffers {
+        Log::new(self.buffers())
+    }
+
+    pub fn buffers(&mut self) -> Buffers<'_> {
+        Buffers {
             blocks: &mut self.blocks,
             window: &mut self.window,
             places: &mut self.places,
             names: &mut self.names,
-        })
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! How the log is used: what it writes and when, what it frees, and what becomes of a storage that comes and goes.
 
-use mqtt_client_core::spool::{Event, Fault};
+use mqtt_client_core::sample::{Quality, Sample};
+use mqtt_client_core::spool::{Event, Fault, Log, Numbered};
+use mqtt_client_core::time::Instant;
 
 use crate::disk::{Disk, Kind};
-use crate::rig::{Book, Memory, Process, check_survivors};
+use crate::rig::{Book, Memory, Process, check_survivors, find};
 
 fn disk(most: usize) -> Disk {
     Disk::new(Kind::Files, 16 * 1024, most, 7)
@@ -136,6 +138,43 @@ fn storage_that_fails_leaves_what_is_in_memory_and_comes_back() {
         process.settle(&mut book);
         disk.cut();
         check_survivors(&disk, &mut book);
+    }
+}
+
+#[test]
+fn a_log_that_is_suspended_goes_on_where_it_was() {
+    for patience in [1, 3] {
+        let (disk, mut memory) = (disk(8), Memory::new());
+        disk.be_slow(patience);
+        let mut log = memory.log();
+        let (mut put_in, mut taken) = (0_u64, Vec::new());
+        for round in 0..400 {
+            if round % 7 == 0 {
+                let suspended = log.suspend();
+                log = Log::resume(memory.buffers(), suspended);
+            }
+            let text = format!("{put_in},{put_in}");
+            put_in += u64::from(log.push(&Numbered {
+                number: log.end(),
+                signal: round % 3,
+                name: format!("s{}", round % 3).as_bytes(),
+                second: 1,
+                sample: Sample::of_text(text.as_bytes(), Quality::Good).expect("a comma"),
+            }));
+            if round % 50 == 49 {
+                log.flush();
+            }
+            let _ = log.poll(Instant::default(), &mut disk.clone());
+            if round > 200
+                && let Some(next) = log.next_sample(&mut find)
+            {
+                let value = std::str::from_utf8(next.sample.value).expect("ASCII");
+                taken.push(value.parse::<u64>().expect("a number"));
+                log.take();
+            }
+        }
+        assert!(taken.len() > 50, "{}", taken.len());
+        assert_eq!(taken, (0..taken.len() as u64).collect::<Vec<_>>());
     }
 }
 

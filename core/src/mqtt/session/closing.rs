@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
     /// Says how many samples nobody will deliver any more.
     pub fn report_undelivered(&self) {
         let undelivered = self.outbox.to_repeat() + self.outbox.queued();
-        if undelivered > 0 {
+        if undelivered > 0 && !self.state.is_spooled {
             warning!(
                 "{}: the end, and {} samples are not delivered: they are lost",
                 self.device.alias,

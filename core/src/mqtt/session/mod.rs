@@ -71,6 +71,8 @@ pub struct State {
     phase: Phase,
     attempts: Attempts,
     stopping: bool,
+    /// What is not delivered at the end is on storage.
+    is_spooled: bool,
     /// Bytes at the front of the input that are not handled yet.
     filled: usize,
     liveness: Liveness,
@@ -127,6 +129,7 @@ impl<'a> Session<'a> {
             phase: Phase::Offline,
             attempts: Attempts::new(device),
             stopping: false,
+            is_spooled: false,
             filled: 0,
             liveness: Liveness::default(),
             was_online: false,
@@ -236,6 +239,12 @@ impl<'a> Session<'a> {
             self.state.events.sent(ControlPacket::Disconnect);
             self.state.phase = Phase::Leaving;
         }
+    }
+
+    /// What is not delivered at the end is not lost: it is on storage then.
+    #[cfg(feature = "spool")]
+    pub fn leave_to_spool(&mut self) {
+        self.state.is_spooled = true;
     }
 
     #[must_use]
