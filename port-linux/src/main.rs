@@ -41,6 +41,7 @@ mod reload;
 mod rights;
 mod show;
 mod signals;
+mod spool;
 mod summary;
 #[cfg(test)]
 mod testing;
