@@ -8,9 +8,10 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mqtt_client_core::bridge::reload::Successor;
+use mqtt_client_core::bridge::spooling::Spool;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Device, Endpoint};
 use mqtt_client_core::index::Index;
@@ -30,6 +31,7 @@ use crate::reload::{Carried, Plan, Start, SuspendedFeed, new_signal};
 use crate::rights::give_up_rights;
 use crate::show::Show;
 use crate::signals::Signals;
+use crate::spool::{Kept, Spools};
 use crate::{EX_CONFIG, EX_OSERR, logger};
 
 /// Between two reports of the counters, at debug level 2 and above.
@@ -94,6 +96,7 @@ struct Daemon<'o> {
     /// The system's clock, in milliseconds, at the core's time 0.
     started: u64,
     report_at: Instant,
+    spools: Spools,
     /// The next device's key: never used twice, so that a late event finds nobody.
     next_key: u32,
 }
@@ -121,6 +124,7 @@ impl<'o> Daemon<'o> {
             random: random::seed(digits),
             started: monotonic_millis(),
             report_at: Instant::from_millis(REPORT_EVERY),
+            spools: Spools::default(),
             next_key: FIRST_DEVICE_KEY,
         })
     }
@@ -177,10 +181,11 @@ impl<'o> Daemon<'o> {
             .zip(carried.brokers)
             .map(|(device, carried)| carried.into_parts(device))
             .unzip();
+        let mut spools = self.spools.take(config, &self.poller);
         let parts = Routes::new(config, &mut slots, &mut last).and_then(|routes| {
             let feed = self.feed(config, &mut feed_memory, suspended_feed, &left)?;
             let brokers = self.brokers(config, starts, &mut memories, &carried.successors)?;
-            Ok((routes, feed, brokers))
+            Ok((routes, feed, self.with_spools(config, brokers, &mut spools)))
         });
         let Ok((routes, feed, mut brokers)) = parts else {
             return Ended::Failed(io::Error::other("more signals than can be numbered"));
@@ -197,9 +202,21 @@ impl<'o> Daemon<'o> {
             Ended::Failed(error) => Ended::Failed(error),
             Ended::Reloaded(text, plan) => {
                 let suspended_feed = feed.suspend();
+                let suspended_spools: Vec<_> = (brokers.iter_mut())
+                    .map(|broker| broker.take_spool().map(Spool::suspend))
+                    .collect();
                 let remains = plan.take_apart(brokers, self.now(), &mut self.show);
                 let feed = suspended_feed.map(|suspended| (feed_memory, suspended));
                 let brokers = memories.into_iter().zip(remains).collect();
+                for ((kept, suspended), device) in
+                    (spools.into_iter().zip(suspended_spools)).zip(config.devices)
+                {
+                    let kept = kept.map(|mut kept| {
+                        kept.suspend(suspended);
+                        kept
+                    });
+                    self.spools.put_back(device, kept);
+                }
                 Ended::Reloaded(text, plan.carry(feed, brokers, &last))
             }
         }
@@ -229,6 +246,25 @@ impl<'o> Daemon<'o> {
         let starts = config.devices.iter().zip(starts).zip(memories);
         starts
             .map(|((device, start), memory)| self.broker(config, device, start, memory, successors))
+            .collect()
+    }
+
+    /// The same, each with its spool if it has one.
+    fn with_spools<'a>(
+        &self,
+        config: &'a Config<'a>,
+        brokers: Vec<Broker<'a, Stack>>,
+        spools: &'a mut [Option<Kept>],
+    ) -> Vec<Broker<'a, Stack>> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since_1970.map_or(0, |time| time.as_secs());
+        let started = now.saturating_sub(self.now().as_millis() / SECOND);
+        let brokers = brokers.into_iter().zip(spools).zip(config.devices);
+        brokers
+            .map(|((broker, spool), device)| match spool {
+                Some(kept) => broker.with_spool(kept.spool(config, device, started)),
+                None => broker,
+            })
             .collect()
     }
 
@@ -406,8 +442,16 @@ fn has_more(bridge: &Bridge<'_, '_, Stack>) -> bool {
 fn report(brokers: &[Broker<'_, Stack>]) {
     let until = std::time::Instant::now() + PATIENCE;
     for broker in brokers {
+        let spooled = broker
+            .spool()
+            .map(|spool| format!(" spooled {}", spool.spooled()));
         logger::say(
-            format_args!("{}: {}", broker.device().alias, broker.counters()),
+            format_args!(
+                "{}: {}{}",
+                broker.device().alias,
+                broker.counters(),
+                spooled.unwrap_or_default()
+            ),
             until.saturating_duration_since(std::time::Instant::now()),
         );
     }

@@ -6,6 +6,7 @@ use super::check::Fields;
 use super::finding::Problem;
 use super::json::{SyntaxError, Value};
 use super::schema::{Key, MQTT_5};
+use super::spool::spool_size;
 use super::{Auth, Credentials, Device, Secret, Tls, Version, Will};
 use crate::delivery::QoS;
 
@@ -58,6 +59,7 @@ pub(super) fn device<'a>(
             .given_integer(Key::BufferSize)
             .and_then(|bytes| bytes.try_into().ok()),
         max_inflight: max_inflight(fields, qos),
+        spool_size: spool_size(fields),
     };
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
@@ -78,7 +80,10 @@ pub(super) fn device<'a>(
 
 /// A device that is not enabled may ask for what this build does not have.
 fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let Abilities { tls, .. } = fields.check.abilities;
+    let Abilities { tls, spool, .. } = fields.check.abilities;
+    if device.spool_size > 0 && !spool {
+        fields.error(Key::SpoolSize, Problem::NotBuiltIn("a spool"));
+    }
     if matches!(device.auth, Auth::Tls(_)) && !tls {
         fields.error(Key::Auth, Problem::NotBuiltIn("TLS"));
     }

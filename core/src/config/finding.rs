@@ -196,7 +196,7 @@ impl Display for Place<'_> {
             Place::Cell { table, row, key } => {
                 match table {
                     Table::Top => {}
-                    Table::Redis => write!(f, "{}.", table.name())?,
+                    Table::Redis | Table::Spool => write!(f, "{}.", table.name())?,
                     Table::Devices | Table::Signals => write!(f, "{}[{row}].", table.name())?,
                 }
                 match key {
@@ -213,6 +213,7 @@ impl Table {
         match self {
             Table::Top => "top level",
             Table::Redis => Key::Redis.name(),
+            Table::Spool => Key::Spool.name(),
             Table::Devices => Key::Devices.name(),
             Table::Signals => Key::Signals.name(),
         }

@@ -46,6 +46,7 @@ mod rule;
 mod schema;
 mod secrets;
 mod signal;
+mod spool;
 mod survey;
 mod text;
 mod topic;
@@ -73,6 +74,8 @@ use crate::delivery::QoS;
 pub struct Config<'a> {
     /// Where the local Redis is.
     pub redis: Redis<'a>,
+    /// Where samples are kept that wait for long.
+    pub spool: Spool<'a>,
     /// The enabled rows of the Devices tab whose protocol is MQTT, in the file's order.
     pub devices: &'a [Device<'a>],
     /// The enabled signals of those devices, in the file's order.
@@ -122,6 +125,24 @@ pub enum Endpoint<'a> {
     Unix(&'a str),
 }
 
+/// The `spool` block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spool<'a> {
+    /// There is one if a device has a [`Device::spool_size`].
+    pub path: Option<&'a str>,
+    /// Seconds, 1 to 3600.
+    pub flush_interval: u16,
+}
+
+impl Default for Spool<'_> {
+    fn default() -> Self {
+        Spool {
+            path: None,
+            flush_interval: Table::Spool.default(Key::FlushInterval) as u16,
+        }
+    }
+}
+
 /// One MQTT broker: a row of the Devices tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Device<'a> {
@@ -149,6 +170,8 @@ pub struct Device<'a> {
     pub buffer_size: Option<u32>,
     /// QoS 1 and 2 messages sent and not yet acknowledged, 1 to 65535. Its default at QoS 2 is 20.
     pub max_inflight: u16,
+    /// Bytes on storage for samples that wait, 65,536 to 2^40; 0: none.
+    pub spool_size: u64,
 }
 
 impl Device<'_> {
@@ -169,6 +192,7 @@ impl Device<'_> {
         keep_alive: Table::Devices.default(Key::KeepAlive) as u16,
         buffer_size: None,
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
+        spool_size: 0,
     };
 }
 

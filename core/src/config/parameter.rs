@@ -12,6 +12,7 @@ pub enum Table {
     Devices,
     Signals,
     Redis,
+    Spool,
 }
 
 /// The rules of one parameter, as far as they concern it alone.

@@ -14,9 +14,10 @@ use super::redis::{NO_LOCAL_REDIS, redis};
 use super::row::Row;
 use super::rows::{DeviceTable, Rows, SignalTable};
 use super::schema::Key;
+use super::spool::spool;
 use super::survey::{no_json, survey};
 use super::unique::{DeviceRows, SignalRows};
-use super::{Config, Device, Redis, Signal};
+use super::{Config, Device, Redis, Signal, Spool};
 
 /// The memory that a [`Config`] lives in, besides the file's text. [`measure`](super::measure) tells how much a file needs.
 #[derive(Debug)]
@@ -126,6 +127,7 @@ fn read<'a>(
     let signal_rows = SignalRows::new(scratch.signal_slots, scratch.signal_rows);
     let mut rows = Rows {
         redis: Redis::default(),
+        spool: Spool::default(),
         devices: DeviceTable::new(storage.devices, device_rows),
         signals: SignalTable::new(storage.signals, signal_rows),
     };
@@ -179,8 +181,8 @@ fn tables<'a>(
     row: &mut Row<'a>,
 ) -> Result<(), SyntaxError> {
     Fields::new(check, row, Table::Top, 0).keys()?;
-    let [redis_block, devices, signals] =
-        [Key::Redis, Key::Devices, Key::Signals].map(|key| row.value(key));
+    let [redis_block, spool_block, devices, signals] =
+        [Key::Redis, Key::Spool, Key::Devices, Key::Signals].map(|key| row.value(key));
     match redis_block {
         Value::Absent | Value::Null if check.abilities.local_servers => {}
         Value::Absent | Value::Null => {
@@ -199,6 +201,16 @@ fn tables<'a>(
         }
         other => check.wrong_type(Place::Table(Table::Redis), other, Type::Object),
     }
+    match spool_block {
+        Value::Absent | Value::Null => {}
+        Value::Object { at } => {
+            let mut reader = text.value_at(at);
+            reader.next()?;
+            row.fill(&mut reader, Table::Spool)?;
+            tables.spool = spool(&mut Fields::new(check, row, Table::Spool, 0))?;
+        }
+        other => check.wrong_type(Place::Table(Table::Spool), other, Type::Object),
+    }
     if let Some(rows) = array(check, text, devices, Table::Devices) {
         each_row(check, rows, row, Table::Devices, |fields| {
             tables.devices.row(fields)
@@ -210,6 +222,15 @@ fn tables<'a>(
         each_row(check, rows, row, Table::Signals, |fields| {
             tables.signals.row(fields, &tables.devices)
         })?;
+    }
+    if tables.wants_spool() && tables.spool.path.is_none() {
+        let place = Place::Cell {
+            table: Table::Spool,
+            row: 0,
+            key: KeyName::Known(Key::Path),
+        };
+        let because = Some("spool_size");
+        check.error(place, Problem::Missing { because });
     }
     if check.errors == 0 {
         tables.warn_of_shared_topics(check);

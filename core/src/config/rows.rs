@@ -10,11 +10,12 @@ use super::parameter::Table;
 use super::schema::Key;
 use super::signal::signal;
 use super::unique::{DeviceRows, Owner, SignalRows};
-use super::{Config, Device, Redis, Signal};
+use super::{Config, Device, Redis, Signal, Spool};
 
 /// The rows whose protocol is MQTT, in the file's order, enabled or not: for who shows the file to a person. What is to run is a [`Config`].
 pub struct Rows<'a> {
     pub redis: Redis<'a>,
+    pub spool: Spool<'a>,
     pub(super) devices: DeviceTable<'a>,
     pub(super) signals: SignalTable<'a>,
 }
@@ -61,9 +62,16 @@ impl<'a> Rows<'a> {
         }
         Config {
             redis: self.redis,
+            spool: self.spool,
             devices: self.devices.devices.get(..kept_devices).unwrap_or_default(),
             signals: self.signals.signals.get(..kept_signals).unwrap_or_default(),
         }
+    }
+
+    /// Whether an enabled device has a spool.
+    pub(super) fn wants_spool(&self) -> bool {
+        self.devices()
+            .any(|(device, enabled)| enabled && device.spool_size > 0)
     }
 
     pub(super) fn warn_of_shared_topics(&mut self, check: &mut Check<'_, '_>) {

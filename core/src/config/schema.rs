@@ -123,6 +123,7 @@ pub const MQTT_5: &str = "5";
 schema! {
     Top {
         Redis "redis": Parameter::table(), note("Where the local Redis is; all of it is optional.");
+        Spool "spool": Parameter::table(), note("Where samples are kept that wait for long; all of it is optional.");
         Devices "devices": Parameter::table().required(), note("The rows of the Devices tab.");
         Signals "signals": Parameter::table().required(), note("The rows of the Signals tab.");
     }
@@ -188,6 +189,8 @@ schema! {
         MaxInflight "max_inflight": integer(Integer { min: 1, max: 65_535, default: 100 }),
             note("Messages with QoS 1 and 2 that are sent and not yet acknowledged, at most. With QoS 2, Mosquitto as it is shipped throws away what exceeds 20.")
                 .default("100; 20 with mqtt_qos=2");
+        SpoolSize "spool_size": integer(Integer { min: 0, max: 1 << 40, default: 0 }),
+            note("Bytes on storage for samples that wait: they survive a power cut. 0 is none.").range("0, or 65536 to 2^40");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
     }
@@ -226,6 +229,13 @@ schema! {
             note("Password for Redis.");
         Database "database": integer(Integer { min: 0, max: i32::MAX as i64, default: 0 }),
             note("Number of the database.");
+    }
+
+    Spool {
+        Path "path": text(Form::Path),
+            note("Folder on an SD card or on a partition of its own, never on the root file system of a gateway. Required if a device has a spool_size.");
+        FlushInterval "flush_interval": integer(Integer { min: 1, max: 3600, default: 10 }),
+            note("Seconds after which a sample that waits is written.");
     }
 }
 
@@ -271,4 +281,5 @@ const _: () = {
     assert!(Table::WIDEST <= 64);
     assert!(Table::Signals.parameters().len() <= Table::WIDEST);
     assert!(Table::Redis.parameters().len() <= Table::WIDEST);
+    assert!(Table::Spool.parameters().len() <= Table::WIDEST);
 };

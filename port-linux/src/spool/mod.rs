@@ -4,9 +4,11 @@
 //! | file | question |
 //! |---|---|
 //! | `folder` | how are the segments' files opened, so that they are ours and nobody else's? |
+//! | `kept` | what goes on from one bridge to the next? |
 //! | `worker` | what does the thread do, and who wakes whom? |
 
 mod folder;
+mod kept;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use embedded_nal::nb;
 use mqtt_client_core::spool::{BLOCK, Fault, Storage, WORD};
 
 use crate::poller::Poller;
+pub use kept::{Kept, Spools};
 use worker::{Answer, Request, Said, start};
 
 /// Bytes on storage that do not count: the folder's own.

@@ -1,0 +1,32 @@
+//! What are the rules of the `spool` block, and of a device's part in it?
+
+use super::Spool;
+use super::check::Fields;
+use super::finding::Problem;
+use super::json::SyntaxError;
+use super::schema::Key;
+
+/// Smallest spool, in bytes: four segments of the smallest length.
+const SMALLEST: i64 = 65_536;
+
+/// The block's settings; where one is wrong, its default, after reporting it.
+pub(super) fn spool<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Spool<'a>, SyntaxError> {
+    let path = fields.text(Key::Path);
+    let flush_interval = fields.integer(Key::FlushInterval);
+    fields.keys()?;
+    Ok(Spool {
+        path,
+        flush_interval,
+    })
+}
+
+/// Bytes of a device's spool.
+pub(super) fn spool_size(fields: &mut Fields<'_, '_, '_>) -> u64 {
+    let size = fields.given_integer(Key::SpoolSize).unwrap_or_default();
+    if (1..SMALLEST).contains(&size) {
+        let value = fields.shown(Key::SpoolSize);
+        let (min, max) = (SMALLEST, 1 << 40);
+        fields.error(Key::SpoolSize, Problem::NotInRange { value, min, max });
+    }
+    size as u64
+}
