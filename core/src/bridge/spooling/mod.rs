@@ -454,7 +454,8 @@ impl<'a> Spool<'a> {
             self.at.is_writing = true;
         }
         let is_half_full = session.outbox().is_some_and(|outbox| outbox.is_half_full());
-        let is_worth = is_half_full && self.at.accepted - self.log.end() >= WORTH_WRITING;
+        let is_worth =
+            is_half_full && self.at.accepted.saturating_sub(self.log.end()) >= WORTH_WRITING;
         if !self.at.is_behind
             && (self.at.is_writing || is_worth)
             && !self.put_outbox(now, session, routes)
@@ -468,7 +469,11 @@ impl<'a> Spool<'a> {
             let _ = self.log.poll(now, self.storage);
             return now + self.at.flush_interval;
         }
-        if is_end && due == Instant::NEVER && !self.log.is_flushing() {
+        if self.log.is_flushing() {
+            // The storage wakes whoever waits for it.
+            return if due > now { due } else { Instant::NEVER };
+        }
+        if is_end && due == Instant::NEVER {
             self.at.end_by = Some(Instant::NEVER);
         }
         due.max(now + 1)
