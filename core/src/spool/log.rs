@@ -80,6 +80,8 @@ pub(super) struct Standing {
     pub(super) is_dirty: bool,
     /// Why it is closed, which was told.
     pub(super) told: Option<Fault>,
+    /// The same, until something could be written again: storage that opens and fails time and again is told of once.
+    pub(super) warned: Option<Fault>,
     /// The storage has been asked for something, and has not answered.
     pub(super) is_waiting: bool,
     pub(super) events: heapless::Deque<Event, 4>,
@@ -150,6 +152,7 @@ impl<'a> Log<'a> {
             is_flushing: false,
             is_dirty: false,
             told: None,
+            warned: None,
             is_waiting: false,
             events: heapless::Deque::new(),
         };

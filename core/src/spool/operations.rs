@@ -88,10 +88,13 @@ impl Log<'_> {
         self.window.forget();
         self.at.told = None;
         self.at.state = State::Open(Doing::Nothing);
-        self.tell(Event::Opened {
-            waiting: unread.1 - unread.0,
-            is_torn: found.is_torn,
-        });
+        // That there is no room shows only when something is to be written.
+        self.at.warned = self.at.warned.filter(|fault| *fault == Fault::Full);
+        let waiting = unread.1 - unread.0;
+        if waiting > 0 || self.at.warned.is_none() {
+            let is_torn = found.is_torn;
+            self.tell(Event::Opened { waiting, is_torn });
+        }
     }
 
     /// The storage is not used from here on.
@@ -115,7 +118,8 @@ impl Log<'_> {
         self.at.state = State::Closed {
             until: now + TRY_AGAIN_AFTER,
         };
-        if self.at.told.replace(fault) != Some(fault) {
+        self.at.told = Some(fault);
+        if self.at.warned.replace(fault) != Some(fault) {
             self.tell(Event::Closed(fault));
         }
     }
@@ -230,6 +234,7 @@ impl Log<'_> {
         self.at.free_from = self.at.free_from.saturating_add(len as u32);
         self.at.done_on_storage = self.at.done_on_storage.max(done.wrapping_sub(self.at.base));
         self.at.is_dirty = true;
+        self.at.warned = None;
         self.window.forget();
     }
 

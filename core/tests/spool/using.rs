@@ -142,6 +142,24 @@ fn storage_that_fails_leaves_what_is_in_memory_and_comes_back() {
 }
 
 #[test]
+fn storage_that_has_no_room_each_time_it_is_opened_is_told_of_once() {
+    let (disk, mut book, mut memory) = (disk(0), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    for _ in 0..4 {
+        process.settle(&mut book);
+        assert!(process.push(&mut book));
+        process.flush();
+        process.settle(&mut book);
+        process.now += 5_000;
+    }
+    let opened = Event::Opened {
+        waiting: 0,
+        is_torn: false,
+    };
+    assert_eq!(process.events, [opened, Event::Closed(Fault::Full)]);
+}
+
+#[test]
 fn a_log_that_is_suspended_goes_on_where_it_was() {
     for patience in [1, 3] {
         let (disk, mut memory) = (disk(8), Memory::new());
