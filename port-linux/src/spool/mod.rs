@@ -56,6 +56,12 @@ fn segment_len(spool_size: u64) -> u32 {
     (len / BLOCK as u64 * BLOCK as u64) as u32
 }
 
+/// The longest segments that so many bytes have room for eight of.
+fn fitting(bytes: u64) -> u32 {
+    let len = (bytes / 8).clamp(SMALLEST, u64::from(u32::MAX) / 2);
+    (len / BLOCK as u64 * BLOCK as u64) as u32
+}
+
 impl Files {
     /// Storage in this folder, which is not looked at yet. The poller is woken when there is an answer.
     pub fn new(folder: PathBuf, spool_size: u64, poller: Arc<Poller>) -> Self {
@@ -126,6 +132,9 @@ impl Storage for Files {
             };
             self.segments = segments;
             self.is_listed = true;
+            // On a small file system eight segments are to have room beside each other.
+            let used = self.segments.values().sum::<u64>();
+            self.segment_len = segment_len(self.most).min(fitting(self.free + used));
             return Ok(self.segments.keys().next().copied());
         };
         let mut later = self.segments.range(after.saturating_add(1)..);
