@@ -74,7 +74,11 @@ impl Ledger {
             self.beginnings += 1;
             match news {
                 News::SetAside(topic) => self.set_aside(&topic),
-                News::TriedAgain => self.take_back(),
+                News::TriedAgain => {
+                    // What is next in turn and set aside leaves the flight before that is asked for.
+                    self.pass_aside();
+                    self.take_back();
+                }
                 News::PubrelUnanswered => self.begin_anew(),
             }
         }
