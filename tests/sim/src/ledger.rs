@@ -222,7 +222,8 @@ impl Ledger {
     }
 
     fn append(&mut self, signal: usize, topic: String, payload: String) -> bool {
-        let len = room_of(&payload);
+        let text_len = payload.len() - 2;
+        let mut len = room_of(&payload);
         let sample = self.samples.len();
         self.samples.push(Sample {
             topic,
@@ -242,6 +243,10 @@ impl Ledger {
         loop {
             let bytes_used = self.bytes() + kept_bytes + self.aside.room();
             if bytes_used + len <= bytes {
+                // While little waits, nothing is packed.
+                if bytes_used < bytes / 16 && bytes_used + 4 + text_len <= bytes {
+                    len = 4 + text_len;
+                }
                 break;
             }
             if self.make_room_aside() {

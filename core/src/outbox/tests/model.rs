@@ -221,16 +221,21 @@ struct Model {
 struct Entry {
     signal: Option<u32>,
     text: String,
+    /// Bytes that it takes in the outbox.
+    room: usize,
     stage: Stage,
     dup: bool,
 }
 
 impl Entry {
-    /// Bytes that it takes in the outbox.
-    fn room(&self) -> usize {
-        let len = self.text.len();
-        let is_packed = len >= 8 && !self.text.contains('e');
-        4 + if is_packed { len.div_ceil(8) * 4 } else { len }
+    /// Bytes that a sample takes which is packed if it can be.
+    fn least_room(text: &str) -> usize {
+        let is_packed = text.len() >= 8 && !text.contains('e');
+        4 + if is_packed {
+            text.len().div_ceil(8) * 4
+        } else {
+            text.len()
+        }
     }
 }
 
@@ -253,18 +258,24 @@ impl Model {
     }
 
     fn append(&mut self, signal: u32, text: String) -> Result<Vec<u32>, Full> {
-        let entry = Entry {
+        let mut entry = Entry {
             signal: Some(signal),
+            room: Entry::least_room(&text),
             text,
             stage: Stage::Queued,
             dup: false,
         };
-        let flight: usize = self.entries.iter().take(self.begun).map(Entry::room).sum();
-        if flight + entry.room() > self.bytes {
+        let flight: usize = self
+            .entries
+            .iter()
+            .take(self.begun)
+            .map(|entry| entry.room)
+            .sum();
+        if flight + entry.room > self.bytes {
             return Err(Full);
         }
         let mut dropped = Vec::new();
-        while self.used() + entry.room() > self.bytes {
+        while self.used() + entry.room > self.bytes {
             self.dropped_together += usize::from(self.begun >= 16);
             for _ in 0..1 + self.begun / 16 {
                 let oldest = self.entries.remove(self.begun);
@@ -272,6 +283,11 @@ impl Model {
             }
         }
         self.dropped += dropped.len();
+        // While little waits, nothing is packed.
+        let unpacked = 4 + entry.text.len();
+        if self.used() < self.bytes / 16 && self.used() + unpacked <= self.bytes {
+            entry.room = unpacked;
+        }
         self.entries.push_back(entry);
         Ok(dropped)
     }
@@ -414,7 +430,7 @@ impl Model {
     }
 
     fn used(&self) -> usize {
-        self.entries.iter().map(Entry::room).sum()
+        self.entries.iter().map(|entry| entry.room).sum()
     }
 
     /// All that may go from the cursor on, until something else has to go first.
