@@ -13,6 +13,7 @@
 mod model;
 mod moving;
 mod overflow;
+mod pair;
 mod repeating;
 mod sender;
 mod sending;
@@ -146,7 +147,7 @@ fn every_byte_and_number_agrees_with_the_model() {
         (7, AtLeastOnce, 900),
         (8, ExactlyOnce, 600),
     ] {
-        model::compare(seed, qos, bytes, STEPS);
+        pair::compare(seed, qos, bytes, STEPS);
     }
 }
 
