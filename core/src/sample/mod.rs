@@ -3,7 +3,7 @@
 //! | module | question |
 //! |---|---|
 //! | `grammar` | which messages are samples, and what is wrong with the others? |
-//! | `plain` | how is almost every sample read, at once? |
+//! | `plain` | how is almost every sample read, by hand and at once? |
 
 use core::fmt;
 

@@ -3,6 +3,7 @@
 use std::string::String;
 
 use super::*;
+use crate::random::Random;
 
 /// The MQTT payload that a Redis message becomes.
 fn forwarded(message: &str) -> Result<String, Rejection> {
@@ -181,6 +182,46 @@ fn the_plain_way_reads_what_the_rules_read_and_nothing_else() {
         }
     }
     assert!(plain > 500, "only {plain} went the plain way");
+}
+
+#[test]
+fn the_plain_way_reads_generated_samples_as_the_grammar_does_and_changed_ones_too() {
+    const SOME: &[u8] = b"0123456789.,-+eE nvNVI\x00\xb9";
+    let mut plain = 0;
+    for seed in 1..=20_000 {
+        let mut random = Random::new(seed);
+        let mut digits = |most| {
+            (0..=random.below(most))
+                .map(|_| char::from(b'0' + random.below(10) as u8))
+                .collect::<String>()
+        };
+        let (whole, fraction) = (digits(20), digits(20));
+        let timestamp = std::format!("17{}", digits(12));
+        let sign = ["", "-", "+"][usize::from(random.below(3))];
+        let fraction =
+            [std::format!(".{fraction}"), String::new()][usize::from(random.below(2))].clone();
+        let flags = ["", ",", ",iv", ",IV", ",ov", ",cot=3"][usize::from(random.below(6))];
+        let mut message = std::format!("{sign}{whole}{fraction},{timestamp}{flags}").into_bytes();
+        for _ in 0..4 {
+            if let Some(sample) = plain::read(&message) {
+                plain += 1;
+                assert_eq!(
+                    grammar::read(&message),
+                    Ok(sample),
+                    "seed {seed}: {}",
+                    message.escape_ascii()
+                );
+            }
+            let place = usize::from(random.below(message.len() as u16));
+            let byte = SOME[usize::from(random.below(SOME.len() as u16))];
+            match random.below(4) {
+                0 => message.insert(place, byte),
+                1 if message.len() > 1 => drop(message.remove(place)),
+                _ => message[place] = byte,
+            }
+        }
+    }
+    assert!(plain > 1000, "only {plain} went the plain way");
 }
 
 #[test]
