@@ -30,8 +30,8 @@ const BUNDLES: [&str; 4] = [
 /// Where OpenWrt's package `ca-certificates` has one file for each, and links to them by the hashes of their names.
 const FOLDER: &str = "/etc/ssl/certs";
 
-/// Files of a folder that are looked at, at most.
-const MAX_FILES: usize = 4096;
+/// Entries of a folder that are looked at, at most.
+const MAX_ENTRIES: usize = 4096;
 
 /// The system's authorities, read when the first device asks for them.
 #[derive(Default)]
@@ -156,14 +156,10 @@ impl Found {
     }
 
     fn read_folder(&mut self, path: &Path) -> io::Result<()> {
-        let files = fs::read_dir(path)?.flatten().map(|entry| entry.path());
-        let mut files = (files.filter(|path| has_hashed_name(path)))
-            .take(MAX_FILES)
-            .collect::<Vec<_>>();
-        // Two readings of one folder are the same.
-        files.sort();
-        for file in files {
-            if self.read(&file).is_err() {
+        // In the folder's own order, which stays the same as long as nothing changes.
+        for entry in fs::read_dir(path)?.take(MAX_ENTRIES).flatten() {
+            let file = entry.path();
+            if has_hashed_name(&file) && self.read(&file).is_err() {
                 self.leave_out(&file, 1);
             }
         }
