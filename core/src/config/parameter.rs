@@ -81,6 +81,8 @@ pub enum Setting {
     AuthTls,
     UseLastWill,
     Username,
+    ProxyUsername,
+    ProxyPassword,
 }
 
 impl Setting {
@@ -91,6 +93,8 @@ impl Setting {
             Setting::AuthTls => "auth=tls",
             Setting::UseLastWill => "use_last_will=1",
             Setting::Username => "username",
+            Setting::ProxyUsername => "proxy_username",
+            Setting::ProxyPassword => "proxy_password",
         }
     }
 }

@@ -190,6 +190,13 @@ schema! {
                 .default("100; 20 with mqtt_qos=2");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
+        Proxy "proxy": text(Form::Any),
+            note("HTTP proxy that the connection to the broker goes through, by CONNECT. The proxy looks up the broker's name.")
+                .range("host:port, an IPv6 address in brackets");
+        ProxyUsername "proxy_username": text(Form::Any).required_if(Setting::ProxyPassword).secret(),
+            note("User name for the proxy.").range("no colon");
+        ProxyPassword "proxy_password": text(Form::Any).required_if(Setting::ProxyUsername).secret(),
+            note("Password for the proxy. It goes there unencrypted.");
     }
 
     Signals {

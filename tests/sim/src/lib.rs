@@ -13,6 +13,7 @@
 //! | [`stage`] | the bridge, made, taken apart and made again as the daemon does it |
 //! | [`mod@line`] | the network: delays, splits, cuts at any byte, half-open connections, stalls, refusals, look-ups |
 //! | [`ends`], [`mod@broker`], `redis` | the servers, with restarts, withheld and doubled acknowledgements, hostile bytes, and brokers as they are |
+//! | [`proxy`] | an HTTP proxy before a broker, which refuses, closes, is slow or says what it should not |
 //! | [`ledger`] | a second book of what the bridge holds and may say next, kept from outside |
 //! | [`property`] | what has to hold, by name |
 //! | [`run`] | a seed from number to verdict, and the shortest plan that breaks the same |
@@ -59,6 +60,7 @@ pub mod mutants;
 mod pipe;
 pub mod plan;
 pub mod property;
+pub mod proxy;
 pub mod run;
 mod seen;
 pub mod stage;
