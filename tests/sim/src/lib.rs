@@ -26,7 +26,8 @@
 //! 3.1.1 in either of the two ways that QoS 2 may be done, takes a session over on a new connection, and closes after one and a half
 //! keep-alives. It may hold acknowledgements back, send them in any order, twice, slowly, much later, or not at all, send messages that
 //! nobody asked for, forbid a topic by closing, restart with its session or without, refuse, hang up, claim a session that is not there, or
-//! send what no broker may. Two worlds in five have brokers that do as some in the field do ([`broker::Kind`]). Redis may restart, refuse
+//! send what no broker may. Two worlds in five have brokers that do as some in the field do ([`broker::Kind`]). One broker in five has an HTTP proxy before
+//! it, which may refuse, close, fall silent, be slow, never come to an end or speak another protocol, and says whatever secret it was told. Redis may restart, refuse
 //! all, PING only or some channels, fall silent, send what is no RESP2, and what nobody asked for. The bridge's clock may jump, the bridge may not be called for a while, and
 //! its process may be killed and begin again.
 //!
