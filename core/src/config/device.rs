@@ -5,6 +5,7 @@ use super::advice;
 use super::check::Fields;
 use super::finding::Problem;
 use super::json::{SyntaxError, Value};
+use super::proxy::proxy;
 use super::schema::{Key, MQTT_5};
 use super::{Auth, Authorities, ClientFiles, Credentials, Device, Secret, Tls, Version, Will};
 use crate::delivery::QoS;
@@ -58,6 +59,7 @@ pub(super) fn device<'a>(
             .given_integer(Key::BufferSize)
             .and_then(|bytes| bytes.try_into().ok()),
         max_inflight: max_inflight(fields, qos),
+        proxy: proxy(fields),
     };
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
@@ -85,7 +87,14 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     if matches!(fields.row.value(Key::MqttVersion), Value::String(raw) if raw.is(MQTT_5)) {
         fields.error(Key::MqttVersion, Problem::NotBuiltIn("MQTT 5"));
     }
-    fields.within_reach(Key::Ip, device.host);
+    match device.proxy {
+        // It finds the broker.
+        Some(proxy) => fields.within_reach(Key::Proxy, proxy.host()),
+        None => fields.within_reach(Key::Ip, device.host),
+    }
+    if cfg!(not(feature = "proxy")) && fields.row.is_given(Key::Proxy) {
+        fields.error(Key::Proxy, Problem::NotBuiltIn("proxies"));
+    }
 }
 
 const CREDENTIAL_KEYS: [Key; 2] = [Key::Username, Key::Password];

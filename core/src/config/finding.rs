@@ -114,10 +114,16 @@ pub enum Problem<'t> {
     Nul,
     /// A control character, or none at all, in an MQTT string (MQTT 3.1.1, 1.5.3).
     Unwelcome(Shown<'t>),
-    /// A control character in a path.
+    /// A control character in a path, or in what a proxy is told.
     ControlCharacter,
     /// An address with a scheme, or the text of a key, where a path belongs.
     NotAPath,
+    /// Something else where the host and port of a proxy belong. It is not shown, since it may hold a password.
+    #[cfg(feature = "proxy")]
+    NotAProxy,
+    /// In the user name for a proxy: what stands behind it would be taken for the password.
+    #[cfg(feature = "proxy")]
+    Colon,
     SocketAndHost,
     /// Given, but without effect.
     Ignored {
@@ -306,6 +312,13 @@ impl Display for Problem<'_> {
                 None,
                 "is a file's text or an address, not the path of a file",
             ),
+            #[cfg(feature = "proxy")]
+            Problem::NotAProxy => (
+                None,
+                "is not host:port; without http://, user name and password, and with an IPv6 address in brackets",
+            ),
+            #[cfg(feature = "proxy")]
+            Problem::Colon => (None, "holds a colon or a control character"),
             Problem::SocketAndHost => (None, "excludes host and port"),
             Problem::Tls(words) => (None, words),
             Problem::InTheClear => (

@@ -39,6 +39,7 @@ mod finding;
 mod json;
 mod parameter;
 mod parse;
+mod proxy;
 mod redis;
 mod row;
 mod rows;
@@ -50,8 +51,6 @@ mod survey;
 mod text;
 mod topic;
 mod unique;
-
-use core::fmt::{self, Debug, Formatter};
 
 pub use abilities::Abilities;
 pub use device::is_mqtt;
@@ -67,6 +66,8 @@ pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 
 use crate::delivery::QoS;
+use crate::net::proxy::Proxy;
+pub use crate::secret::Secret;
 
 /// A valid configuration: every rule of the two tables holds.
 #[derive(Debug, Clone, Copy)]
@@ -149,6 +150,8 @@ pub struct Device<'a> {
     pub buffer_size: Option<u32>,
     /// QoS 1 and 2 messages sent and not yet acknowledged, 1 to 65535. Its default at QoS 2 is 20.
     pub max_inflight: u16,
+    /// What the connection to the broker goes through.
+    pub proxy: Option<Proxy<'a>>,
 }
 
 impl Device<'_> {
@@ -169,6 +172,7 @@ impl Device<'_> {
         keep_alive: Table::Devices.default(Key::KeepAlive) as u16,
         buffer_size: None,
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
+        proxy: None,
     };
 }
 
@@ -298,28 +302,5 @@ impl<'a> Signal<'a> {
 impl Default for Signal<'_> {
     fn default() -> Self {
         Self::EMPTY
-    }
-}
-
-/// A password. It shows in no output: its `Debug` prints stars, and it has no `Display`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Secret<'a>(&'a str);
-
-impl<'a> Secret<'a> {
-    #[must_use]
-    pub const fn new(text: &'a str) -> Self {
-        Secret(text)
-    }
-
-    /// The password itself, for the packet that carries it and for nothing else.
-    #[must_use]
-    pub const fn expose(self) -> &'a str {
-        self.0
-    }
-}
-
-impl Debug for Secret<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
     }
 }

@@ -84,6 +84,8 @@ pub enum Setting {
     ClientAuth,
     UseLastWill,
     Username,
+    ProxyUsername,
+    ProxyPassword,
 }
 
 impl Setting {
@@ -96,6 +98,8 @@ impl Setting {
             Setting::ClientAuth => "auth=tls (tls_client_auth=1)",
             Setting::UseLastWill => "use_last_will=1",
             Setting::Username => "username",
+            Setting::ProxyUsername => "proxy_username",
+            Setting::ProxyPassword => "proxy_password",
         }
     }
 }

@@ -196,6 +196,13 @@ schema! {
         TlsAlpn "tls_alpn": text(Form::Any),
             note("Protocol name that is offered in TLS (ALPN), for brokers that tell by it what is spoken: mqtt, x-amzn-mqtt-ca.")
                 .range("at most 255 bytes");
+        Proxy "proxy": text(Form::Any),
+            note("HTTP proxy that the connection to the broker goes through, by CONNECT. The proxy looks up the broker's name.")
+                .range("host:port, an IPv6 address in brackets");
+        ProxyUsername "proxy_username": text(Form::Any).required_if(Setting::ProxyPassword).secret(),
+            note("User name for the proxy.").range("no colon");
+        ProxyPassword "proxy_password": text(Form::Any).required_if(Setting::ProxyUsername).secret(),
+            note("Password for the proxy. It goes there unencrypted.");
     }
 
     Signals {

@@ -12,7 +12,7 @@ impl<'a> Redis<'a> {
 }
 
 impl<'a> Device<'a> {
-    /// What is masked in all that this broker says.
+    /// What is masked in all that this broker says, and a proxy before it.
     #[must_use]
     pub fn secrets(&self) -> Secrets<'a> {
         let credentials = match self.auth {
@@ -20,14 +20,19 @@ impl<'a> Device<'a> {
             Auth::Password(credentials) => Some(credentials),
             Auth::Tls(tls) => tls.credentials,
         };
-        credentials.map_or(Secrets::NONE, |credentials| {
+        let secrets = credentials.map_or(Secrets::NONE, |credentials| {
             let password = credentials.password.map(Secret::expose);
             let is_token = is_token(password);
             Secrets::of([
                 password.unwrap_or_default(),
                 if is_token { credentials.username } else { "" },
             ])
-        })
+        });
+        #[cfg(feature = "proxy")]
+        if let Some(login) = self.proxy.and_then(|proxy| proxy.login()) {
+            return secrets.and(login);
+        }
+        secrets
     }
 }
 

@@ -4,6 +4,7 @@ mod auth;
 mod built_in;
 mod enabled;
 mod file;
+mod proxy;
 mod readme;
 mod robust;
 mod rows;

@@ -67,6 +67,8 @@ fn what_is_required_is_missed_and_nothing_else_is() {
         r#"{"auth": "tls"}"#,
         r#"{"use_last_will": 1}"#,
         r#"{"username": "u"}"#,
+        r#"{"proxy_username": "u"}"#,
+        r#"{"proxy_password": "p"}"#,
     ];
     for (table, column) in columns() {
         let key = column.key();

@@ -218,7 +218,9 @@ mod tests {
     fn searched(folder: &Folder, sources: &[Source]) -> (Result<usize, String>, Vec<String>) {
         let mut warnings = Vec::new();
         let shown = |words: String| words.replace(&format!("{}/", folder.path().display()), "");
-        let found = search(sources, &mut |words| warnings.push(shown(words.to_string())));
+        let found = search(sources, &mut |words| {
+            warnings.push(shown(words.to_string()))
+        });
         (found.map(|roots| roots.len()).map_err(shown), warnings)
     }
 

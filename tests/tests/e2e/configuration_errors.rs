@@ -164,6 +164,16 @@ fn every_broken_rule_is_reported_with_its_place_and_value() {
             "$aws/things/p",
         ),
         (
+            device("proxy", json!("http://10.0.0.1:3128")),
+            "devices[0].proxy",
+            "is not host:port",
+        ),
+        (
+            device("proxy_username", json!("gateway")),
+            "devices[0].proxy_password",
+            "is missing",
+        ),
+        (
             cloud().signal("p").without("signal_name"),
             "signals[0].signal_name",
             "",
