@@ -130,7 +130,7 @@
 //!
 //! # Features
 //!
-//! `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
+//! `tls` reads the rules of `auth`=`tls`; a program without it refuses what asks for that. `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -15,7 +15,7 @@ use crate::modes;
 use crate::net::Transport;
 use crate::rights;
 #[cfg(feature = "tls")]
-use crate::tls::Identity;
+use crate::tls::{Identity, SystemRoots};
 
 /// What this build can do with a device.
 const ABILITIES: config::Abilities = config::Abilities {
@@ -203,15 +203,27 @@ pub fn transports<'d>(
     devices: impl IntoIterator<Item = &'d Device<'d>>,
     complain: Complain,
 ) -> Result<Vec<Transport>, Unusable> {
+    let mut shared = Shared::default();
     // All of them, so that every error is reported.
     let transports = (devices.into_iter())
-        .map(|device| transport(path, device, complain))
+        .map(|device| transport(path, device, &mut shared, complain))
         .collect::<Vec<_>>();
     transports.into_iter().collect()
 }
 
+/// What is read once for all devices.
 #[cfg(feature = "tls")]
-fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Transport, Unusable> {
+type Shared = SystemRoots;
+#[cfg(not(feature = "tls"))]
+type Shared = ();
+
+#[cfg(feature = "tls")]
+fn transport(
+    path: &Path,
+    device: &Device<'_>,
+    system: &mut Shared,
+    complain: Complain,
+) -> Result<Transport, Unusable> {
     use config::{Auth, KeyName, Place, Table};
 
     let Auth::Tls(tls) = &device.auth else {
@@ -220,7 +232,7 @@ fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Tra
     // A clock before 1970 is as wrong as one that begins there.
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let file = path.display();
-    let identity = Identity::load(device, tls, now, &mut |severity, key, problem| {
+    let identity = Identity::load(device, tls, now, system, &mut |severity, key, problem| {
         let place = Place::Cell {
             table: Table::Devices,
             row: device.row,
@@ -236,7 +248,12 @@ fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Tra
 
 /// Without TLS built in, the core has refused every device that asks for it.
 #[cfg(not(feature = "tls"))]
-fn transport(_: &Path, _: &Device<'_>, _: Complain) -> Result<Transport, Unusable> {
+fn transport(
+    _: &Path,
+    _: &Device<'_>,
+    (): &mut Shared,
+    _: Complain,
+) -> Result<Transport, Unusable> {
     Ok(Transport::Tcp)
 }
 

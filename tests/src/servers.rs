@@ -8,7 +8,7 @@ mod mosquitto;
 mod redis;
 
 pub use broker::{Broker, KINDS, Kind};
-pub use mosquitto::{Mosquitto, SUBSCRIBER_MAY_LAG};
+pub use mosquitto::{Mosquitto, SUBSCRIBER_MAY_LAG, password_file};
 pub use redis::Redis;
 
 use std::fmt::Write as _;

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use super::check::Fields;
-use super::device::TLS_KEYS;
+use super::device::CERTIFICATE_KEYS;
 use super::finding::Problem;
 use super::schema::Key;
 use super::{Auth, Device, Endpoint, Redis};
@@ -18,16 +18,22 @@ pub(super) fn is_this_machine(host: &str) -> bool {
 
 /// An enabled device's user name and password that go to another machine as they are.
 pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let is_plain = matches!(device.auth, Auth::Password(own) if own.password.is_some());
+    let Auth::Password(own) = device.auth else {
+        return;
+    };
     // With certificates beside it, that is said already.
-    let is_said = TLS_KEYS.iter().any(|&key| fields.row.is_given(key));
-    if is_plain && !is_said && !is_this_machine(device.host) {
+    let is_said = CERTIFICATE_KEYS.iter().any(|&key| fields.row.is_given(key));
+    if !is_said && !is_this_machine(device.host) {
+        let key = match own.password {
+            Some(_) => Key::Password,
+            None => Key::Username,
+        };
         let cure = if fields.check.abilities.tls {
             "auth=tls encrypts it"
         } else {
             OWN_NETWORK
         };
-        fields.warn(Key::Password, Problem::Plain { cure });
+        fields.warn(key, Problem::Plain { cure });
     }
 }
 

@@ -232,7 +232,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
 
     /// Reports a text that is no topic.
     pub fn topic(&mut self, key: Key, text: &str) {
-        if let Some(flaw) = topic::flaw(text) {
+        if let Some(flaw) = topic::flaw(text, key == Key::Topic) {
             let value = self.shown(key);
             self.error(key, Problem::Topic { value, flaw });
         } else {

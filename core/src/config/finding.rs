@@ -129,8 +129,9 @@ pub enum Problem<'t> {
     TopicShared {
         row: usize,
     },
-    HostNotVerified,
-    /// `auth`=`password` beside certificates.
+    /// A setting of TLS, in words that only a program with TLS brings along.
+    Tls(&'static str),
+    /// `auth`=`password` or `token` beside certificates.
     InTheClear,
     /// A password that is not encrypted on its way to another machine.
     Plain {
@@ -316,13 +317,10 @@ impl Display for Problem<'_> {
                 "is a file's text or an address, not the path of a file",
             ),
             Problem::SocketAndHost => (None, "excludes host and port"),
-            Problem::HostNotVerified => (
-                None,
-                "the broker's name is not checked: any server with a certificate of this CA is trusted",
-            ),
+            Problem::Tls(words) => (None, words),
             Problem::InTheClear => (
                 None,
-                "the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
+                "the certificates are ignored, and the password or token goes out in the clear; auth=tls encrypts it",
             ),
             Problem::Plain { cure } => return write!(f, "goes out in the clear: {cure}"),
             Problem::WideWindow(value) => (

@@ -186,6 +186,7 @@ impl Default for Device<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth<'a> {
     None,
+    /// `password`, or without one `token`.
     Password(Credentials<'a>),
     Tls(Tls<'a>),
 }
@@ -194,21 +195,37 @@ pub enum Auth<'a> {
 pub struct Credentials<'a> {
     /// At most 65535 bytes, without NUL.
     pub username: &'a str,
-    /// At most 65535 bytes, and one of length 0 is a password too. MQTT allows a user name without a password; with `auth`=`password` both are
-    /// required.
+    /// At most 65535 bytes, and one of length 0 is a password too. With `auth`=`token` there is none, which MQTT allows.
     pub password: Option<Secret<'a>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tls<'a> {
-    /// Path of a PEM file, like the next two.
-    pub ca_certificate: &'a str,
-    pub client_certificate: &'a str,
-    pub client_key: &'a str,
-    /// Whether the broker's certificate must be for the name in [`Device::host`].
+    pub ca_certificate: Authorities<'a>,
+    /// `None`: the broker is shown no certificate.
+    pub client: Option<ClientFiles<'a>>,
+    /// Whether the broker's certificate must be for the name in [`Device::host`]; always with [`Authorities::System`].
     pub verify_hostname: bool,
+    /// The protocol name to offer, of at most 255 bytes.
+    pub alpn: Option<&'a str>,
     /// Sent inside TLS, if given.
     pub credentials: Option<Credentials<'a>>,
+}
+
+/// Who may have issued a broker's certificate: `ca_certificate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorities<'a> {
+    /// Those of a PEM file at this path.
+    File(&'a str),
+    /// The public ones that the machine has.
+    System,
+}
+
+/// Paths of PEM files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientFiles<'a> {
+    pub certificate: &'a str,
+    pub key: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -78,7 +78,10 @@ pub enum Required {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
     AuthPassword,
+    AuthPasswordOrToken,
     AuthTls,
+    /// `auth`=`tls`, and `tls_client_auth` is not 0.
+    ClientAuth,
     UseLastWill,
     Username,
 }
@@ -88,7 +91,9 @@ impl Setting {
     pub const fn name(self) -> &'static str {
         match self {
             Setting::AuthPassword => "auth=password",
+            Setting::AuthPasswordOrToken => "auth=password or token",
             Setting::AuthTls => "auth=tls",
+            Setting::ClientAuth => "auth=tls (tls_client_auth=1)",
             Setting::UseLastWill => "use_last_will=1",
             Setting::Username => "username",
         }

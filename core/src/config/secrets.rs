@@ -34,7 +34,7 @@ impl<'a> Device<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Credentials, Tls};
+    use crate::config::{Authorities, Credentials, Tls};
 
     #[test]
     fn a_user_name_is_a_secret_where_there_is_no_password() {
@@ -48,10 +48,10 @@ mod tests {
                 password: password.map(Secret::new),
             };
             let tls = Tls {
-                ca_certificate: "",
-                client_certificate: "",
-                client_key: "",
+                ca_certificate: Authorities::System,
+                client: None,
                 verify_hostname: true,
+                alpn: None,
                 credentials: Some(credentials),
             };
             for auth in [Auth::Password(credentials), Auth::Tls(tls)] {

@@ -28,6 +28,8 @@ fn what_is_left_out_or_null_has_the_tables_default() {
         "buffer_size",
         "max_inflight",
         "tls_verify_hostname",
+        "tls_client_auth",
+        "tls_alpn",
     ]
     .map(|key| (key, "null"));
     for changes in [&nulls[..], &[]] {
@@ -126,6 +128,7 @@ fn strings_are_strings() {
         "last_will_message",
         "client_id",
         "mqtt_version",
+        "tls_alpn",
     ];
     for (value, shown) in cases {
         // A user name may be a secret.
@@ -259,9 +262,9 @@ fn booleans_are_0_1_false_and_true() {
         ("[]", "is an array, not a boolean"),
         ("{}", "is an object, not a boolean"),
     ] {
-        for key in keys
-            .into_iter()
-            .chain(["use_last_will", "tls_verify_hostname"])
+        for key in
+            keys.into_iter()
+                .chain(["use_last_will", "tls_verify_hostname", "tls_client_auth"])
         {
             let text = file(&[device(&[(key, value)])], &[]);
             assert_eq!(check(&text), [format!("devices[0].{key}: {problem}")]);

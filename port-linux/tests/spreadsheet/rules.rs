@@ -34,7 +34,7 @@ fn errors_of_the_tables_are_named_by_sheet_cell_and_parameter() {
         (
             "Devices!I2",
             "TLS",
-            "auth: \"TLS\" is not none, password or tls",
+            "auth: \"TLS\" is not none, password, tls or token",
         ),
         (
             "Devices!M2",

@@ -20,7 +20,7 @@ type Secret = (&'static str, fn(Config) -> Config);
 const REDIS_SECRETS: [Secret; 1] = [("redis.password", |config| config.redis("password", SECRET))];
 
 /// What a broker is told.
-const BROKER_SECRETS: [Secret; 2] = [
+const BROKER_SECRETS: [Secret; 3] = [
     ("password", |config| {
         let config = config.device_key("auth", "password");
         let config = config.device_key("username", "gateway");
@@ -30,6 +30,10 @@ const BROKER_SECRETS: [Secret; 2] = [
         let config = config.device_key("auth", "password");
         let config = config.device_key("username", SECRET);
         config.device_key("password", "")
+    }),
+    ("token", |config| {
+        let config = config.device_key("auth", "token");
+        config.device_key("username", SECRET)
     }),
 ];
 
