@@ -69,7 +69,14 @@ impl Config {
         devices.last()?[key].as_str()
     }
 
-    /// The same of the last signal.
+    /// The same of a number.
+    #[must_use]
+    pub fn device_number(&self, key: &str) -> Option<u64> {
+        let devices = self.json["devices"].as_array()?;
+        devices.last()?[key].as_u64()
+    }
+
+    /// The same of a text of the last signal.
     #[must_use]
     pub fn signal_text(&self, key: &str) -> Option<&str> {
         let signals = self.json["signals"].as_array()?;

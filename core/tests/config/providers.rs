@@ -71,7 +71,7 @@ fn each_limit_is_named_with_the_path_of_the_value_the_provider_and_its_page() {
     };
     let long = format!("\"{}\"", "x".repeat(129));
     let with_username = [("username", "\"gw-7\""), ("password", "\"secret\"")];
-    let cases: [(&str, &[(&str, &str)], &str, &[&str]); 24] = [
+    let cases: [(&str, &[(&str, &str)], &str, &[&str]); 27] = [
         (AWS, &[], "", &[]),
         (
             AWS,
@@ -80,9 +80,34 @@ fn each_limit_is_named_with_the_path_of_the_value_the_provider_and_its_page() {
                 ("mqtt_qos", "1"),
                 ("keep_alive", "1200"),
                 ("port", "443"),
+                ("tls_alpn", "\"x-amzn-mqtt-ca\""),
             ],
             "",
             &[],
+        ),
+        (
+            AWS,
+            &[("port", "443")],
+            "$aws/rules/r/a/b/c/d/e/f/g/h",
+            &["devices[0].tls_alpn: AWS IoT Core wants x-amzn-mqtt-ca at port 443"],
+        ),
+        (
+            AWS,
+            &[],
+            "$aws/rules/r/a/b/c/d/e/f/g/h/i",
+            &["signals[0].topic: AWS IoT Core takes 7 slashes at most"],
+        ),
+        (
+            HIVEMQ,
+            &[
+                ("tls_client_auth", "0"),
+                ("client_certificate", ""),
+                ("client_key", ""),
+            ],
+            "",
+            &[
+                "devices[0].username: HiveMQ Cloud lets nobody in without a user name or a client certificate (https://docs.hivemq.com/",
+            ],
         ),
         (
             AWS,

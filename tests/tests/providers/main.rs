@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use mqtt_client_model_broker::providers::Account;
 use mqtt_client_model_broker::{Event, Files, Message, ModelBroker, Profile, Refusal, providers};
-use mqtt_client_tests::daemon::run_with;
+use mqtt_client_tests::daemon::run_under;
 use mqtt_client_tests::pki::{Authority, Issued, request};
 use mqtt_client_tests::preload::Preload;
 use mqtt_client_tests::servers::Redis;
@@ -22,11 +22,17 @@ use mqtt_client_tests::{Config, Daemon, page, wait};
 type Model = fn(&Account) -> Profile;
 
 /// A heading of the page, and the model of that provider.
-const PROVIDERS: [(&str, Model); 3] = [
+const PROVIDERS: [(&str, Model); 6] = [
     ("AWS IoT Core", providers::aws_iot_core),
+    ("AWS IoT Core, port 443", providers::aws_iot_core_443),
     ("Azure IoT Hub", providers::azure_iot_hub),
     ("Azure Event Grid", providers::azure_event_grid),
+    ("HiveMQ Cloud", providers::hivemq_cloud),
+    ("EMQX Cloud", providers::emqx_cloud),
 ];
+
+/// It takes no messages but JSON, which ours are not.
+const THINGSBOARD: &str = "ThingsBoard";
 
 /// Answers each look-up with 127.0.0.1.
 const EVERY_NAME_IS_HERE: &str = r#"
@@ -78,6 +84,14 @@ impl Certificates {
         }
     }
 
+    /// What stands in front of the daemon's command line: every name is here, and the provider's authority is one of the system's.
+    fn words(&self) -> Vec<String> {
+        let system = format!("SSL_CERT_FILE={}", self.authority.file().display());
+        let mut words = names_are_here().to_vec();
+        words.push(system);
+        words
+    }
+
     /// The table with these files in the place of those that it names.
     fn in_place(&self, config: Config) -> Config {
         let files = [
@@ -88,8 +102,8 @@ impl Certificates {
         files.into_iter().fold(config, |config, (key, path)| {
             let shown = |path: &Path| path.display().to_string();
             match config.device_text(key) {
+                Some("system") | None => config,
                 Some(_) => config.device_key(key, shown(path)),
-                None => config,
             }
         })
     }
@@ -116,7 +130,7 @@ impl Site {
         let config = certificates.in_place(config).at(broker.port());
         let config = config.with_ports(redis.port(), broker.port());
         let site = Self {
-            daemon: Daemon::start_under(&names_are_here(), &config),
+            daemon: Daemon::start_under(&certificates.words(), &config),
             alias: String::from(config.device_text("device_alias").expect("an alias")),
             broker,
             redis,
@@ -168,7 +182,8 @@ fn names_are_here() -> [String; 2] {
 /// The warnings of `--check`, without the file's name. The table has to be right otherwise.
 fn warnings(config: Config, account: &Account) -> Vec<String> {
     let certificates = Certificates::new(account);
-    let finished = run_with(&certificates.in_place(config), &["--check"]);
+    let words = certificates.words();
+    let finished = run_under(&words, &certificates.in_place(config), &["--check"]);
     assert_eq!(finished.code, 0, "{:?}", finished.stderr);
     // The rest is about the file itself, which here everybody may read.
     let findings = finished.stderr.iter().filter_map(|line| {

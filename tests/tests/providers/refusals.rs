@@ -2,6 +2,7 @@
 
 use mqtt_client_model_broker::{Event, Refusal, providers};
 use mqtt_client_tests::Config;
+use serde_json::Value;
 
 use crate::{Model, Site, account, table, warnings};
 
@@ -13,8 +14,10 @@ enum Answer {
     Ignores,
     /// Takes it, and keeps it for nobody.
     HandsOn,
+    /// Acknowledges it, and throws it away.
+    Discards,
 }
-use Answer::{HandsOn, Ignores, Refuses};
+use Answer::{Discards, HandsOn, Ignores, Refuses};
 
 /// A change of a table that works, and what is warned of and done about it.
 type Case = (fn(Config) -> Config, &'static str, Answer);
@@ -38,6 +41,9 @@ fn are_warned_of_and_refused(heading: &str, profile: Model, cases: &[Case]) {
                 site.wait_for(&case, |event| matches!(event, Event::Ignored(_)));
             }
             HandsOn => assert!(!site.next().kept, "{case}"),
+            Discards => {
+                site.wait_for(&case, |event| matches!(event, Event::Discarded(_)));
+            }
         }
         if !matches!(answer, HandsOn) {
             assert_eq!(site.broker.messages(), [], "{case}");
@@ -175,4 +181,74 @@ fn by_azure_event_grid() {
         ),
     ];
     are_warned_of_and_refused("Azure Event Grid", providers::azure_event_grid, &cases);
+}
+
+fn without_tls(table: Config) -> Config {
+    table.device_key("auth", "none")
+}
+
+fn without_username(table: Config) -> Config {
+    let table = table.device_key("username", Value::Null);
+    table.device_key("password", Value::Null)
+}
+
+#[test]
+fn by_aws_iot_core_at_port_443() {
+    let cases: [Case; 1] = [(
+        |table| table.device_key("tls_alpn", Value::Null),
+        "devices[0].tls_alpn",
+        Refuses(Refusal::Protocol),
+    )];
+    let model = providers::aws_iot_core_443;
+    are_warned_of_and_refused("AWS IoT Core, port 443", model, &cases);
+}
+
+#[test]
+fn by_hivemq_cloud() {
+    let cases: [Case; 2] = [
+        (without_tls, "devices[0].auth", Refuses(Refusal::Handshake)),
+        (
+            without_username,
+            "devices[0].username",
+            Refuses(Refusal::Login),
+        ),
+    ];
+    are_warned_of_and_refused("HiveMQ Cloud", providers::hivemq_cloud, &cases);
+}
+
+#[test]
+fn by_emqx_cloud() {
+    let cases: [Case; 3] = [
+        (without_tls, "devices[0].auth", Refuses(Refusal::Handshake)),
+        (
+            without_username,
+            "devices[0].username",
+            Refuses(Refusal::Login),
+        ),
+        (
+            |table| table.device_key("client_id", "x".repeat(1025)),
+            "devices[0].client_id",
+            Refuses(Refusal::ClientId),
+        ),
+    ];
+    are_warned_of_and_refused("EMQX Cloud", providers::emqx_cloud, &cases);
+}
+
+#[test]
+fn by_thingsboard() {
+    let cases: [Case; 3] = [
+        (|table| table, "devices[0].ip", Refuses(Refusal::Payload)),
+        (
+            |table| table.with("topic", "plant/7/inverter/power"),
+            "signals[0].topic",
+            Discards,
+        ),
+        // Its PUBACK ends the message, so that it comes once at least.
+        (
+            |table| table.device_key("mqtt_qos", 2).with("topic", "plant"),
+            "devices[0].mqtt_qos",
+            Discards,
+        ),
+    ];
+    are_warned_of_and_refused("ThingsBoard", providers::thingsboard, &cases);
 }

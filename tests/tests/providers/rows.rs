@@ -1,9 +1,10 @@
 //! Does each table of `docs/brokers.md` do what the page says?
 
+use mqtt_client_model_broker::{Event, Refusal, providers};
 use mqtt_client_tests::servers::Redis;
 use mqtt_client_tests::{Daemon, page};
 
-use crate::{Certificates, Event, PROVIDERS, Site, account, names_are_here, table, warnings};
+use crate::{Certificates, PROVIDERS, Site, THINGSBOARD, account, table, warnings};
 
 #[test]
 fn each_table_of_a_provider_is_accepted_without_warnings() {
@@ -21,12 +22,13 @@ fn each_table_of_a_provider_brings_samples_to_its_model() {
         let config = table(heading);
         let account = account(&config);
         let topic = config.signal_text("topic").map(String::from);
+        let config_qos = config.device_number("mqtt_qos");
         let mut site = Site::start(config, &account, profile);
         site.publish("12.5,1708000203824,IV");
         let message = site.next();
         assert_eq!(message.payload, "12.5,1708000203824,0", "{heading}");
         assert_eq!(Some(message.topic), topic, "{heading}");
-        assert_eq!(message.qos, 1, "{heading}");
+        assert_eq!(Some(message.qos.into()), config_qos, "{heading}");
         let alias = site.alias.clone();
         let counters = site
             .daemon
@@ -53,7 +55,7 @@ fn the_table_of_mosquitto_is_accepted_without_warnings_and_brings_samples_to_it(
     let (redis, subscriber) = (Redis::start(), broker.subscribe());
     let config = certificates.in_place(config).at(port.number());
     let config = config.with_ports(redis.port(), port.number());
-    let _daemon = Daemon::start_under(&names_are_here(), &config);
+    let _daemon = Daemon::start_under(&certificates.words(), &config);
     redis.wait_for_subscriptions(&config.channels());
     assert_eq!(
         redis.publish(&config.channels()[0], "12.5,1708000203824,"),
@@ -64,6 +66,23 @@ fn the_table_of_mosquitto_is_accepted_without_warnings_and_brings_samples_to_it(
     assert_eq!(delivery.qos, 2);
 }
 
+#[test]
+fn thingsboard_lets_its_table_in_and_takes_no_csv_which_is_warned_of() {
+    let config = table(THINGSBOARD);
+    let account = account(&config);
+    let found = warnings(config.clone(), &account);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("devices[0].ip: ThingsBoard takes JSON"));
+
+    let site = Site::start(config, &account, providers::thingsboard);
+    site.wait_for("a connection", |event| {
+        matches!(event, Event::Connected { .. })
+    });
+    site.publish("12.5,1708000203824,");
+    site.wait_for_refusal(Refusal::Payload);
+    assert_eq!(site.broker.messages(), []);
+}
+
 /// So that no table is left out here.
 #[test]
 fn the_page_has_a_table_of_each_provider_and_of_three_brokers() {
@@ -71,6 +90,6 @@ fn the_page_has_a_table_of_each_provider_and_of_three_brokers() {
     let tables = page::tables(&text);
     let headings: Vec<_> = tables.iter().map(|(heading, _)| heading.as_str()).collect();
     let mut expected = PROVIDERS.map(|(heading, _)| heading).to_vec();
-    expected.extend(["Mosquitto", "RabbitMQ", "ActiveMQ Classic"]);
+    expected.extend([THINGSBOARD, "Mosquitto", "RabbitMQ", "ActiveMQ Classic"]);
     assert_eq!(headings, expected);
 }

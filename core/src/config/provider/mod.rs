@@ -55,6 +55,10 @@ enum Rule {
     ClientIdOver(usize),
     ClientIdMissing,
     UsernameMissing,
+    /// Neither a user name nor a certificate.
+    Unidentified,
+    /// This port without a protocol name (ALPN).
+    AlpnMissingAt(u16),
     /// Another user name than `<host>/<client_id>/...`.
     UsernameOfIotHub,
     /// More `/` than these, not counting `$aws/rules/<rule>/`.
@@ -157,8 +161,14 @@ impl Host {
             return false;
         };
         let label = self.label.as_bytes();
-        let holds_label = label.is_empty()
-            || (start.as_bytes().windows(label.len())).any(|part| part.eq_ignore_ascii_case(label));
+        let mut rest = start.as_bytes();
+        let mut holds_label = label.is_empty();
+        // Not `windows`, which panics where there is no label.
+        while let ([_, next @ ..], false) = (rest, holds_label) {
+            let part = rest.get(..label.len());
+            holds_label = part.is_some_and(|part| part.eq_ignore_ascii_case(label));
+            rest = next;
+        }
         end.eq_ignore_ascii_case(self.end) && holds_label
     }
 }
@@ -196,6 +206,15 @@ impl Limit {
             }
             Rule::ClientIdMissing => [when(device.client_id.is_none(), Key::ClientId), None],
             Rule::UsernameMissing => [when(username(device).is_none(), Key::Username), None],
+            Rule::Unidentified => {
+                let shows = matches!(device.auth, Auth::Tls(tls) if tls.client.is_some());
+                let exceeds = username(device).is_none() && !shows;
+                [when(exceeds, Key::Username), None]
+            }
+            Rule::AlpnMissingAt(port) => {
+                let misses = matches!(device.auth, Auth::Tls(tls) if tls.alpn.is_none());
+                [when(misses && device.port == port, Key::TlsAlpn), None]
+            }
             Rule::UsernameOfIotHub => {
                 let is_right =
                     username(device).is_some_and(|name| is_name_at_iot_hub(name, device));

@@ -11,8 +11,9 @@ const IOT_HUB_MQTT: &str = "https://learn.microsoft.com/azure/iot/iot-mqtt-conne
 const EVENT_GRID_MQTT: &str = "https://learn.microsoft.com/azure/event-grid/mqtt-support";
 const EVENT_GRID_RETAIN: &str = "https://learn.microsoft.com/azure/event-grid/mqtt-retain";
 
+const HIVEMQ_ACCESS: &str = "https://docs.hivemq.com/hivemq-cloud/authn-authz.html";
 /// A report: no page of the provider's was found that says so.
-const HIVEMQ_SEEN: &str = "https://github.com/wolfSSL/wolfMQTT/pull/222";
+const HIVEMQ_SEEN: &str = "https://github.com/cniles/picow-iot/issues/6";
 
 const EMQX_PORTS: &str =
     "https://docs.emqx.com/en/cloud/latest/deployments/port_guide_serverless.html";
@@ -41,6 +42,11 @@ pub(super) const PROVIDERS: &[Provider] = &[
             limit(
                 Rule::PortOtherThan(&[8883, 443]),
                 "listens on ports 8883 and 443",
+                AWS_PORTS,
+            ),
+            limit(
+                Rule::AlpnMissingAt(443),
+                "wants x-amzn-mqtt-ca at port 443, or mqtt for a custom authorizer",
                 AWS_PORTS,
             ),
             limit(
@@ -152,6 +158,11 @@ pub(super) const PROVIDERS: &[Provider] = &[
                 Rule::PortOtherThan(&[8883]),
                 "listens on port 8883",
                 HIVEMQ_SEEN,
+            ),
+            limit(
+                Rule::Unidentified,
+                "lets nobody in without a user name or a client certificate",
+                HIVEMQ_ACCESS,
             ),
         ],
     },
