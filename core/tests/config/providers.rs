@@ -59,6 +59,9 @@ const AS_DEVICE: [(&str, &str); 2] = [
     ),
 ];
 
+/// A host, changes, a topic or none, and how the warnings begin.
+type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], &'c str, &'c [&'c str]);
+
 #[test]
 fn each_limit_is_named_with_the_path_of_the_value_the_provider_and_its_page() {
     let will = |topic: &'static str| {
@@ -71,7 +74,7 @@ fn each_limit_is_named_with_the_path_of_the_value_the_provider_and_its_page() {
     };
     let long = format!("\"{}\"", "x".repeat(129));
     let with_username = [("username", "\"gw-7\""), ("password", "\"secret\"")];
-    let cases: [(&str, &[(&str, &str)], &str, &[&str]); 27] = [
+    let cases: [Case<'_>; 27] = [
         (AWS, &[], "", &[]),
         (
             AWS,

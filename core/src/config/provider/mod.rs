@@ -240,12 +240,13 @@ impl Limit {
             }
             Rule::TopicWithout(starts) => !starts.iter().any(|start| begins_with(topic, &[start])),
             Rule::TopicOfIotHub => {
-                // The name of a module, `<device>/<module>`, has other topics; without a name there is nothing to compare.
+                // A module is `<device>/<module>`, and has other topics.
                 let id = device.client_id.unwrap_or_default();
-                let (id, module) = id.split_once('/').unwrap_or((id, ""));
-                let start = match module {
-                    "" => ["devices/", id, "", "", "/messages/events/"],
-                    module => ["devices/", id, "/modules/", module, "/messages/events/"],
+                let slash = id.bytes().position(|byte| byte == b'/');
+                let parts = slash.and_then(|at| id.split_at_checked(at));
+                let start = match parts {
+                    None => ["devices/", id, "", "", "/messages/events/"],
+                    Some((id, module)) => ["devices/", id, "/modules", module, "/messages/events/"],
                 };
                 !begins_with(topic, &start)
             }
@@ -271,10 +272,11 @@ fn username<'a>(device: &Device<'a>) -> Option<&'a str> {
 
 /// Whether this user name is the device's own at its hub.
 fn is_name_at_iot_hub(name: &str, device: &Device<'_>) -> bool {
-    let mut parts = name.split('/');
-    let host = parts.next().unwrap_or_default();
-    let mut ids = device.client_id.unwrap_or_default().split('/');
-    host.eq_ignore_ascii_case(device.host) && ids.all(|id| parts.next() == Some(id))
+    let (host, id) = (device.host, device.client_id.unwrap_or_default());
+    name.split_at_checked(host.len())
+        .is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(host) && begins_with(&[rest], &["/", id, "/"])
+        })
 }
 
 /// Whether a text, in pieces, begins with another.
