@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -75,12 +75,14 @@ pub enum Refusal {
 
 /// Serves one client until its connection ends.
 pub fn serve(stream: TcpStream, door: &Door, profile: &Profile, shared: &Shared) {
-    let clock = stream.try_clone();
-    match (door.open(stream), clock) {
-        (Ok((link, greeting)), Ok(clock)) => {
+    let Ok(socket) = stream.try_clone() else {
+        return;
+    };
+    match door.open(stream) {
+        Ok((link, greeting)) => {
             let mut session = Session {
                 link,
-                clock,
+                socket: &socket,
                 received: BytesMut::new(),
                 profile,
                 shared,
@@ -91,8 +93,10 @@ pub fn serve(stream: TcpStream, door: &Door, profile: &Profile, shared: &Shared)
                 shared.tell(Event::Refused(refusal));
             }
         }
-        _ => shared.tell(Event::Refused(Refusal::Handshake)),
+        Err(_) => shared.tell(Event::Refused(Refusal::Handshake)),
     }
+    // There are other handles of it: to drop ours would not close it.
+    let _ = socket.shutdown(Shutdown::Both);
     shared.tell(Event::Closed);
 }
 
@@ -105,8 +109,8 @@ enum End {
 
 struct Session<'a> {
     link: Link,
-    /// The link's socket, for its time limit.
-    clock: TcpStream,
+    /// The link's, for its time limit.
+    socket: &'a TcpStream,
     received: BytesMut,
     profile: &'a Profile,
     shared: &'a Shared,
@@ -186,7 +190,7 @@ impl Session<'_> {
         }
         let limit = Duration::from_millis(1500 * u64::from(connect.keep_alive));
         let limit = Some(limit).filter(|limit| !limit.is_zero());
-        (self.clock.set_read_timeout(limit)).map_err(|_| End::Gone)?;
+        (self.socket.set_read_timeout(limit)).map_err(|_| End::Gone)?;
         self.shared.tell(Event::Connected {
             client_id: connect.client_id.clone(),
             keep_alive: connect.keep_alive,
@@ -305,5 +309,62 @@ impl Session<'_> {
                 },
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ModelBroker;
+
+    /// Sends a packet, and reads until the broker closes.
+    fn answer_to(profile: Profile, packet: &Packet) -> (ModelBroker, Vec<u8>) {
+        let broker = ModelBroker::start(profile, None).unwrap();
+        let mut bytes = BytesMut::new();
+        packet.write(&mut bytes, MAX_PACKET).unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", broker.port())).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        client.write_all(&bytes).unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        (broker, answer)
+    }
+
+    #[test]
+    fn a_client_that_is_silent_for_one_and_a_half_keep_alives_is_closed() {
+        let mut connect = Connect::new("gateway");
+        connect.keep_alive = 1;
+        let (broker, answer) = answer_to(Profile::open(), &Packet::Connect(connect));
+        assert_eq!(answer, [0x20, 2, 0, 0]);
+        assert!(broker.has_refused(Refusal::Silence));
+    }
+
+    #[test]
+    fn a_wrong_password_and_a_wrong_identifier_are_told_and_closed() {
+        let login = Login::Password(String::from("user"), String::from("right"));
+        let profile = Profile {
+            login,
+            client_id: Some(String::from("gateway")),
+            ..Profile::open()
+        };
+        for (password, id, code, refusal) in [
+            ("wrong", "gateway", 4, Refusal::Login),
+            ("right", "another", 2, Refusal::ClientId),
+        ] {
+            let mut connect = Connect::new(id);
+            connect.set_login("user", password);
+            let (broker, answer) = answer_to(profile.clone(), &Packet::Connect(connect));
+            assert_eq!(answer, [0x20, 2, 0, code]);
+            assert!(broker.has_refused(refusal), "{:?}", broker.events());
+        }
+    }
+
+    #[test]
+    fn what_is_no_connect_is_closed_without_a_word() {
+        let (broker, answer) = answer_to(Profile::open(), &Packet::PingReq);
+        assert!(answer.is_empty(), "{answer:?}");
+        assert!(broker.has_refused(Refusal::NotConnect));
     }
 }
