@@ -118,7 +118,7 @@ impl BrokerEnd {
         match answer {
             Answer::Close(connection) => {
                 if let Some(topic) = self.server.last_closed_for.take() {
-                    self.ledger.borrow_mut().closed_for(&topic);
+                    self.ledger.borrow_mut().closed_for(&topic, now);
                 }
                 self.forget_what_is_held();
                 self.line.server_close(connection);

@@ -224,7 +224,12 @@ impl Life<'_> {
     pub(super) fn all_is_done(&self) -> bool {
         let channels = self.signals.iter().sum();
         let reads = self.redis.has_subscriber_of(channels) && self.redis.unread().is_none();
-        let is_done = |end: &BrokerEnd| end.ledger.borrow().is_done() && end.is_acknowledged();
+        // At QoS 0 a message is done with before the broker has it.
+        let is_done = |end: &BrokerEnd| {
+            end.ledger.borrow().is_done()
+                && end.is_acknowledged()
+                && !end.line.has_bytes_for_server()
+        };
         reads && !self.asleep && self.brokers.iter().all(is_done)
     }
 
