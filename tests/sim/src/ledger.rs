@@ -330,9 +330,11 @@ impl Ledger {
         samples.filter(|sample| !sample.excused && sample.fate != Fate::Dropped)
     }
 
-    /// The bridge is not called until then, or its clock has jumped: its silence is not its own, for a keep-alive longer.
-    pub fn excuse_silence(&mut self, until: u64) {
-        self.excused_until = self.excused_until.max(until + self.keep_alive);
+    /// The bridge is not called for so long, or its clock has jumped back by so much: its silence is not its own, for a keep-alive longer. Jumps add
+    /// up.
+    pub fn excuse_silence(&mut self, millis: u64) {
+        let earlier = self.excused_until.saturating_sub(self.keep_alive);
+        self.excused_until = self.clock.get().max(earlier) + millis + self.keep_alive;
     }
 
     /// Whether nothing waits and nothing is unacknowledged.
