@@ -16,7 +16,7 @@ use rustls::{CipherSuite, ClientConfig, RootCertStore};
 use super::Fault;
 use super::certificate::Certificate;
 use super::chain_only::ChainOnly;
-use super::own::{Own, Shown};
+use super::own::{ClientAuth, Own};
 use super::pem::{self, Contents};
 use super::resumption::Sessions;
 use super::setup::Setup;
@@ -83,9 +83,9 @@ impl Identity {
                 .and_then(|file| roots(path, &file, now, report))
                 .map(Arc::new),
         };
-        let shown = match &tls.client {
+        let client = match &tls.client {
             Some(client) => Own::load(client, now, report),
-            None => Some(Shown::Nothing),
+            None => Some(ClientAuth::None),
         };
 
         let trust = Trust {
@@ -95,13 +95,13 @@ impl Identity {
             sessions: Arc::default(),
         };
         let (roots, sessions) = (trust.roots.clone(), trust.sessions.clone());
-        let (chain, setup) = match shown? {
-            Shown::Nothing => (Arc::default(), Setup::made(trust.config(None, report)?)),
-            Shown::Certificate(certified) => (
+        let (chain, setup) = match client? {
+            ClientAuth::None => (Arc::default(), Setup::made(trust.config(None, report)?)),
+            ClientAuth::Certificate(certified) => (
                 certified.cert.as_slice().into(),
                 Setup::made(trust.config(Some(certified), report)?),
             ),
-            Shown::Later(own) => (
+            ClientAuth::Postponed(own) => (
                 own.certificates.as_slice().into(),
                 Setup::postponed(own, trust),
             ),

@@ -21,12 +21,12 @@ pub struct Own {
 }
 
 /// What the broker is shown, if it asks.
-pub enum Shown {
+pub enum ClientAuth {
     /// `tls_client_auth`=0.
-    Nothing,
+    None,
     Certificate(CertifiedKey),
     /// There are no random numbers yet, which loading a key takes.
-    Later(Own),
+    Postponed(Own),
 }
 
 impl Own {
@@ -35,7 +35,7 @@ impl Own {
         client: &ClientFiles<'_>,
         now: u64,
         report: &mut Report<'_>,
-    ) -> Option<Shown> {
+    ) -> Option<ClientAuth> {
         let certificates = read(client.certificate, Key::ClientCertificate, report)
             .and_then(|file| client_certificates(client.certificate, file, report));
         let key_file = read(client.key, Key::ClientKey, report)?;
@@ -61,9 +61,10 @@ impl Own {
                 let key = Key::ClientCertificate;
                 warn_of_dates(&own.certificate_path, certificate, now, key, report);
             }
-            return Some(Shown::Later(own));
+            return Some(ClientAuth::Postponed(own));
         };
-        own.certified(&keys, now, report).map(Shown::Certificate)
+        own.certified(&keys, now, report)
+            .map(ClientAuth::Certificate)
     }
 
     /// The keys that can sign; at least one.

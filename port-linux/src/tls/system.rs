@@ -30,8 +30,8 @@ const BUNDLES: [&str; 4] = [
 /// Where OpenWrt's package `ca-certificates` has one file for each, and links to them by the hashes of their names.
 const FOLDER: &str = "/etc/ssl/certs";
 
-/// Files of a folder that are looked at, at most.
-const MAX_FILES: usize = 4096;
+/// Entries of a folder that are looked at, at most.
+const MAX_ENTRIES: usize = 4096;
 
 /// The system's authorities, read when the first device asks for them.
 #[derive(Default)]
@@ -42,13 +42,13 @@ static LAST: Mutex<Weak<RootCertStore>> = Mutex::new(Weak::new());
 
 /// Where certificates may be.
 #[derive(Debug)]
-enum Place {
+enum Source {
     Bundle(PathBuf),
     /// Of links as `c_rehash` makes them; other files do not count.
     Folder(PathBuf),
 }
 
-/// What one place holds.
+/// What one of them holds.
 struct Found {
     roots: RootCertStore,
     /// The first certificate that cannot be used: where, and how many others there are.
@@ -61,7 +61,7 @@ impl SystemRoots {
     /// The store of all devices; `None` if there is none, which each of them is told.
     pub fn get(&mut self, report: &mut Report<'_>) -> Option<Arc<RootCertStore>> {
         let roots = self.0.get_or_insert_with(|| {
-            let found = search(&places(), &mut |words| {
+            let found = search(&sources(), &mut |words| {
                 report(Severity::Warning, Key::CaCertificate, words);
             });
             found.map(shared)
@@ -90,38 +90,38 @@ fn shared(roots: RootCertStore) -> Arc<RootCertStore> {
 }
 
 /// Where to look, in this order. OpenSSL's variables take the place of all that is built in.
-fn places() -> Vec<Place> {
+fn sources() -> Vec<Source> {
     let given = |name| env::var_os(name).filter(|value| !value.is_empty());
-    let bundle = given("SSL_CERT_FILE").map(|path| Place::Bundle(path.into()));
+    let bundle = given("SSL_CERT_FILE").map(|path| Source::Bundle(path.into()));
     let folders = given("SSL_CERT_DIR").unwrap_or_default();
     let folders = env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty());
     let given = (bundle.into_iter())
-        .chain(folders.map(Place::Folder))
+        .chain(folders.map(Source::Folder))
         .collect::<Vec<_>>();
     if !given.is_empty() {
         return given;
     }
-    let bundles = BUNDLES.map(|path| Place::Bundle(path.into()));
+    let bundles = BUNDLES.map(|path| Source::Bundle(path.into()));
     (bundles.into_iter())
-        .chain([Place::Folder(FOLDER.into())])
+        .chain([Source::Folder(FOLDER.into())])
         .collect()
 }
 
-/// The certificates of the first place that has any. What is left out of them is warned of.
+/// The certificates of the first source that has any. What is left out of them is warned of.
 fn search(
-    places: &[Place],
+    sources: &[Source],
     warn: &mut dyn FnMut(fmt::Arguments<'_>),
 ) -> Result<RootCertStore, String> {
     let mut reasons = Vec::new();
-    for place in places {
+    for source in sources {
         let mut found = Found {
             roots: RootCertStore::empty(),
             broken: None,
             left: MAX_FILE,
         };
-        let (path, result) = match place {
-            Place::Bundle(path) => (path, found.read(path)),
-            Place::Folder(path) => (path, found.read_folder(path)),
+        let (path, result) = match source {
+            Source::Bundle(path) => (path, found.read(path)),
+            Source::Folder(path) => (path, found.read_folder(path)),
         };
         let path = path.display();
         match result {
@@ -156,14 +156,10 @@ impl Found {
     }
 
     fn read_folder(&mut self, path: &Path) -> io::Result<()> {
-        let files = fs::read_dir(path)?.flatten().map(|entry| entry.path());
-        let mut files = (files.filter(|path| has_hashed_name(path)))
-            .take(MAX_FILES)
-            .collect::<Vec<_>>();
-        // Two readings of one folder are the same.
-        files.sort();
-        for file in files {
-            if self.read(&file).is_err() {
+        // In the folder's own order, which stays the same as long as nothing changes.
+        for entry in fs::read_dir(path)?.take(MAX_ENTRIES).flatten() {
+            let file = entry.path();
+            if has_hashed_name(&file) && self.read(&file).is_err() {
                 self.leave_out(&file, 1);
             }
         }
@@ -219,10 +215,10 @@ mod tests {
     use crate::tls::testing::{Authority, Folder};
 
     /// What is found, or why nothing is, and what is warned of; without the folder's name.
-    fn searched(folder: &Folder, places: &[Place]) -> (Result<usize, String>, Vec<String>) {
+    fn searched(folder: &Folder, sources: &[Source]) -> (Result<usize, String>, Vec<String>) {
         let mut warnings = Vec::new();
         let shown = |words: String| words.replace(&format!("{}/", folder.path().display()), "");
-        let found = search(places, &mut |words| warnings.push(shown(words.to_string())));
+        let found = search(sources, &mut |words| warnings.push(shown(words.to_string())));
         (found.map(|roots| roots.len()).map_err(shown), warnings)
     }
 
@@ -263,8 +259,12 @@ mod tests {
                 vec![format!("bundle: {first}")],
             ),
         ] {
-            let place = Place::Bundle(folder.write("bundle", &text).into());
-            assert_eq!(searched(&folder, &[place]), (Ok(count), warnings), "{text}");
+            let source = Source::Bundle(folder.write("bundle", &text).into());
+            assert_eq!(
+                searched(&folder, &[source]),
+                (Ok(count), warnings),
+                "{text}"
+            );
         }
     }
 
@@ -279,9 +279,9 @@ mod tests {
         link("a.crt", "0a775a30.0");
         link("b.crt", "5f618aec.1");
         link("gone.crt", "ffffffff.0");
-        let place = Place::Folder(folder.path().into());
+        let source = Source::Folder(folder.path().into());
         let warning = "ffffffff.0: certificate 1 cannot be used and is left out";
-        assert_eq!(searched(&folder, &[place]), (Ok(2), vec![warning.into()]));
+        assert_eq!(searched(&folder, &[source]), (Ok(2), vec![warning.into()]));
         for (name, expected) in [
             ("5f618aec.0", true),
             ("5F618AEC.17", true),
@@ -296,15 +296,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_place_that_has_certificates_counts() {
+    fn the_first_source_that_has_certificates_counts() {
         let folder = Folder::new();
-        let bundle = |name: &str| Place::Bundle(folder.path().join(name));
+        let bundle = |name: &str| Source::Bundle(folder.path().join(name));
         folder.write("empty", "");
         folder.write("broken", MALFORMED);
         folder.write("one", &pem(&["A"]));
         folder.write("two", &pem(&["A", "B"]));
-        let places = ["none", "empty", "broken", "one", "two"].map(bundle);
-        assert_eq!(searched(&folder, &places), (Ok(1), vec![]));
+        let sources = ["none", "empty", "broken", "one", "two"].map(bundle);
+        assert_eq!(searched(&folder, &sources), (Ok(1), vec![]));
     }
 
     #[test]
@@ -313,14 +313,14 @@ mod tests {
         folder.write("empty", "");
         folder.write("large", &"x".repeat(MAX_FILE as usize + 1));
         let path = |name: &str| folder.path().join(name);
-        let places = [
-            Place::Bundle(path("none")),
-            Place::Bundle(path("empty")),
-            Place::Bundle(path("large")),
-            Place::Bundle("/dev/zero".into()),
-            Place::Folder(path(".")),
+        let sources = [
+            Source::Bundle(path("none")),
+            Source::Bundle(path("empty")),
+            Source::Bundle(path("large")),
+            Source::Bundle("/dev/zero".into()),
+            Source::Folder(path(".")),
         ];
-        let (found, warnings) = searched(&folder, &places);
+        let (found, warnings) = searched(&folder, &sources);
         assert_eq!(
             found.unwrap_err(),
             "system: no public authorities are here (none: No such file or directory (os error 2), empty holds no certificate, \

@@ -231,7 +231,9 @@ impl BrokerEnd {
     pub fn release(&mut self, rng: &mut Rng) {
         self.holds = false;
         rng.shuffle(&mut self.held);
-        self.has_shuffled |= self.held.len() > 1;
+        // One that is slow may be overtaken, too.
+        let overtakes = !self.held.is_empty() && !self.late.is_empty();
+        self.has_shuffled |= self.held.len() > 1 || overtakes;
         let held = std::mem::take(&mut self.held);
         let newest = self.line.open_connection();
         if let Some(newest) = newest.filter(|newest| self.server.has_let_in(*newest)) {
