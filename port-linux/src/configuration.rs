@@ -132,7 +132,7 @@ impl<'t> Tables<'t> {
     ) -> Result<Rows<'t>, Unusable> {
         let file = path.to_string_lossy();
         let (mut errors, mut warnings) = (0, 0);
-        let filled = self.fill(text, &mut |finding| match finding.severity {
+        let mut report = |finding: &Finding<'_>| match finding.severity {
             Severity::Error => {
                 errors += 1;
                 if errors <= most.errors {
@@ -145,7 +145,12 @@ impl<'t> Tables<'t> {
                     log::warn!("{}", finding.in_file(&file));
                 }
             }
-        });
+        };
+        let filled = self.fill(text, &mut report);
+        #[cfg(feature = "providers")]
+        if let Ok(rows) = &filled {
+            rows.check_providers(&mut report);
+        }
         if let Some(more @ 1..) = errors.checked_sub(most.errors) {
             complain(format_args!(
                 "{file}: {more} more errors: --check shows all"

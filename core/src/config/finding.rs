@@ -7,6 +7,8 @@ use core::fmt::{self, Display, Formatter, Write};
 
 use super::json::{MAX_DEPTH, Syntax};
 use super::parameter::{Table, Words};
+#[cfg(feature = "providers")]
+use super::provider::Limit;
 use super::schema::Key;
 use super::topic::Flaw;
 use crate::log::Legible;
@@ -143,6 +145,12 @@ pub enum Problem<'t> {
     },
     /// More messages of QoS 2 under way than Mosquitto takes.
     WideWindow(Shown<'t>),
+    /// What the provider of the broker does not accept.
+    #[cfg(feature = "providers")]
+    Provider {
+        provider: &'static str,
+        limit: &'static Limit,
+    },
     /// This program is built without what the setting needs.
     NotBuiltIn(&'static str),
     /// The storage handed in is too small. This is no fault of the file's.
@@ -279,6 +287,8 @@ impl Display for Problem<'_> {
                 let other = Place::Row(Table::Signals, row);
                 return write!(f, "is also the topic of {other}");
             }
+            #[cfg(feature = "providers")]
+            Problem::Provider { provider, limit } => return write!(f, "{provider} {limit}"),
             Problem::NotBuiltIn(what) => return write!(f, "built without {what}"),
             Problem::NoRoom { what, room } => {
                 return write!(f, "limit reached: room for {room} {what}");

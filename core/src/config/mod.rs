@@ -29,7 +29,8 @@
 //!
 //! Which parameters there are, and what each may hold, stands in `schema`. The way of the text: tokens (`json`), the values of one object by key
 //! (`row`), checks of one value (`check`), the rules between those
-//! of each table (`redis`, `device`, `signal`), what holds between rows (`unique`), and which of them count (`rows`).
+//! of each table (`redis`, `device`, `signal`), what holds between rows (`unique`), which of them count (`rows`), and what the providers of
+//! brokers do not accept (`provider`).
 
 mod abilities;
 mod advice;
@@ -39,6 +40,8 @@ mod finding;
 mod json;
 mod parameter;
 mod parse;
+#[cfg(feature = "providers")]
+mod provider;
 mod proxy;
 mod redis;
 mod row;
@@ -60,6 +63,8 @@ pub use parameter::{
     Column, Form, Integer, Kind, Note, Parameter, Required, Setting, Table, Words,
 };
 pub use parse::{Invalid, Storage, parse, rows};
+#[cfg(feature = "providers")]
+pub use provider::Limit;
 pub use rows::Rows;
 pub use schema::{Key, MQTT_5};
 pub use survey::{Sizes, measure};
