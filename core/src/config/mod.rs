@@ -149,6 +149,8 @@ pub struct Device<'a> {
     pub buffer_size: Option<u32>,
     /// QoS 1 and 2 messages sent and not yet acknowledged, 1 to 65535. Its default at QoS 2 is 20.
     pub max_inflight: u16,
+    /// PUBLISH in any second, at most, 1 to 65535; 0: as many as there are.
+    pub max_rate: u16,
 }
 
 impl Device<'_> {
@@ -169,6 +171,7 @@ impl Device<'_> {
         keep_alive: Table::Devices.default(Key::KeepAlive) as u16,
         buffer_size: None,
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
+        max_rate: Table::Devices.default(Key::MaxRate) as u16,
     };
 }
 
