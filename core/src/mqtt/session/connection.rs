@@ -235,7 +235,7 @@ impl<'a> Session<'a> {
         is_spent || self.state.is_stalled
     }
 
-    /// When the next burst may begin, if a message waits for that and for nothing else.
+    /// When the next burst may begin, if a message may wait for that. Whether one does, `fill` finds out: where it looks is inlined once.
     #[cold]
     #[inline(never)]
     fn burst_deadline(&self) -> Instant {
@@ -243,7 +243,7 @@ impl<'a> Session<'a> {
             && !self.state.proving
             && self.state.rate.is_spent()
             && self.transmit.is_empty()
-            && self.outbox.next_outgoing(self.window()).is_some();
+            && !self.outbox.is_empty();
         if waits {
             rate::next_burst(self.device.max_rate, self.state.last_publish)
         } else {

@@ -239,7 +239,7 @@ impl Life<'_> {
                 format!("{attempts} attempts in {lasts} ms, of at most {most}")
             });
         // All goes three times before that, and then one for each connection.
-        let most = 3 * end.ledger.borrow().in_flight() + most;
+        let most = 3 * end.ledger.borrow().in_flight() + attempts;
         let passed_over = end.server.passed_over;
         self.verdict
             .require(property::PATIENCE, passed_over <= most, || {
