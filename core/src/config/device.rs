@@ -60,6 +60,7 @@ pub(super) fn device<'a>(
             .and_then(|bytes| bytes.try_into().ok()),
         max_inflight: max_inflight(fields, qos),
         proxy: proxy(fields),
+        max_rate: fields.integer(Key::MaxRate),
     };
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {

@@ -157,6 +157,8 @@ pub struct Device<'a> {
     pub max_inflight: u16,
     /// What the connection to the broker goes through.
     pub proxy: Option<Proxy<'a>>,
+    /// PUBLISH in any second, at most, 1 to 65535; 0: as many as there are.
+    pub max_rate: u16,
 }
 
 impl Device<'_> {
@@ -178,6 +180,7 @@ impl Device<'_> {
         buffer_size: None,
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
         proxy: None,
+        max_rate: Table::Devices.default(Key::MaxRate) as u16,
     };
 }
 

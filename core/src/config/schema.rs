@@ -189,6 +189,8 @@ schema! {
         MaxInflight "max_inflight": integer(Integer { min: 1, max: 65_535, default: 100 }),
             note("Messages with QoS 1 and 2 that are sent and not yet acknowledged, at most. With QoS 2, Mosquitto as it is shipped throws away what exceeds 20.")
                 .default("100; 20 with mqtt_qos=2");
+        MaxRate "max_rate": integer(Integer { min: 0, max: 65_535, default: 0 }),
+            note("Messages that are sent in any second, at most, those that are repeated after a reconnect included, for a broker that throttles. 0: no limit.");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
         TlsClientAuth "tls_client_auth": boolean(true),

@@ -391,6 +391,7 @@ impl<S> Link<S> {
             Retry::AtOnce | Retry::StartOver | Retry::Never => 0,
             Retry::BackOff | Retry::Displaced => self.backoff.next_delay(),
             Retry::Permanent => self.backoff.longest_delay(),
+            Retry::Later(times) => self.backoff.later_delay(times),
         };
         self.report(target, retry, reason, delay);
         if retry == Retry::Never {
@@ -422,7 +423,7 @@ impl<S> Link<S> {
                 warning!("{}: {}: {}; {}", name, place, reason, next)
             }
             Retry::Permanent => debug!("{}: {}: still {}; {}", name, place, reason, next),
-            Retry::Displaced | Retry::BackOff => {
+            Retry::Displaced | Retry::BackOff | Retry::Later(_) => {
                 info!("{}: {}: still {}; {}", name, place, reason, next);
             }
         }

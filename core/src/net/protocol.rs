@@ -63,6 +63,8 @@ pub enum Retry {
     /// Likewise, and the delays start over: the cause of the failures is removed.
     StartOver,
     BackOff,
+    /// The peer lets us in and does nothing for us, for so many connections in a row, from 0 on: the more, the later.
+    Later(u8),
     /// Only a change of the configuration, here or at the peer, will help.
     Permanent,
     /// Thrown out so often right after being let in that another client must have the same name.

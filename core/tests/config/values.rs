@@ -27,6 +27,7 @@ fn what_is_left_out_or_null_has_the_tables_default() {
         "keep_alive",
         "buffer_size",
         "max_inflight",
+        "max_rate",
         "tls_verify_hostname",
         "tls_client_auth",
         "tls_alpn",
@@ -52,6 +53,7 @@ fn what_is_left_out_or_null_has_the_tables_default() {
             );
             assert_eq!((device.version, device.keep_alive), (Version::Auto, 60));
             assert_eq!((device.buffer_size, device.max_inflight), (None, 100));
+            assert_eq!(device.max_rate, 0);
             let (signal, enabled) = rows.signals().next().expect("a signal");
             assert_eq!((enabled, signal.log, signal.topic), (true, 0, None));
         });
@@ -169,6 +171,7 @@ fn integers_are_plain_and_in_range() {
         ("keep_alive", 5, 65_535),
         ("buffer_size", 1024, 1_073_741_824),
         ("max_inflight", 1, 65_535_i64),
+        ("max_rate", 0, 65_535),
     ];
     let row = |key: &str, value: &str| check(&file(&[device(&[(key, value)])], &[]));
     for (key, min, max) in devices {

@@ -63,6 +63,8 @@ pub struct Ledger {
     ends: u32,
     wire: Wire,
     counters: Counters,
+    /// When the messages of the last second were written whole.
+    written: VecDeque<u64>,
     /// Its own silence is not the bridge's fault up to then.
     excused_until: u64,
     pub stop_by: Option<u64>,
@@ -179,6 +181,7 @@ impl Ledger {
             ends: 0,
             wire: Wire::default(),
             counters: Counters::default(),
+            written: VecDeque::new(),
             excused_until: 0,
             stop_by: None,
             may_leave: false,
@@ -335,6 +338,23 @@ impl Ledger {
     pub fn excuse_silence(&mut self, millis: u64) {
         let earlier = self.excused_until.saturating_sub(self.keep_alive);
         self.excused_until = self.clock.get().max(earlier) + millis + self.keep_alive;
+    }
+
+    /// The bridge's clock has jumped ahead: it takes the time in between for passed.
+    pub fn clock_is_ahead(&mut self) {
+        self.written.clear();
+    }
+
+    /// How much longer than at any speed it may take until all that there ever was is sent again, in milliseconds.
+    #[must_use]
+    pub fn takes_longer(&self) -> u64 {
+        self.device.takes_longer(self.samples.len())
+    }
+
+    /// Messages that are written, whole or in part, and not done with.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.flight().0
     }
 
     /// Whether nothing waits and nothing is unacknowledged.

@@ -19,6 +19,7 @@
 //! | [`run`] | a seed from number to verdict, and the shortest plan that breaks the same |
 //! | [`trace`] | what happened when, and what was logged |
 //! | [`mutants`] | deliberate mistakes that must be caught |
+//! | [`fleet`] | thousands of bridges and one broker |
 //!
 //! # What is modelled, and what is not
 //!
@@ -54,6 +55,7 @@ pub mod redis;
 pub mod broker;
 mod ending;
 pub mod ends;
+pub mod fleet;
 pub mod ledger;
 pub mod life;
 pub mod line;

@@ -32,6 +32,9 @@ const RECOVERS_WITHIN: u64 = 200_000;
 /// When a topic that was set aside is tried again, at the latest, in milliseconds.
 const TRIED_AGAIN_WITHIN: u64 = 660_000;
 
+/// The longest delay after connections on which nothing was acknowledged, in milliseconds.
+const LATER_WITHIN: u64 = 260_000;
+
 /// How often it is looked at whether everything is delivered already.
 const LOOK_EVERY: u64 = 5000;
 
@@ -107,7 +110,7 @@ struct Life<'p> {
     polls: u64,
     stirs: u64,
     published: u64,
-    last_values: HashMap<(usize, usize), u64>,
+    last_values: HashMap<(usize, usize), String>,
     /// Milliseconds for which the bridge was not called, or its clock went back.
     lateness: u64,
     jumps: usize,
@@ -244,14 +247,16 @@ impl<'p> Life<'p> {
         self.now() + RECOVERS_WITHIN + 2000 * keep_alive.unwrap_or(0) + self.lateness
     }
 
-    /// How much later that may be where a topic was set aside: it is tried again after ten minutes, over three connections.
-    fn more_for_what_is_aside(&self) -> u64 {
-        let mut ledgers = self.brokers.iter().map(|end| end.ledger.borrow());
-        if ledgers.any(|ledger| ledger.has_set_aside()) {
-            TRIED_AGAIN_WITHIN
-        } else {
-            0
-        }
+    /// How much later that may be: where a topic was set aside, it is tried again after ten minutes, over three connections; a broker that
+    /// acknowledged nothing is left alone for a while; and `max_rate` takes its time.
+    fn more_in_all(&self) -> u64 {
+        let ledgers = || self.brokers.iter().map(|end| end.ledger.borrow());
+        let is_aside = ledgers().any(|ledger| ledger.has_set_aside());
+        let is_later = trace::was_told("it may throttle");
+        let slowest = ledgers().map(|ledger| ledger.takes_longer()).max();
+        u64::from(is_aside) * TRIED_AGAIN_WITHIN
+            + u64::from(is_later) * LATER_WITHIN
+            + slowest.unwrap_or(0)
     }
 
     fn schedule(&mut self, at: u64, act: Act) {

@@ -99,6 +99,8 @@ pub enum BrokerFault {
     SwallowAcks(u8),
     /// Acknowledgements go out in their order, one in so many milliseconds.
     SlowAcks(u64),
+    /// It takes so many messages in a second, and passes over in silence what exceeds that: with 0, what it does not know (QoS 2 at AWS IoT Core).
+    Throttle(usize),
     /// A message of this QoS and length comes to the client, that has not subscribed. Its identifier is this, if it has one, or the next that
     /// is free.
     Publish(u8, usize, u16),
@@ -308,7 +310,8 @@ fn line_fault(rng: &mut Rng) -> LineFault {
 fn broker_fault(world: &World, device: usize, rng: &mut Rng) -> BrokerFault {
     let device = &world.devices[device];
     let may_deny = device.earlier_session.is_none() && !world.restarts;
-    match rng.u8(..20) {
+    match rng.u8(..22) {
+        20..22 => BrokerFault::Throttle([0, 0, 1, 20][rng.usize(..4)]),
         0..2 => BrokerFault::Crash {
             keeps_session: true,
         },

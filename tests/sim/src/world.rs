@@ -57,6 +57,8 @@ pub struct Device {
     pub threshold: bool,
     pub version: &'static str,
     pub max_inflight: usize,
+    /// 0: no limit.
+    pub max_rate: usize,
     pub buffer_size: usize,
     /// Seconds.
     pub keep_alive: u64,
@@ -178,6 +180,7 @@ impl Device {
                 (2, Kind::Mosquitto) => [1, 2, 3, 10, 19, 20][rng.usize(..6)],
                 _ => [1, 2, 3, 10, 100, 65_535][rng.usize(..6)],
             },
+            max_rate: [0, 0, 0, 0, 0, 0, 5, 30, 105, 3000][rng.usize(..10)],
             buffer_size: [1024, 1500, 3000, 40_000][rng.usize(..4)],
             keep_alive: [5, 7, 20, 60][rng.usize(..4)],
             will: rng.bool(),
@@ -196,6 +199,13 @@ impl Device {
             earlier_session: rng.bool().then(|| (1..=held).collect()),
             proxy: None,
         }
+    }
+
+    /// How much longer than at any speed it may take until so many messages are sent, in milliseconds.
+    #[must_use]
+    pub fn takes_longer(&self, messages: usize) -> u64 {
+        let rate = self.max_rate as u64;
+        (messages as u64 * 1100).checked_div(rate).unwrap_or(0)
     }
 
     #[must_use]
@@ -233,6 +243,9 @@ impl Device {
         // What is the default is left out.
         if self.max_inflight != if self.qos == 2 { 20 } else { 100 } {
             keys += &format!(r#", "max_inflight": {}"#, self.max_inflight);
+        }
+        if self.max_rate > 0 {
+            keys += &format!(r#", "max_rate": {}"#, self.max_rate);
         }
         if self.will {
             keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;

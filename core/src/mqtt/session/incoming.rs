@@ -181,6 +181,12 @@ impl Session<'_> {
             self.outbox.to_repeat(),
             self.outbox.queued()
         );
+        if self.device.max_rate > 0 {
+            info!(
+                "{}: at most {} messages a second (max_rate)",
+                self.device.alias, self.device.max_rate
+            );
+        }
         Ok(())
     }
 

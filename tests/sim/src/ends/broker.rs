@@ -239,11 +239,13 @@ impl BrokerEnd {
         self.ledger.borrow_mut().process_died();
     }
 
-    /// Whether the order of what arrived is the broker's own choice: one that delivers on PUBREL asks for it with PUBREC.
+    /// Whether the order of what arrived is the broker's own choice: one that delivers on PUBREL asks for it with PUBREC, and one that passes a
+    /// message over takes later ones before it.
     #[must_use]
     pub fn has_chosen_the_order(&self) -> bool {
         let has_skipped = self.has_shuffled || self.has_swallowed;
-        has_skipped && self.server.delivers == Delivers::OnPubrel
+        (has_skipped && self.server.delivers == Delivers::OnPubrel)
+            || self.server.passed_over_ever > 0
     }
 
     /// Whether an old message may have come again after newer ones: the broker acknowledged those and not that one.
@@ -339,6 +341,7 @@ impl BrokerEnd {
         self.set_proxy_fault(None);
         self.hurry(now);
         self.server.forbidden.clear();
+        self.server.throttle = None;
         self.server.greeting = Greeting::Welcome;
         self.server.answers_pings = true;
         self.doubles = false;

@@ -188,7 +188,22 @@ impl Ledger {
                 )
             },
         );
+        self.check_rate();
         self.written_whole(index, publish.id);
+    }
+
+    /// [`property::RATE`]
+    fn check_rate(&mut self) {
+        let now = self.clock.get();
+        while self.written.front().is_some_and(|at| at + 1000 < now) {
+            self.written.pop_front();
+        }
+        self.written.push_back(now);
+        let (count, most) = (self.written.len(), self.device.max_rate);
+        self.verdict
+            .require(property::RATE, most == 0 || count <= most, || {
+                format!("{count} messages in a second, of at most {most}")
+            });
     }
 
     fn written_whole(&mut self, index: usize, id: Option<u16>) {

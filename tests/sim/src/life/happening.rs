@@ -38,6 +38,9 @@ impl Life<'_> {
             }
             What::ClockAhead(millis) => {
                 self.ahead += millis;
+                for end in &self.brokers {
+                    end.ledger.borrow_mut().clock_is_ahead();
+                }
                 self.wake_up = self.wake_up.saturating_sub(millis).max(now);
                 self.excuse_silence(0);
             }
@@ -104,6 +107,10 @@ impl Life<'_> {
             BrokerFault::DoubleAcks => end.doubles = true,
             BrokerFault::SwallowAcks(count) => end.swallows = count,
             BrokerFault::SlowAcks(pace) => end.pace = Some(pace),
+            BrokerFault::Throttle(most) => {
+                end.server.throttle = Some(most);
+                end.server.passed_over = 0;
+            }
             BrokerFault::Publish(qos, len, at) => end.publish(qos, len, at),
             BrokerFault::Forbid(signal) => {
                 let topic = self.plan.world.devices[device].topic(device, signal);
@@ -175,9 +182,13 @@ impl Life<'_> {
                     LineFault::Stall(direction) => line.set_stalled(*direction, false),
                 }
             }
-            What::Broker(device, fault, _) => {
+            What::Broker(device, fault, lasts) => {
+                if let BrokerFault::Throttle(0) = fault {
+                    self.check_patience(*device, *lasts);
+                }
                 let end = &mut self.brokers[*device];
                 match fault {
+                    BrokerFault::Throttle(_) => end.server.throttle = None,
                     BrokerFault::Crash { .. } => end.line.set_door(Door::Open),
                     BrokerFault::Greeting(_) => end.server.greeting = Greeting::Welcome,
                     BrokerFault::NoPings => end.server.answers_pings = true,
@@ -238,12 +249,16 @@ impl Life<'_> {
         for sample in samples {
             self.published += 1;
             let number = self.published;
-            let last = self.last_values.entry((device, signal)).or_insert(number);
+            let values = &mut self.last_values;
+            let last = values.entry((device, signal)).or_default();
+            if last.is_empty() {
+                *last = value(number);
+            }
             let text = match sample {
                 Published::New | Published::NewBad => {
-                    *last = number;
+                    *last = value(number);
                     let flags = if *sample == Published::New { "" } else { ",IV" };
-                    Some(format!("{number},{number}{flags}"))
+                    Some(format!("{last},{number}{flags}"))
                 }
                 Published::Same => Some(format!("{last},{number}")),
                 Published::Malformed => Some(format!("nonsense {number}")),
@@ -251,5 +266,16 @@ impl Life<'_> {
             };
             self.redis.publish(device, signal, text);
         }
+    }
+}
+
+/// A value that nobody has seen, but for `nan`, in one of the forms that there are.
+fn value(number: u64) -> String {
+    match number % 8 {
+        0 => format!("{number}.5e-10"),
+        1 => format!("-{number}E+05"),
+        2 => "nan".into(),
+        3 => format!("+{number}.25"),
+        _ => number.to_string(),
     }
 }

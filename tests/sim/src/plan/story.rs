@@ -73,8 +73,8 @@ pub(super) fn proxies(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
     happenings
 }
 
-/// A single kind of fault befalls one device and nothing else goes wrong: a topic is forbidden, acknowledgements are slow, or lost one by one,
-/// messages come that nobody asked for. All signals speak all the time.
+/// A single kind of fault befalls one device and nothing else goes wrong: a topic is forbidden, acknowledgements are slow, lost one by one, or do not
+/// come at all, messages come that nobody asked for. All signals speak all the time.
 pub(super) fn calm(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
     let mut happenings = Vec::new();
     for (device, of) in world.devices.iter().enumerate() {
@@ -95,12 +95,13 @@ pub(super) fn calm(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
         None => rng.usize(..count),
     };
     let signal = rng.usize(..world.devices[device].signals);
-    let kind = rng.u8(..4);
-    for _ in 0..[1, rng.usize(1..8)][usize::from(kind > 0)] {
+    let kind = rng.u8(..5);
+    for _ in 0..[1, rng.usize(1..8)][usize::from(kind > 1)] {
         let fault = match kind {
             0 => BrokerFault::Forbid(signal),
-            1 => BrokerFault::SlowAcks(rng.u64(1..1000)),
-            2 => BrokerFault::SwallowAcks(1),
+            1 => BrokerFault::Throttle([0, 0, 2, 30][rng.usize(..4)]),
+            2 => BrokerFault::SlowAcks(rng.u64(1..1000)),
+            3 => BrokerFault::SwallowAcks(1),
             _ => BrokerFault::Publish(rng.u8(..3), rng.usize(..20_000), rng.u16(..)),
         };
         let lasts = rng.u64(10_000..world.storm);
