@@ -23,6 +23,7 @@
 //! | module | question |
 //! |---|---|
 //! | `bytes` | how are bytes put, moved and compared with no way to panic? |
+//! | `input` | what do nom's parsers read, and how is it cut with no way to panic? |
 //! | [`time`], [`random`] | what is a point in time, and where do numbers come from that differ from gateway to gateway? |
 //! | [`index`] | which entry of a table has this name? |
 //! | [`delivery`] | which step of a delivery may follow which, at each QoS? |
@@ -145,6 +146,7 @@ pub mod config;
 pub mod counters;
 pub mod delivery;
 pub mod index;
+mod input;
 pub mod log;
 pub mod mqtt;
 pub mod net;

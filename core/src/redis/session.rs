@@ -274,6 +274,10 @@ impl<'a, C: Channels> Session<'a, C> {
                 .input
                 .get(self.state.unread.clone())
                 .unwrap_or_default();
+            // As after almost every read.
+            if bytes.is_empty() {
+                return Ok(None);
+            }
             if let Some(oversized) = &mut self.state.oversized {
                 let (passed, whole) = oversized.pass(bytes).map_err(|_| Close::Malformed)?;
                 self.state.unread.start += passed;

@@ -90,6 +90,12 @@ impl<'a> Session<'a> {
         let packet_id = self.outbox.oldest_id();
         let pubrel = (unanswered == Some(Stage::Released)).then_some(packet_id);
         if self.state.suspicion.left_unanswered(pubrel) {
+            let is_alone = self.state.suspicion.goes_one_by_one() || self.outbox.in_flight() == 1;
+            if is_closed && !is_alone {
+                // A message behind it may be why the broker closes.
+                self.send_suspects_one_by_one();
+                return None;
+            }
             self.state.attempts.is_explained();
             self.state.attempts.begin_anew(false);
             warning!(

@@ -151,7 +151,7 @@ impl BrokerEnd {
         match answer {
             Answer::Close(connection) => {
                 if let Some(topic) = self.server.last_closed_for.take() {
-                    self.ledger.borrow_mut().closed_for(&topic);
+                    self.ledger.borrow_mut().closed_for(&topic, now);
                 }
                 self.forget_what_is_held();
                 self.line.server_close(connection);
@@ -271,7 +271,9 @@ impl BrokerEnd {
     pub fn release(&mut self, rng: &mut Rng) {
         self.holds = false;
         rng.shuffle(&mut self.held);
-        self.has_shuffled |= self.held.len() > 1;
+        // One that is slow may be overtaken, too.
+        let overtakes = !self.held.is_empty() && !self.late.is_empty();
+        self.has_shuffled |= self.held.len() > 1 || overtakes;
         let held = std::mem::take(&mut self.held);
         let newest = self.line.open_connection();
         if let Some(newest) = newest.filter(|newest| self.server.has_let_in(*newest)) {

@@ -60,9 +60,8 @@ impl Life<'_> {
     /// For so long the bridge cannot know what time it is.
     pub(super) fn excuse_silence(&mut self, millis: u64) {
         self.jumps += 1;
-        let until = self.now() + millis;
         for end in &self.brokers {
-            end.ledger.borrow_mut().excuse_silence(until);
+            end.ledger.borrow_mut().excuse_silence(millis);
         }
     }
 
@@ -226,7 +225,12 @@ impl Life<'_> {
     pub(super) fn all_is_done(&self) -> bool {
         let channels = self.signals.iter().sum();
         let reads = self.redis.has_subscriber_of(channels) && self.redis.unread().is_none();
-        let is_done = |end: &BrokerEnd| end.ledger.borrow().is_done() && end.is_acknowledged();
+        // At QoS 0 a message is done with before the broker has it.
+        let is_done = |end: &BrokerEnd| {
+            end.ledger.borrow().is_done()
+                && end.is_acknowledged()
+                && !end.line.has_bytes_for_server()
+        };
         reads && !self.asleep && self.brokers.iter().all(is_done)
     }
 

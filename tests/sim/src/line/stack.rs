@@ -107,6 +107,9 @@ impl TcpClientStack for Line {
             });
         }
         buffer[..bytes.len()].copy_from_slice(&bytes);
+        // Who brings less than there is room for, and has more, tells of it.
+        let has_more = connection.to_client.has_unread();
+        cable.stirred |= has_more;
         cable.moves += 1;
         Ok(bytes.len())
     }
