@@ -99,7 +99,7 @@ fn a_login_has_two_parts_and_neither_breaks_the_header() {
                 ("proxy_username", "\"u:v\""),
                 ("proxy_password", "\"p:q\""),
             ],
-            &["devices[0].proxy_username: holds a colon"],
+            &["devices[0].proxy_username: holds a colon or a control character"],
         ),
         (
             &[
@@ -108,7 +108,7 @@ fn a_login_has_two_parts_and_neither_breaks_the_header() {
                 ("proxy_password", "\"p\\n\""),
             ],
             &[
-                "devices[0].proxy_username: holds a control character",
+                "devices[0].proxy_username: holds a colon or a control character",
                 "devices[0].proxy_password: holds a control character",
             ],
         ),

@@ -151,13 +151,11 @@ fn rows_of_other_protocols_and_unknown_keys_get_into_the_workbook() {
         ["warning: first.json: devices[0].colour: unknown key, ignored"]
     );
     let outcome = run(folder.path(), &["build", "back.xlsx"]);
-    // Behind those of the schema, of which there are as many as letters and some more.
-    let letter = Table::Devices.keys().len() - 26 + usize::from(b'A');
-    let column = char::from(u8::try_from(letter).unwrap());
     assert_eq!(
         outcome.warnings(),
         [format!(
-            "warning: Devices!A{column}1 colour: unknown column, ignored"
+            "warning: Devices!{}1 colour: unknown column, ignored",
+            column(Table::Devices.keys().len())
         )]
     );
 
@@ -171,6 +169,14 @@ fn rows_of_other_protocols_and_unknown_keys_get_into_the_workbook() {
     let text = |text: &str| Data::String(text.into());
     assert_eq!(last[0], [text("list"), text("scan_rate_ms")]);
     assert_eq!(last[2], [text("[1,2]"), Data::Float(500.0)]);
+}
+
+/// The letters of the column behind so many, which are 26 to 701.
+fn column(count: usize) -> String {
+    let letter = |number: usize| char::from(b'A' + number as u8);
+    [letter(count / 26 - 1), letter(count % 26)]
+        .iter()
+        .collect()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What does a proxy answer? A status line and header lines (RFC 9112, 4), read byte by byte, since the byte behind the last of them is the peer's.
 //!
-//! Not by the crate `httparse`, which needs the whole head in memory, and a list of its header lines: more than a board has for each broker, where three digits
-//! and the empty line are all that counts.
+//! Not by `nom`, nor by the crate `httparse`, which fuzzing has beside it as a second reader: they need the whole head in memory, more than a board has for
+//! each broker, where three digits and the empty line are all that counts.
 
 use core::fmt::{self, Display};
 
