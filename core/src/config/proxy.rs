@@ -60,7 +60,9 @@ mod given {
             }
             if !fields.row.is_given(Key::Proxy) {
                 let because = "no proxy";
-                fields.warn(Key::ProxyUsername, Problem::Ignored { because });
+                for key in [Key::ProxyUsername, Key::ProxyPassword] {
+                    fields.warn(key, Problem::Ignored { because });
+                }
             }
         }
         let place = place?;
