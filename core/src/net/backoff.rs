@@ -65,7 +65,7 @@ impl Backoff {
     }
 
     fn shorten(&mut self, delay: u64, most: u16) -> u64 {
-        delay - (delay * u64::from(self.random.below(most + 1)) >> 10)
+        delay - ((delay * u64::from(self.random.below(most + 1))) >> 10)
     }
 }
 
