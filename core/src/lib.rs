@@ -81,6 +81,7 @@
 //! #     fn receive(&mut self, _: &mut (), _: &mut [u8]) -> nb::Result<usize, Error> { Err(nb::Error::WouldBlock) }
 //! #     fn close(&mut self, _: ()) -> Result<(), Error> { Ok(()) }
 //! # }
+//! # impl mqtt_client_core::net::Network for Network {}
 //! # impl Dns for Network {
 //! #     type Error = Error;
 //! #     fn get_host_by_name(&mut self, _: &str, _: AddrType) -> nb::Result<IpAddr, Error> { Ok(Ipv4Addr::LOCALHOST.into()) }
@@ -131,7 +132,7 @@
 //!
 //! # Features
 //!
-//! `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
+//! `tls` reads the rules of `auth`=`tls`; a program without it refuses what asks for that. `proxy` has HTTP proxies before brokers. `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
-use mqtt_client_fuzz::{bridge, broker_stream, config, outbox, packets, resp_stream, sample};
+use mqtt_client_fuzz::{
+    bridge, broker_stream, config, outbox, packets, proxy_answer, resp_stream, sample,
+};
 
 /// Calls `check` with each seed of a target, as the fuzzer does.
 fn for_each_seed(target: &str, check: impl Fn(&[u8])) {
@@ -49,6 +51,11 @@ fn packets_of_both_directions() {
 #[test]
 fn outbox_operations() {
     for_each_seed("outbox", |bytes| outbox::check(&case(bytes)));
+}
+
+#[test]
+fn proxy_answers() {
+    for_each_seed("proxy_answer", proxy_answer::check);
 }
 
 #[test]

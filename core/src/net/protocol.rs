@@ -2,6 +2,7 @@
 
 use core::fmt::Display;
 
+use crate::secret::Secrets;
 use crate::time::Instant;
 
 /// A sans-IO session, as a link drives it. After any of these calls, all of [`output`](Protocol::output) is drained before the
@@ -33,6 +34,11 @@ pub trait Protocol {
 
     /// The deadline may have passed.
     fn expire(&mut self, now: Instant) -> Result<(), Self::Close>;
+
+    /// What is masked in all that is said of a connection.
+    fn secrets(&self) -> Secrets<'_> {
+        Secrets::NONE
+    }
 
     /// The connection is gone. The answer tells when to try again.
     fn closed(&mut self, by: &ClosedBy<Self::Close>, now: Instant) -> Retry;

@@ -45,12 +45,7 @@ fn sample(message: &[u8]) -> Result<Sample<'_>, Rejection> {
         Rejection::NoTimestamp,
         Rejection::BadTimestamp,
     )?;
-    if flags.0.iter().any(u8::is_ascii_control) {
-        return Err(Rejection::ControlByte);
-    }
-    if begins_with_timestamp(flags) {
-        return Err(Rejection::DecimalComma);
-    }
+    let quality = quality(flags.0)?;
     // What stands before the value can be nothing but spaces.
     let whole = message.trim_ascii_start();
     let len = value.len() + 1 + timestamp.len();
@@ -59,9 +54,21 @@ fn sample(message: &[u8]) -> Result<Sample<'_>, Rejection> {
     Ok(Sample {
         value,
         timestamp,
-        quality: Quality::from_flags(flags.0),
+        quality,
         whole: whole.get(..len).filter(|_| is_whole).unwrap_or_default(),
     })
+}
+
+/// What the flags, behind the second comma, say.
+#[inline(never)]
+pub(super) fn quality(flags: &[u8]) -> Result<Quality, Rejection> {
+    if flags.iter().any(u8::is_ascii_control) {
+        return Err(Rejection::ControlByte);
+    }
+    if begins_with_timestamp(Input(flags)) {
+        return Err(Rejection::DecimalComma);
+    }
+    Ok(Quality::from_flags(flags))
 }
 
 /// The field up to the first comma, without spaces around it, and what follows the comma.

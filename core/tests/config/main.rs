@@ -4,6 +4,9 @@ mod auth;
 mod built_in;
 mod enabled;
 mod file;
+#[cfg(feature = "providers")]
+mod providers;
+mod proxy;
 mod readme;
 mod robust;
 mod rows;

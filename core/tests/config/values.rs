@@ -29,6 +29,8 @@ fn what_is_left_out_or_null_has_the_tables_default() {
         "max_inflight",
         "max_rate",
         "tls_verify_hostname",
+        "tls_client_auth",
+        "tls_alpn",
     ]
     .map(|key| (key, "null"));
     for changes in [&nulls[..], &[]] {
@@ -128,6 +130,7 @@ fn strings_are_strings() {
         "last_will_message",
         "client_id",
         "mqtt_version",
+        "tls_alpn",
     ];
     for (value, shown) in cases {
         // A user name may be a secret.
@@ -262,9 +265,9 @@ fn booleans_are_0_1_false_and_true() {
         ("[]", "is an array, not a boolean"),
         ("{}", "is an object, not a boolean"),
     ] {
-        for key in keys
-            .into_iter()
-            .chain(["use_last_will", "tls_verify_hostname"])
+        for key in
+            keys.into_iter()
+                .chain(["use_last_will", "tls_verify_hostname", "tls_client_auth"])
         {
             let text = file(&[device(&[(key, value)])], &[]);
             assert_eq!(check(&text), [format!("devices[0].{key}: {problem}")]);

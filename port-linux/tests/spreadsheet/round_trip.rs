@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use mqtt_client_core::config::Table;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -53,10 +54,10 @@ fn the_template_explains_every_column_and_lists_the_values_to_choose_from() {
     for (sheet, columns, lists) in [
         (
             1,
-            26,
-            &["none,password,tls", "auto,3.1,3.1.1", "0,1,2", "0,1"][..],
+            Table::Devices.keys().len(),
+            &["none,password,tls,token", "auto,3.1,3.1.1", "0,1,2", "0,1"][..],
         ),
-        (2, 8, &["0,1"]),
+        (2, Table::Signals.keys().len(), &["0,1"]),
     ] {
         let notes = part(&bytes, &format!("xl/comments{sheet}.xml"));
         assert_eq!(notes.matches("<comment ").count(), columns);
@@ -150,9 +151,14 @@ fn rows_of_other_protocols_and_unknown_keys_get_into_the_workbook() {
         ["warning: first.json: devices[0].colour: unknown key, ignored"]
     );
     let outcome = run(folder.path(), &["build", "back.xlsx"]);
+    // Behind those of the schema, of which there are as many as letters and some more.
+    let letter = Table::Devices.keys().len() - 26 + usize::from(b'A');
+    let column = char::from(u8::try_from(letter).unwrap());
     assert_eq!(
         outcome.warnings(),
-        ["warning: Devices!AA1 colour: unknown column, ignored"]
+        [format!(
+            "warning: Devices!A{column}1 colour: unknown column, ignored"
+        )]
     );
 
     use calamine::{Data, Reader, Xlsx, open_workbook};

@@ -19,6 +19,7 @@ use crate::line::Line;
 use crate::network::Clock;
 use crate::plan::{End, Plan, What};
 use crate::property::{self, Broken, Verdict};
+use crate::proxy::{Behind, Proxy};
 use crate::seen::Seen;
 use crate::stage::{Script, Turn, play};
 use crate::trace;
@@ -176,14 +177,22 @@ impl<'p> Life<'p> {
                 let ledger = Ledger::new(verdict.clone(), clock.clone(), number, device);
                 let ledger = Rc::new(RefCell::new(ledger));
                 let line = line(&mut rng);
-                line.set_tap(ledger.clone());
+                let proxy = device
+                    .proxy
+                    .map(|has_login| Proxy::new(verdict.clone(), has_login));
+                match proxy {
+                    Some(_) => {
+                        line.set_tap(Rc::new(RefCell::new(Behind::new(ledger.clone()))));
+                    }
+                    None => line.set_tap(ledger.clone()),
+                }
                 let server = Broker::new(
                     device.kind,
                     device.delivers,
                     device.speaks,
                     device.earlier_session.clone(),
                 );
-                BrokerEnd::new(line, server, ledger)
+                BrokerEnd::new(line, server, ledger, proxy)
             })
             .collect();
         let mut life = Life {

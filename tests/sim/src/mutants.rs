@@ -36,6 +36,8 @@ const FEED: &str = "core/src/bridge/feed.rs";
 const DECISION: &str = "core/src/bridge/reload.rs";
 const LINK: &str = "core/src/net/link.rs";
 const EXCHANGE: &str = "core/src/net/exchange.rs";
+const PROXY: &str = "core/src/net/proxy.rs";
+const SECRETS: &str = "core/src/config/secrets.rs";
 
 macro_rules! mutants {
     ($($name:literal in $file:ident: $text:literal => $instead:literal;)*) => {
@@ -97,6 +99,12 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "Retry::BackOff | Retry::Displaced => self.backoff.next_delay()," => "Retry::BackOff | Retry::Displaced => 1,";
     "connecting never takes too long" in LINK:
         "Err(nb::Error::WouldBlock) if now < *give_up => {" => "Err(nb::Error::WouldBlock) if now.as_millis() > 0 => {";
+    "the proxy's answer ends with its first byte" in PROXY:
+        "Ok(true) => return Ok(true)," => "Ok(_) if self.written > 0 => return Ok(true),\n                Ok(true) => {}";
+    "a cut request to the proxy goes on in the wrong place" in PROXY:
+        "Ok(count @ 1..) => self.written += count," => "Ok(count @ 1..) => self.written = count,";
+    "the proxy's login is no secret" in SECRETS:
+        "return secrets.and(login);" => "let _ = login;";
     "an idle link asks to be called again" in EXCHANGE:
         "Ok(if is_more { now } else { protocol.deadline() })" => "Ok(now)";
     "deadlines are not looked at" in EXCHANGE:

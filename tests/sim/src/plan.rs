@@ -9,6 +9,7 @@ use fastrand::Rng;
 use crate::broker::Greeting;
 use crate::line::{Cut, Direction};
 use crate::network::{Door, Names};
+use crate::proxy::ProxyFault;
 use crate::world::{Device, Edition, World};
 
 /// A life's world, and what happens in it, in the order of time.
@@ -106,6 +107,8 @@ pub enum BrokerFault {
     /// The topic of this signal: the broker closes the connection on a PUBLISH to it.
     Forbid(usize),
     Hostile(Hostile),
+    /// The proxy before it does this.
+    Proxy(ProxyFault),
 }
 
 /// What no broker may send.
@@ -161,10 +164,13 @@ impl Plan {
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let world = World::draw(&mut rng);
+        let mut own = rng.clone();
         let mut happenings = if rng.u8(..10) == 0 {
             story::calm(&world, &mut rng)
         } else {
-            storm(&world, &mut rng)
+            let mut happenings = storm(&world, &mut rng);
+            happenings.extend(story::proxies(&world, &mut own.fork()));
+            happenings
         };
         happenings.sort_by_key(|(at, _)| *at);
         let happenings = (happenings.into_iter().enumerate())

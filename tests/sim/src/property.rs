@@ -63,6 +63,8 @@ pub const UNASKED: &str = "what comes unasked is acknowledged [MQTT-4.5.0-2]";
 pub const RETAINED: &str = "the newest value is retained";
 /// Delays of one second and more are shortened by a random part (`Life::check_jitter`).
 pub const JITTER: &str = "reconnect delays are shortened at random";
+/// A proxy is asked for the broker, with the login if there is one, in one request for each connection (`Proxy::take`).
+pub const PROXY: &str = "a proxy is asked once and hears nothing else before its answer";
 /// What a broker may not send closes the connection (`Life::check_poison`).
 pub const CLOSES: &str = "a broken protocol closes the connection";
 /// Where nothing befell a link, its first connection is its last, but for old sessions and protocol levels (`Life::check_causes`).

@@ -50,6 +50,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         delivers: Delivers::OnPubrel,
         speaks: Speaks::Both,
         earlier_session: None,
+        proxy: None,
     };
     let world = World {
         devices: vec![device],

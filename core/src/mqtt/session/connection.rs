@@ -10,10 +10,15 @@ use crate::mqtt::liveness::{Awaiting, Due, Liveness};
 use crate::mqtt::rate;
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::payload;
+use crate::secret::Secrets;
 use crate::time::Instant;
 
 impl Protocol for Session<'_> {
     type Close = Close;
+
+    fn secrets(&self) -> Secrets<'_> {
+        self.device.secrets()
+    }
 
     /// A connection is open: CONNECT is the first packet [MQTT-3.1.0-1].
     fn opened(&mut self, now: Instant) -> Result<(), Close> {
@@ -47,7 +52,7 @@ impl Protocol for Session<'_> {
                 "{}: {} bytes from the broker: {}",
                 self.device.alias,
                 count,
-                Words(new, self.device.secrets())
+                Words(new, self.secrets())
             );
         } else {
             // Who answers CONNECT may be no broker, and repeat it with its password.

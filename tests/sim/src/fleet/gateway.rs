@@ -286,6 +286,8 @@ impl TcpClientStack for Wire {
     }
 }
 
+impl mqtt_client_core::net::Network for Wire {}
+
 impl Dns for Wire {
     type Error = Error;
 

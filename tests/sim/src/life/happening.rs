@@ -116,6 +116,7 @@ impl Life<'_> {
                 let topic = self.plan.world.devices[device].topic(device, signal);
                 end.server.forbidden.insert(topic);
             }
+            BrokerFault::Proxy(fault) => end.set_proxy_fault(Some(fault)),
             BrokerFault::Hostile(how) => {
                 if let Some(connection) = end.be_hostile(how, &mut self.rng) {
                     let bound = 2 * end.ledger.borrow().keep_alive() + 10_000;
@@ -195,6 +196,7 @@ impl Life<'_> {
                     BrokerFault::DoubleAcks => end.doubles = false,
                     BrokerFault::SwallowAcks(_) => end.swallows = 0,
                     BrokerFault::SlowAcks(_) => end.hurry(now),
+                    BrokerFault::Proxy(_) => end.set_proxy_fault(None),
                     BrokerFault::Forbid(signal) => {
                         let topic = self.plan.world.devices[*device].topic(*device, *signal);
                         end.server.forbidden.remove(&topic);

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
+use mqtt_client_core::net::Network;
 
 use super::{Connection, Line, Socket};
 use crate::network::{Door, Error, Names};
@@ -137,6 +138,8 @@ impl TcpClientStack for Line {
         Ok(())
     }
 }
+
+impl Network for Line {}
 
 impl Dns for Line {
     type Error = Error;

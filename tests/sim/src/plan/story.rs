@@ -4,6 +4,7 @@ use fastrand::Rng;
 
 use super::{BrokerFault, End, LineFault, Published, What};
 use crate::line::{Cut, Direction};
+use crate::proxy::ProxyFault;
 use crate::world::{Edition, World};
 
 /// Faults in a row that seldom meet by chance.
@@ -43,6 +44,33 @@ pub(super) fn rare_moment(world: &World, at: u64, rng: &mut Rng) -> Vec<(u64, Wh
         (at + 500, line(LineFault::Stall(Direction::ToServer), 6000)),
         (at + 4500, What::Reload(reload)),
     ]
+}
+
+/// What proxies do, where there are any.
+pub(super) fn proxies(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
+    let mut happenings = Vec::new();
+    for (device, of) in world.devices.iter().enumerate() {
+        if of.proxy.is_none() || world.spared == Some(device) {
+            continue;
+        }
+        for _ in 0..rng.usize(0..6) {
+            let fault = match rng.u8(..8) {
+                0..3 => ProxyFault::Refuse([403, 407, 500, 502, 503, 504][rng.usize(..6)]),
+                3 => ProxyFault::Close,
+                4 => ProxyFault::Silent,
+                5 => ProxyFault::Garbage,
+                6 => ProxyFault::Endless,
+                _ => ProxyFault::Slow(rng.u64(1..1000)),
+            };
+            let at = rng.u64(0..world.storm);
+            let lasts = rng.u64(1..60_000);
+            happenings.push((at, What::Broker(device, BrokerFault::Proxy(fault), lasts)));
+            // So that it is met: a connection begins.
+            let cut = LineFault::Cut(Cut::Reset, None);
+            happenings.push((at, What::Line(End::Broker(device), cut, 1)));
+        }
+    }
+    happenings
 }
 
 /// A single kind of fault befalls one device and nothing else goes wrong: a topic is forbidden, acknowledgements are slow, lost one by one, or do not

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::emulator;
 
 /// Where the emulator is told to put the gateway's 4 GiB: above everything of its own.
-const BASE: u64 = 0x10_0000_0000;
+pub const BASE: u64 = 0x10_0000_0000;
 
 /// The daemon's peers.
 pub struct Peers {
@@ -83,7 +83,7 @@ pub fn kib(gateway: &Gateway, binary: &Path, signals: usize, peers: &Peers) -> u
     config.write(&file);
 
     let subscriber = peers.broker.subscribe();
-    let daemon = emulator::start(gateway, &["-B", &BASE.to_string()], binary, &file);
+    let daemon = emulator::start(gateway, &["-B", &BASE.to_string()], binary, &file, &[]);
     peers.redis.wait_for_subscriptions(&config.channels());
     peers.broker.wait_for_bridges(1);
     let mut most = 0;
@@ -100,7 +100,8 @@ pub fn kib(gateway: &Gateway, binary: &Path, signals: usize, peers: &Peers) -> u
 }
 
 /// The resident pages of the gateway's address space, in KiB.
-fn in_use(process: u32) -> u64 {
+#[must_use]
+pub fn in_use(process: u32) -> u64 {
     let path = format!("/proc/{process}/smaps");
     // The daemon lets nobody but root look at it.
     let maps = std::fs::read_to_string(&path)
