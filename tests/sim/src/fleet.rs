@@ -72,7 +72,7 @@ pub const SAMPLE_EVERY: u64 = 2000;
 const WARM_UP: u64 = 70_000;
 
 /// A fleet that is not back after so long is given up.
-const GIVEN_UP: u64 = 3_600_000;
+pub const GIVEN_UP: u64 = 600_000;
 
 impl Fleet {
     /// How long any fleet takes, in milliseconds: the broker admits one bridge after the other, and the last one sends what has waited.

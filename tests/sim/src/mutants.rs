@@ -19,7 +19,6 @@ const RELOAD: &str = "core/src/outbox/reload.rs";
 const TRANSMIT: &str = "core/src/mqtt/transmit.rs";
 const LIVENESS: &str = "core/src/mqtt/liveness.rs";
 const RATE: &str = "core/src/mqtt/rate.rs";
-const UNACKNOWLEDGED: &str = "core/src/mqtt/unacknowledged.rs";
 const ATTEMPT: &str = "core/src/mqtt/attempt.rs";
 const CONNECTION: &str = "core/src/mqtt/session/connection.rs";
 const INCOMING: &str = "core/src/mqtt/session/incoming.rs";
@@ -174,8 +173,8 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "Retry::Later(times) => self.backoff.later_delay(times)," => "Retry::Later(_) => self.backoff.next_delay(),";
     "a broker that acknowledges nothing gets all of it each time" in CLOSING:
         "self.send_one_by_one(1);" => "self.send_one_by_one(0);";
-    "the waits do not get longer" in UNACKNOWLEDGED:
-        "self.connections = self.connections.saturating_add(1);" => "self.connections = NO_ACCIDENT;";
+    "the waits get shorter" in BACKOFF:
+        "LONGEST << times.min(3)" => "LONGEST >> times.min(3)";
     "one acknowledgement of many may be missing" in CONNECTION:
         "if waiting.is_overtaken {" => "if waiting.is_overtaken && now == Instant::NEVER {";
     "a broker that is slow is cut off" in FLIGHT:

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use mqtt_client_sim::fleet::Outcome;
 use mqtt_client_sim::fleet::page::{cases, page, picture, table};
 
 /// A fleet is to be back, and drained, within so many times the broker's own bound, in percent.
@@ -15,14 +18,26 @@ const GOAL: u64 = 150;
 /// If the page cannot be written.
 pub fn run() -> Result<bool, String> {
     let started = Instant::now();
-    let rows: Vec<_> = (cases().into_iter())
-        .map(|case| {
-            let outcome = case.fleet.run();
-            let (seconds, fleet) = (started.elapsed().as_secs(), case.fleet);
-            eprintln!("after {seconds} s: {fleet:?}");
-            (case, outcome)
-        })
-        .collect();
+    let cases = cases();
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(vec![Outcome::default(); cases.len()]);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let number = next.fetch_add(1, Ordering::Relaxed)
+                    && let Some(case) = cases.get(number)
+                {
+                    let outcome = case.fleet.run();
+                    let (seconds, fleet) = (started.elapsed().as_secs(), case.fleet);
+                    eprintln!("after {seconds} s: {fleet:?}");
+                    outcomes.lock().expect("no thread panics")[number] = outcome;
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().expect("no thread panics");
+    let rows: Vec<_> = cases.into_iter().zip(outcomes).collect();
     print!("{}", table(&rows));
     println!("{:.0} s", started.elapsed().as_secs_f64());
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
