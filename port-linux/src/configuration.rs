@@ -215,7 +215,8 @@ pub fn transports<'d>(
 #[cfg(feature = "tls")]
 type Shared = SystemRoots;
 #[cfg(not(feature = "tls"))]
-type Shared = ();
+#[derive(Default)]
+struct Shared {}
 
 #[cfg(feature = "tls")]
 fn transport(
@@ -248,12 +249,7 @@ fn transport(
 
 /// Without TLS built in, the core has refused every device that asks for it.
 #[cfg(not(feature = "tls"))]
-fn transport(
-    _: &Path,
-    _: &Device<'_>,
-    (): &mut Shared,
-    _: Complain,
-) -> Result<Transport, Unusable> {
+fn transport(_: &Path, _: &Device<'_>, _: &mut Shared, _: Complain) -> Result<Transport, Unusable> {
     Ok(Transport::Tcp)
 }
 
