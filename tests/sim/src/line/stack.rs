@@ -107,8 +107,9 @@ impl TcpClientStack for Line {
             });
         }
         buffer[..bytes.len()].copy_from_slice(&bytes);
-        // Who brings less than there is room for, and has more, tells of it.
-        let has_more = connection.to_client.has_unread();
+        // Who brings less than there is room for, and has more, or the end behind it, tells of that.
+        let pipe = &connection.to_client;
+        let has_more = pipe.has_unread() || pipe.error_met().is_some();
         cable.stirred |= has_more;
         cable.moves += 1;
         Ok(bytes.len())
