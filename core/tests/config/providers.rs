@@ -26,7 +26,8 @@ fn warnings(devices: &[String], signals: &[String]) -> Vec<String> {
     findings
 }
 
-const TLS: [(&str, &str); 5] = [
+const RIGHT: [(&str, &str); 6] = [
+    ("max_rate", "10"),
     ("port", "8883"),
     ("auth", "\"tls\""),
     ("ca_certificate", "\"ca\""),
@@ -37,7 +38,7 @@ const TLS: [(&str, &str); 5] = [
 /// A device of a provider that is right but for these changes.
 fn at(host: &str, changes: &[(&str, &str)]) -> String {
     let host = format!("\"{host}\"");
-    let mut cells = TLS.to_vec();
+    let mut cells = RIGHT.to_vec();
     cells.push(("ip", &host));
     cells.extend(changes);
     device(&cells)
@@ -74,7 +75,7 @@ fn each_limit_is_named_with_the_path_of_the_value_the_provider_and_its_page() {
     };
     let long = format!("\"{}\"", "x".repeat(129));
     let with_username = [("username", "\"gw-7\""), ("password", "\"secret\"")];
-    let cases: [Case<'_>; 27] = [
+    let cases: [Case<'_>; 30] = [
         (AWS, &[], "", &[]),
         (
             AWS,
@@ -151,6 +152,23 @@ fn each_limit_is_named_with_the_path_of_the_value_the_provider_and_its_page() {
             ],
         ),
         (AWS, &[("max_inflight", "101")], "", &[]),
+        (AWS, &[("max_rate", "100")], "", &[]),
+        (
+            AWS,
+            &[("max_rate", "0")],
+            "",
+            &[
+                "devices[0].max_rate: AWS IoT Core takes 100 messages a second at most, and ignores what exceeds them (https://",
+            ],
+        ),
+        (
+            EMQX,
+            &[("username", "\"gw-7\""), ("max_rate", "11")],
+            "",
+            &[
+                "devices[0].max_rate: EMQX Cloud (Serverless) takes 10 messages a second at most (https://",
+            ],
+        ),
         (
             AWS,
             &[("client_id", &long)],

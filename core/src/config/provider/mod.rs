@@ -51,6 +51,8 @@ enum Rule {
     /// More seconds than these.
     KeepAliveOver(u16),
     InFlightOver(u16),
+    /// More messages a second than these, or as many as there are.
+    RateOver(u16),
     /// More bytes than these.
     ClientIdOver(usize),
     ClientIdMissing,
@@ -199,6 +201,10 @@ impl Limit {
                 let counts = device.qos != QoS::AtMostOnce;
                 let exceeds = counts && device.max_inflight > messages;
                 [when(exceeds, Key::MaxInflight), None]
+            }
+            Rule::RateOver(messages) => {
+                let exceeds = !(1..=messages).contains(&device.max_rate);
+                [when(exceeds, Key::MaxRate), None]
             }
             Rule::ClientIdOver(bytes) => {
                 let exceeds = device.client_id.is_some_and(|id| id.len() > bytes);

@@ -65,6 +65,11 @@ pub(super) const PROVIDERS: &[Provider] = &[
                 AWS_QUOTAS,
             ),
             limit(
+                Rule::RateOver(100),
+                "takes 100 messages a second at most, and ignores what exceeds them",
+                AWS_QUOTAS,
+            ),
+            limit(
                 Rule::ClientIdOver(128),
                 "takes 128 bytes at most",
                 AWS_QUOTAS,
@@ -179,6 +184,11 @@ pub(super) const PROVIDERS: &[Provider] = &[
             limit(
                 Rule::UsernameMissing,
                 "lets nobody in without a user name and a password",
+                EMQX_QUOTAS,
+            ),
+            limit(
+                Rule::RateOver(10),
+                "takes 10 messages a second at most",
                 EMQX_QUOTAS,
             ),
             limit(
