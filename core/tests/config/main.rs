@@ -6,6 +6,7 @@ mod enabled;
 mod file;
 #[cfg(feature = "providers")]
 mod providers;
+#[cfg(feature = "proxy")]
 mod proxy;
 mod readme;
 mod robust;

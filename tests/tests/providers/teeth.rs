@@ -37,7 +37,7 @@ fn on_port_443_a_client_that_offers_no_protocol_is_refused() {
 
 #[test]
 fn what_exceeds_the_rate_is_neither_taken_nor_acknowledged() {
-    let config = table("AWS IoT Core").device_key("max_inflight", 300);
+    let config = (table("AWS IoT Core").device_key("max_inflight", 300)).device_key("max_rate", 0);
     let account = account(&config);
     let mut site = Site::start(config, &account, providers::aws_iot_core);
     let channels = site.redis.subscribed_channels();

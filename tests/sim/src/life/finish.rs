@@ -252,7 +252,9 @@ impl Life<'_> {
         for line in self.brokers.iter().map(|end| &end.line) {
             let gaps = line.gaps_between_attempts();
             let full = gaps.iter().filter(|gap| FULL_DELAYS.contains(gap)).count();
-            self.verdict.require(property::JITTER, full < 4, || {
+            // Four in a thousand shortened ones have such a length by chance.
+            let most = 4 + gaps.len() / 40;
+            self.verdict.require(property::JITTER, full < most, || {
                 format!("{full} delays are not shortened: {gaps:?}")
             });
         }
