@@ -116,6 +116,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         let value = self.row.value(key);
         match value {
             _ if self.row.rule(key).is_none_or(|rule| rule.is_secret) => Shown::Hidden(kind(value)),
+            _ if self.row.shows_secret(value) => Shown::Hidden(kind(value)),
             Value::Bool(value) => Shown::Bool(value),
             Value::Number(text) => Shown::Number(text),
             Value::String(raw) => Shown::String(raw.text),

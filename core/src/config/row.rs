@@ -5,6 +5,7 @@ use super::parameter::Table;
 use super::rule::Rule;
 use super::schema::Key;
 use super::text::Raw;
+use crate::secret::LONG;
 
 /// One object: a row of a tab, the `redis` block, or the whole file.
 #[derive(Debug)]
@@ -84,6 +85,24 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Whether a value says what a secret of this row says: a password or a token that stands in the wrong column, too.
+    pub fn shows_secret(&self, value: Value<'_>) -> bool {
+        let (Value::String(Raw { text, .. }) | Value::Number(text)) = value else {
+            return false;
+        };
+        let is_token = !self.is_given(Key::Password);
+        let is_secret = |key| match key {
+            Key::Password | Key::ProxyPassword => true,
+            Key::Username => is_token,
+            _ => false,
+        };
+        let mut cells = self.rules.iter().zip(&self.values);
+        cells.any(|(rule, cell)| match cell {
+            Value::String(secret) if is_secret(rule.key) => holds(text, secret.text),
+            _ => false,
+        })
+    }
+
     /// Whether `name` is that of a key that means something here.
     pub fn knows(&self, name: Raw<'_>) -> bool {
         known(self.rules, name).is_some()
@@ -94,6 +113,23 @@ impl<'a> Row<'a> {
         let rules = self.rules.iter().enumerate();
         let repeated = rules.filter(|(position, _)| self.repeated >> position & 1 == 1);
         repeated.map(|(_, rule)| rule.key)
+    }
+}
+
+/// Whether a text is this secret, or has it somewhere if it is a long one.
+fn holds(text: &str, secret: &str) -> bool {
+    let mut rest = text.as_bytes();
+    let is_long = secret.len() >= LONG;
+    loop {
+        if !secret.is_empty()
+            && (rest == secret.as_bytes() || is_long && rest.starts_with(secret.as_bytes()))
+        {
+            return true;
+        }
+        match rest {
+            [_, behind @ ..] if is_long => rest = behind,
+            _ => return false,
+        }
     }
 }
 

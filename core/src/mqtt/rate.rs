@@ -6,6 +6,8 @@
 //! through twice as many at a boundary; a message at a time, evenly spaced, would cost a segment for each, and could not be told in milliseconds
 //! above 1000 a second.
 
+use core::num::NonZero;
+
 use crate::time::{Instant, SECOND};
 
 /// Bursts in a second, at most.
@@ -26,7 +28,7 @@ impl Rate {
         if now >= next_burst(max_rate, last) {
             let bursts = bursts(max_rate);
             let sum = |bursts_before: u16| {
-                u32::from(max_rate) * u32::from(bursts_before) / u32::from(bursts)
+                u32::from(max_rate) * u32::from(bursts_before) / NonZero::<u32>::from(bursts)
             };
             // No more than `max_rate`, which has 16 bits.
             self.left = (sum(self.next + 1) - sum(self.next)) as u16;
@@ -48,11 +50,23 @@ impl Rate {
 
 /// When the next burst may begin, if the last byte of the one before went at `last`.
 pub(super) fn next_burst(max_rate: u16, last: Instant) -> Instant {
-    last + (SECOND + 1).div_ceil(u64::from(bursts(max_rate)))
+    last + gap(max_rate)
 }
 
-fn bursts(max_rate: u16) -> u16 {
-    max_rate.clamp(1, BURSTS)
+/// The last byte that makes the next burst begin in a second from `now`: nobody knows what went before.
+pub(super) fn last_for_a_burst_in_a_second(max_rate: u16, now: Instant) -> Instant {
+    now + (SECOND + 1).saturating_sub(gap(max_rate))
+}
+
+/// Milliseconds between two bursts.
+fn gap(max_rate: u16) -> u64 {
+    let bursts = NonZero::<u64>::from(bursts(max_rate));
+    // Rounded up.
+    (SECOND + bursts.get()) / bursts
+}
+
+fn bursts(max_rate: u16) -> NonZero<u16> {
+    NonZero::new(max_rate.min(BURSTS)).unwrap_or(NonZero::<u16>::MIN)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How does a connection get through an HTTP proxy? By CONNECT, below TLS and the protocol (RFC 9110, 9.3.6): the proxy is told the peer's name and port,
 //! says whether it is connected there, and from then on passes on whatever comes.
 //!
-//! What is asked is in [`request`], what the answer means in [`answer`]; this file has the steps between, which hold neither the question nor the answer as a
+//! What is asked is in `request`, what the answer means in `answer`; this file has the steps between, which hold neither the question nor the answer as a
 //! whole: the one is made in pieces as the network takes them, the other is read byte by byte. That keeps it small, and nothing that comes behind the
 //! answer is ever read here: it is the peer's.
 

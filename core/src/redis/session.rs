@@ -196,6 +196,10 @@ impl<C: Channels> Protocol for Session<'_, C> {
 
     fn closed(&mut self, by: &ClosedBy<Close>, _: Instant) -> Retry {
         self.forget_connection();
+        if matches!(by, ClosedBy::Us(_)) {
+            // What stands behind a breach of the protocol is not to be trusted.
+            self.state.unread = 0..0;
+        }
         match by {
             ClosedBy::Us(close) if close.is_permanent() => Retry::Permanent,
             _ => Retry::BackOff,

@@ -15,7 +15,7 @@ pub use login::Login;
 pub(crate) const MASK: &str = "***";
 
 /// Shorter secrets are masked as words of their own only: a `1234` would blot the digits of every timestamp.
-const LONG: usize = 8;
+pub(crate) const LONG: usize = 8;
 
 /// A password. It shows in no output: its `Debug` prints stars, and it has no `Display`.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -107,15 +107,15 @@ fn a_pubrel_that_ends_three_connections_begins_the_session_anew() {
     let mut memory = Memory::for_device(&device);
     let mut client = half_released(&device, &mut memory);
     assert_eq!(client.closed(2, ClosedBy::Peer), Retry::BackOff);
-    for (time, retry) in [(10, Retry::BackOff), (20, Retry::Displaced)] {
+    for (time, retry) in [(10, Retry::BackOff), (20, Retry::StartOver)] {
         client.online(time, WELCOME_BACK);
         assert_eq!(client.says(time), ["PUBREL 1", "PUBLISH 2+ b"]);
         assert_eq!(client.closed(time, ClosedBy::Peer), retry, "at {time}");
     }
     // Message 2 may be why, so PUBREL goes alone.
     for (time, retry) in [
-        (23, Retry::Displaced),
-        (25, Retry::Displaced),
+        (23, Retry::BackOff),
+        (25, Retry::BackOff),
         (27, Retry::AtOnce),
     ] {
         client.online(time, WELCOME_BACK);

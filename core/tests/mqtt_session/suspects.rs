@@ -141,7 +141,7 @@ fn a_culprit_behind_an_unanswered_pubrel_is_found() {
     for (attempt, retry) in [
         (0, Retry::BackOff),
         (1, Retry::BackOff),
-        (2, Retry::Displaced),
+        (2, Retry::StartOver),
     ] {
         let now = attempt * 1000;
         client.online(now, WELCOME);

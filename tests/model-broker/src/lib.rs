@@ -6,8 +6,8 @@
 //! |---|---|
 //! | [`profile`] | what does a broker refuse, and how? |
 //! | [`providers`] | which profile has each provider, from its documentation? |
-//! | [`link`] | how does a client reach it: TCP or TLS? |
-//! | [`session`] | what is answered to a client's packets? |
+//! | `link` | how does a client reach it: TCP or TLS? |
+//! | `session` | what is answered to a client's packets? |
 
 mod link;
 pub mod profile;

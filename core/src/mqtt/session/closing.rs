@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
             if is_closed && !is_alone {
                 // A message behind it may be why the broker closes.
                 self.send_suspects_one_by_one();
-                return None;
+                return Some(Retry::StartOver);
             }
             self.state.attempts.is_explained();
             self.state.attempts.begin_anew(false);
@@ -162,6 +162,8 @@ impl<'a> Session<'a> {
                 Some(Stage::Queued | Stage::Published) if self.is_culprit() => {
                     return Some(self.set_aside(now));
                 }
+                // PUBREL may be why.
+                Some(Stage::Released) => return Some(Retry::BackOff),
                 Some(_) => {}
                 // The broker closes without any message: another client has the name, for one.
                 None => {

@@ -10,6 +10,7 @@ use crate::mqtt::attempt::{Known, Welcome};
 use crate::mqtt::close::Close;
 use crate::mqtt::decode::{ACK_LEN, Accepted, Incoming, decode, plain_ack};
 use crate::mqtt::encode::{answer, pubrel};
+use crate::mqtt::rate;
 use crate::mqtt::unasked::Unasked;
 use crate::mqtt::violation::Violation;
 use crate::net::backoff::HELD;
@@ -172,6 +173,10 @@ impl Session<'_> {
         }
         self.state.liveness.begin_wait(now);
         self.state.counters.reconnects += u64::from(self.state.was_online);
+        if !self.state.was_online && self.device.max_rate > 0 {
+            // An earlier process, or the session before a reload, may have sent all that a second may have.
+            self.state.last_publish = rate::last_for_a_burst_in_a_second(self.device.max_rate, now);
+        }
         self.state.was_online = true;
         info!(
             "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
