@@ -107,7 +107,7 @@ fn a_pubrel_that_ends_three_connections_begins_the_session_anew() {
     let mut memory = Memory::for_device(&device);
     let mut client = half_released(&device, &mut memory);
     assert_eq!(client.closed(2, ClosedBy::Peer), Retry::BackOff);
-    for (time, retry) in [(10, Retry::BackOff), (20, Retry::StartOver)] {
+    for (time, retry) in [(10, Retry::BackOff), (20, Retry::AtOnce)] {
         client.online(time, WELCOME_BACK);
         assert_eq!(client.says(time), ["PUBREL 1", "PUBLISH 2+ b"]);
         assert_eq!(client.closed(time, ClosedBy::Peer), retry, "at {time}");

@@ -162,7 +162,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a burst does not wait for the one before it" in RATE:
         "if now >= next_burst(max_rate, last) {" => "if self.is_spent() || now >= next_burst(max_rate, last) {";
     "bursts come a little too soon" in RATE:
-        "(SECOND + 1).div_ceil(" => "(SECOND * 9 / 10).div_ceil(";
+        "(SECOND + bursts.get()) / bursts" => "SECOND * 9 / 10 / bursts";
     "a burst never ends" in RATE:
         "self.left = self.left.saturating_sub(1);" => "";
     "what is repeated does not count in max_rate" in CONNECTION:

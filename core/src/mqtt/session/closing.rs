@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
             if is_closed && !is_alone {
                 // A message behind it may be why the broker closes.
                 self.send_suspects_one_by_one();
-                return Some(Retry::StartOver);
+                return Some(Retry::AtOnce);
             }
             self.state.attempts.is_explained();
             self.state.attempts.begin_anew(false);
