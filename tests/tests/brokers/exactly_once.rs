@@ -169,7 +169,15 @@ fn nothing_is_lost_when_the_link_is_cut_again_and_again_between_pubrec_and_pubre
         // What is acknowledged has arrived: this comes behind it.
         site.subscriber.publish("mark", "the end");
         site.subscriber.wait_for("mark", "the end");
-        assert_eq!(site.values(), messages(0..count), "{kind:?}");
+        let mut values = site.values();
+        if kind == Kind::Amqtt {
+            // It may acknowledge later messages and not earlier ones, which come again behind them.
+            values.sort_by_key(|value| {
+                let number = value.split(',').next();
+                number.and_then(|number| number.parse::<u32>().ok())
+            });
+        }
+        assert_eq!(values, messages(0..count), "{kind:?}");
     }
 }
 
