@@ -18,8 +18,10 @@ const BURSTS: u16 = 10;
 pub(super) struct Rate {
     /// Messages that the current burst has left.
     left: u16,
-    /// Number of the next burst among those of a second.
-    next: u16,
+    /// Number of the current burst among those of a second.
+    number: u16,
+    /// When the last byte of the burst before it went: until one goes again, it is the same burst, however often it is asked for.
+    after: Instant,
 }
 
 impl Rate {
@@ -30,9 +32,12 @@ impl Rate {
             let sum = |bursts_before: u16| {
                 u32::from(max_rate) * u32::from(bursts_before) / NonZero::<u32>::from(bursts)
             };
+            if last != self.after {
+                self.after = last;
+                self.number = (self.number + 1) % bursts;
+            }
             // No more than `max_rate`, which has 16 bits.
-            self.left = (sum(self.next + 1) - sum(self.next)) as u16;
-            self.next = (self.next + 1) % bursts;
+            self.left = (sum(self.number + 1) - sum(self.number)) as u16;
         }
         !self.is_spent()
     }
@@ -113,6 +118,27 @@ mod tests {
             assert!(most <= usize::from(max_rate), "{max_rate}: {most}");
             let least = usize::from(max_rate) * 20 * 98 / 100 - usize::from(max_rate);
             assert!(times.len() >= least, "{max_rate}: {}", times.len());
+        }
+    }
+
+    #[test]
+    fn a_burst_that_nothing_goes_in_is_not_one() {
+        // Asked twice for each burst but the first, as while a window is full, the larger ones came each time.
+        for asked in 2..5 {
+            let mut rate = Rate::default();
+            let (mut last, mut times) = (Instant::default(), Vec::new());
+            for millis in 0..5000 {
+                let now = Instant::from_millis(millis);
+                let asked = asked - usize::from(times.is_empty());
+                if (0..asked).all(|_| rate.allows(15, last, now)) {
+                    last = now;
+                    times.push(millis);
+                    while !rate.take() {
+                        times.push(millis);
+                    }
+                }
+            }
+            assert!(most_in_a_second(&times) <= 15, "asked {asked} times");
         }
     }
 
