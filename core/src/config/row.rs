@@ -5,6 +5,7 @@ use super::parameter::Table;
 use super::rule::Rule;
 use super::schema::Key;
 use super::text::Raw;
+use crate::bytes::holds;
 use crate::secret::LONG;
 
 /// One object: a row of a tab, the `redis` block, or the whole file.
@@ -91,6 +92,15 @@ impl<'a> Row<'a> {
             return false;
         };
         let is_token = !self.is_given(Key::Password);
+        // A short one only where it is all of the value.
+        let shows = |secret: &str| {
+            let is_part = || {
+                holds(text.as_bytes(), secret.as_bytes(), |one, other| {
+                    one == other
+                })
+            };
+            !secret.is_empty() && (text == secret || secret.len() >= LONG && is_part())
+        };
         let is_secret = |key| match key {
             Key::Password | Key::ProxyPassword => true,
             Key::Username => is_token,
@@ -98,7 +108,7 @@ impl<'a> Row<'a> {
         };
         let mut cells = self.rules.iter().zip(&self.values);
         cells.any(|(rule, cell)| match cell {
-            Value::String(secret) if is_secret(rule.key) => holds(text, secret.text),
+            Value::String(secret) if is_secret(rule.key) => shows(secret.text),
             _ => false,
         })
     }
@@ -113,23 +123,6 @@ impl<'a> Row<'a> {
         let rules = self.rules.iter().enumerate();
         let repeated = rules.filter(|(position, _)| self.repeated >> position & 1 == 1);
         repeated.map(|(_, rule)| rule.key)
-    }
-}
-
-/// Whether a text is this secret, or has it somewhere if it is a long one.
-fn holds(text: &str, secret: &str) -> bool {
-    let mut rest = text.as_bytes();
-    let is_long = secret.len() >= LONG;
-    loop {
-        if !secret.is_empty()
-            && (rest == secret.as_bytes() || is_long && rest.starts_with(secret.as_bytes()))
-        {
-            return true;
-        }
-        match rest {
-            [_, behind @ ..] if is_long => rest = behind,
-            _ => return false,
-        }
     }
 }
 

@@ -1,27 +1,18 @@
 //! Is a device warned of what its cloud provider does not accept, and no other device?
 
-use mqtt_client_core::config::{
-    Abilities, Device, Finding, Severity, Signal, Storage, measure, rows,
-};
+use mqtt_client_core::config::{Finding, Severity};
 
-use crate::{device, file, signal};
+use crate::{device, file, signal, valid_rows};
 
 /// What the providers do not accept of a valid file.
 fn warnings(devices: &[String], signals: &[String]) -> Vec<String> {
     let text = file(devices, signals);
-    let sizes = measure(text.as_bytes()).expect("JSON");
-    let storage = Storage {
-        devices: &mut vec![Device::EMPTY; sizes.devices],
-        signals: &mut vec![Signal::EMPTY; sizes.signals],
-        index: &mut vec![7; sizes.index],
-        text: &mut vec![0xff; sizes.text],
-    };
     let mut findings = Vec::new();
-    let rows = rows(text.as_bytes(), storage, Abilities::ALL, &mut |_| {});
-    let rows = rows.unwrap_or_else(|invalid| panic!("{text}\n{invalid}"));
-    rows.check_providers(&mut |finding: &Finding<'_>| {
-        assert_eq!(finding.severity, Severity::Warning);
-        findings.push(finding.to_string());
+    valid_rows(&text, |rows| {
+        rows.check_providers(&mut |finding: &Finding<'_>| {
+            assert_eq!(finding.severity, Severity::Warning);
+            findings.push(finding.to_string());
+        });
     });
     findings
 }

@@ -11,6 +11,7 @@ use super::parameter::Table;
 use super::rows::Rows;
 use super::schema::Key;
 use super::{Auth, Credentials, Device, Will};
+use crate::bytes::holds;
 use crate::delivery::QoS;
 use table::PROVIDERS;
 
@@ -162,16 +163,8 @@ impl Host {
         else {
             return false;
         };
-        let label = self.label.as_bytes();
-        let mut rest = start.as_bytes();
-        let mut holds_label = label.is_empty();
-        // Not `windows`, which panics where there is no label.
-        while let ([_, next @ ..], false) = (rest, holds_label) {
-            let part = rest.get(..label.len());
-            holds_label = part.is_some_and(|part| part.eq_ignore_ascii_case(label));
-            rest = next;
-        }
-        end.eq_ignore_ascii_case(self.end) && holds_label
+        let (start, label) = (start.as_bytes(), self.label.as_bytes());
+        end.eq_ignore_ascii_case(self.end) && holds(start, label, <[u8]>::eq_ignore_ascii_case)
     }
 }
 

@@ -98,7 +98,7 @@ pub fn kib(gateway: &Gateway, binary: &Path, signals: usize, peers: &Peers) -> u
         let before = arrived;
         wait::until(format_args!("more than {before} messages"), || {
             most = most.max(in_use(daemon.id()));
-            arrived = subscriber.deliveries().len();
+            arrived = subscriber.count();
             wait::holds(arrived > before)
         });
     }
