@@ -70,6 +70,10 @@ impl Aside {
 impl Ledger {
     /// Takes in what was logged.
     pub fn settle(&mut self) {
+        // Not at the close itself: what came before it is told behind it.
+        if !self.wire.is_open {
+            self.forget_flight();
+        }
         for news in trace::take_news(&Device::alias(self.number)) {
             self.beginnings += 1;
             match news {

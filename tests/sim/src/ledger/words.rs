@@ -46,7 +46,6 @@ impl Tap for Ledger {
         self.note_unanswered();
         self.ends += u32::from(self.wire.let_in);
         self.wire.is_open = false;
-        self.forget_flight();
         let owed = self.wire.connection;
         trace::note(|| (self.name(), format!("connection {owed} is closed by us")));
     }
