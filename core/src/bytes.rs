@@ -64,6 +64,23 @@ fn has_equal_ends<const N: usize>(one: &[u8], other: &[u8]) -> Option<bool> {
     Some(first & last)
 }
 
+/// Whether a part of `whole` is the same as `part`, as `is_same` sees it. Not by `windows`, which panics where `part` is empty; that is in every text.
+pub(crate) fn holds(whole: &[u8], part: &[u8], is_same: fn(&[u8], &[u8]) -> bool) -> bool {
+    let mut rest = whole;
+    loop {
+        if rest
+            .get(..part.len())
+            .is_some_and(|front| is_same(front, part))
+        {
+            return true;
+        }
+        let [_, behind @ ..] = rest else {
+            return false;
+        };
+        rest = behind;
+    }
+}
+
 /// Whether `whole` is the pieces, one after the other.
 pub(crate) fn is_joined(whole: &[u8], pieces: &[&[u8]]) -> bool {
     let mut rest = whole;
@@ -149,6 +166,24 @@ mod tests {
                 assert!(!is_equal(&one, &one[..place]), "{place} of {len}");
             }
         }
+    }
+
+    #[test]
+    fn a_part_is_found_wherever_it_stands_and_nothing_else() {
+        let equal: fn(&[u8], &[u8]) -> bool = |one, other| one == other;
+        for (whole, part, expected) in [
+            (&b"abcabd"[..], &b"abd"[..], true),
+            (b"abcabd", b"abc", true),
+            (b"abcabd", b"abcabd", true),
+            (b"abcabd", b"abe", false),
+            (b"ab", b"abc", false),
+            (b"ab", b"", true),
+            (b"", b"", true),
+            (b"", b"a", false),
+        ] {
+            assert_eq!(holds(whole, part, equal), expected, "{part:?} in {whole:?}");
+        }
+        assert!(holds(b"xABCx", b"abc", <[u8]>::eq_ignore_ascii_case));
     }
 
     #[test]

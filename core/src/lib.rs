@@ -23,6 +23,7 @@
 //! | module | question |
 //! |---|---|
 //! | `bytes` | how are bytes put, moved and compared with no way to panic? |
+//! | `input` | what do nom's parsers read, and how is it cut with no way to panic? |
 //! | [`time`], [`random`] | what is a point in time, and where do numbers come from that differ from gateway to gateway? |
 //! | [`index`] | which entry of a table has this name? |
 //! | [`delivery`] | which step of a delivery may follow which, at each QoS? |
@@ -81,6 +82,7 @@
 //! #     fn receive(&mut self, _: &mut (), _: &mut [u8]) -> nb::Result<usize, Error> { Err(nb::Error::WouldBlock) }
 //! #     fn close(&mut self, _: ()) -> Result<(), Error> { Ok(()) }
 //! # }
+//! # impl mqtt_client_core::net::Network for Network {}
 //! # impl Dns for Network {
 //! #     type Error = Error;
 //! #     fn get_host_by_name(&mut self, _: &str, _: AddrType) -> nb::Result<IpAddr, Error> { Ok(Ipv4Addr::LOCALHOST.into()) }
@@ -131,7 +133,7 @@
 //!
 //! # Features
 //!
-//! `spool` is a log of samples on storage. `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
+//! `tls` reads the rules of `auth`=`tls`; a program without it refuses what asks for that. `proxy` has HTTP proxies before brokers. `spool` is a log of samples on storage. `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -145,6 +147,7 @@ pub mod config;
 pub mod counters;
 pub mod delivery;
 pub mod index;
+mod input;
 pub mod log;
 pub mod mqtt;
 pub mod net;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up; those of one floor know nothing of each other.
 const FLOORS: [&[&str]; 9] = [
-    &["bytes", "time", "random", "index", "delivery", "counters"],
+    &[
+        "bytes", "input", "time", "random", "index", "delivery", "counters",
+    ],
     &["secret", "sample"],
     &["log", "payload"],
     &["outbox", "net", "spool"],

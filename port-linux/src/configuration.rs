@@ -15,7 +15,7 @@ use crate::modes;
 use crate::net::Transport;
 use crate::rights;
 #[cfg(feature = "tls")]
-use crate::tls::Identity;
+use crate::tls::{Identity, SystemRoots};
 
 /// What this build can do with a device.
 const ABILITIES: config::Abilities = config::Abilities {
@@ -132,7 +132,7 @@ impl<'t> Tables<'t> {
     ) -> Result<Rows<'t>, Unusable> {
         let file = path.to_string_lossy();
         let (mut errors, mut warnings) = (0, 0);
-        let filled = self.fill(text, &mut |finding| match finding.severity {
+        let mut report = |finding: &Finding<'_>| match finding.severity {
             Severity::Error => {
                 errors += 1;
                 if errors <= most.errors {
@@ -145,7 +145,12 @@ impl<'t> Tables<'t> {
                     log::warn!("{}", finding.in_file(&file));
                 }
             }
-        });
+        };
+        let filled = self.fill(text, &mut report);
+        #[cfg(feature = "providers")]
+        if let Ok(rows) = &filled {
+            rows.check_providers(&mut report);
+        }
         if let Some(more @ 1..) = errors.checked_sub(most.errors) {
             complain(format_args!(
                 "{file}: {more} more errors: --check shows all"
@@ -198,15 +203,28 @@ pub fn transports<'d>(
     devices: impl IntoIterator<Item = &'d Device<'d>>,
     complain: Complain,
 ) -> Result<Vec<Transport>, Unusable> {
+    let mut shared = Shared::default();
     // All of them, so that every error is reported.
     let transports = (devices.into_iter())
-        .map(|device| transport(path, device, complain))
+        .map(|device| transport(path, device, &mut shared, complain))
         .collect::<Vec<_>>();
     transports.into_iter().collect()
 }
 
+/// What is read once for all devices.
 #[cfg(feature = "tls")]
-fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Transport, Unusable> {
+type Shared = SystemRoots;
+#[cfg(not(feature = "tls"))]
+#[derive(Default)]
+struct Shared {}
+
+#[cfg(feature = "tls")]
+fn transport(
+    path: &Path,
+    device: &Device<'_>,
+    system: &mut Shared,
+    complain: Complain,
+) -> Result<Transport, Unusable> {
     use config::{Auth, KeyName, Place, Table};
 
     let Auth::Tls(tls) = &device.auth else {
@@ -215,7 +233,7 @@ fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Tra
     // A clock before 1970 is as wrong as one that begins there.
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let file = path.display();
-    let identity = Identity::load(device, tls, now, &mut |severity, key, problem| {
+    let identity = Identity::load(device, tls, now, system, &mut |severity, key, problem| {
         let place = Place::Cell {
             table: Table::Devices,
             row: device.row,
@@ -231,7 +249,7 @@ fn transport(path: &Path, device: &Device<'_>, complain: Complain) -> Result<Tra
 
 /// Without TLS built in, the core has refused every device that asks for it.
 #[cfg(not(feature = "tls"))]
-fn transport(_: &Path, _: &Device<'_>, _: Complain) -> Result<Transport, Unusable> {
+fn transport(_: &Path, _: &Device<'_>, _: &mut Shared, _: Complain) -> Result<Transport, Unusable> {
     Ok(Transport::Tcp)
 }
 

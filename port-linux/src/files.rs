@@ -13,6 +13,21 @@ use rustix::fs::OFlags;
 /// # Errors
 /// It cannot be read, is no regular file, or has more than `limit` bytes.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_all(open(path)?, limit)
+}
+
+/// A regular file, to be read piece by piece.
+///
+/// # Errors
+/// As [`read_regular`], as far as the file says how long it is.
+#[cfg(feature = "tls")]
+pub fn open_regular(path: &Path, limit: u64) -> io::Result<File> {
+    let file = open(path)?;
+    length(&file, limit)?;
+    Ok(file)
+}
+
+fn open(path: &Path) -> io::Result<File> {
     // To open a FIFO would wait for its other end.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new()
@@ -23,7 +38,7 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if !kind.is_file() && !kind.is_dir() {
         return Err(io::Error::other("not a regular file"));
     }
-    read_all(file, limit)
+    Ok(file)
 }
 
 /// The same of whatever can be read, a pipe too: it may wait for a writer.
@@ -35,20 +50,25 @@ pub fn read_any(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn read_all(file: File, limit: u64) -> io::Result<Vec<u8>> {
-    let length = file.metadata()?.len();
-    let too_large = || {
-        let limit = limit >> 20;
-        io::Error::other(format!("it is larger than {limit} MiB"))
-    };
-    if length > limit {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(length as usize + 1);
+    let mut bytes = Vec::with_capacity(length(&file, limit)? as usize + 1);
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
     Ok(bytes)
+}
+
+fn length(file: &File, limit: u64) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    if length > limit {
+        return Err(too_large(limit));
+    }
+    Ok(length)
+}
+
+fn too_large(limit: u64) -> io::Error {
+    let limit = limit >> 20;
+    io::Error::other(format!("it is larger than {limit} MiB"))
 }
 
 #[cfg(test)]

@@ -81,8 +81,13 @@ fn version() -> String {
     } else {
         "without TLS"
     };
+    let proxies = if cfg!(feature = "proxy") {
+        "with HTTP proxies"
+    } else {
+        "without HTTP proxies"
+    };
     let number = env!("CARGO_PKG_VERSION");
-    format!("mqtt-client {number}\nMQTT 3.1, 3.1.1; built {tls}, without MQTT 5\n")
+    format!("mqtt-client {number}\nMQTT 3.1, 3.1.1; built {tls}, {proxies}, without MQTT 5\n")
 }
 
 fn print(text: &str) -> ExitCode {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use mqtt_client_core::config::{Auth, Device, Redis, Rows};
+use mqtt_client_core::config::{Auth, Authorities, Device, Redis, Rows};
 
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;
@@ -34,8 +34,13 @@ fn each(
         if let Auth::Tls(tls) = &device.auth
             && *is_enabled
         {
-            look_at(Path::new(tls.client_key), true, "it is a key", report);
-            look_at(Path::new(tls.ca_certificate), false, "", report);
+            if let Some(client) = tls.client {
+                look_at(Path::new(client.key), true, "it is a key", report);
+            }
+            // Those of the system are the system's business.
+            if let Authorities::File(path) = tls.ca_certificate {
+                look_at(Path::new(path), false, "", report);
+            }
         }
     }
 }
@@ -72,7 +77,7 @@ fn look_at(file: &Path, is_secret: bool, why: &str, report: &mut dyn FnMut(Strin
 mod tests {
     use std::path::PathBuf;
 
-    use mqtt_client_core::config::{Credentials, Secret, Tls};
+    use mqtt_client_core::config::{ClientFiles, Secret, Tls};
 
     use super::*;
 
@@ -159,11 +164,14 @@ mod tests {
         for (enable, count) in [(true, 1), (false, 0)] {
             let device = Device {
                 auth: Auth::Tls(Tls {
-                    ca_certificate: &key,
-                    client_certificate: &key,
-                    client_key: &key,
+                    ca_certificate: Authorities::File(&key),
+                    client: Some(ClientFiles {
+                        certificate: &key,
+                        key: &key,
+                    }),
                     verify_hostname: true,
-                    credentials: None::<Credentials<'_>>,
+                    alpn: None,
+                    credentials: None,
                 }),
                 ..Device::EMPTY
             };

@@ -47,13 +47,16 @@ fn write(rows: &Rows<'_>, output: &mut impl Write) -> io::Result<()> {
 fn write_device(device: &Device<'_>, enabled: bool, output: &mut impl Write) -> io::Result<()> {
     write!(
         output,
-        "device {} \"{}\" {}:{} QoS {}",
+        "device {} \"{}\" {}:{}",
         Legible(device.alias),
         Legible(device.name),
         device.host,
-        device.port,
-        u8::from(device.qos)
+        device.port
     )?;
+    if let Some(proxy) = device.proxy {
+        write!(output, " through proxy {}:{}", proxy.host(), proxy.port())?;
+    }
+    write!(output, " QoS {}", u8::from(device.qos))?;
     if device.retain {
         write!(output, " retain")?;
     }

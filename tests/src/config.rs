@@ -43,6 +43,46 @@ impl Config {
         }
     }
 
+    /// A table as a page of the documentation has it.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let json: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let has_rows = |tab: &str| json[tab].as_array().is_some_and(|rows| !rows.is_empty());
+        assert!(has_rows("devices"), "no device: {text}");
+        let last_row = if has_rows("signals") {
+            LastRow::Signal
+        } else {
+            LastRow::Device
+        };
+        Self { json, last_row }
+    }
+
+    /// What stands in a column of the last device, if it is a text.
+    #[must_use]
+    pub fn device_text(&self, key: &str) -> Option<&str> {
+        let devices = self.json["devices"].as_array()?;
+        devices.last()?[key].as_str()
+    }
+
+    /// The same of a number.
+    #[must_use]
+    pub fn device_number(&self, key: &str) -> Option<u64> {
+        let devices = self.json["devices"].as_array()?;
+        devices.last()?[key].as_u64()
+    }
+
+    /// The same of a text of the last signal.
+    #[must_use]
+    pub fn signal_text(&self, key: &str) -> Option<&str> {
+        let signals = self.json["signals"].as_array()?;
+        signals.last()?[key].as_str()
+    }
+
     /// Adds an enabled device that needs no authentication. Its port is set with [`at`](Self::at).
     #[must_use]
     pub fn device(mut self, alias: &str) -> Self {

@@ -31,8 +31,16 @@ pub const MOSQUITTO: Tool = Tool::new("mosquitto", "mosquitto");
 pub const MOSQUITTO_PASSWD: Tool = Tool::new("mosquitto_passwd", "mosquitto");
 /// Makes RSA keys, converts keys, and serves TLS as a broker would not.
 pub const OPENSSL: Tool = Tool::new("openssl", "openssl");
+/// An HTTP proxy, without its service.
+pub const TINYPROXY: Tool = Tool::new("tinyproxy", "tinyproxy-bin");
 /// What tests start.
-pub const SERVERS: [Tool; 4] = [REDIS_SERVER, MOSQUITTO, MOSQUITTO_PASSWD, OPENSSL];
+pub const SERVERS: [Tool; 5] = [
+    REDIS_SERVER,
+    MOSQUITTO,
+    MOSQUITTO_PASSWD,
+    OPENSSL,
+    TINYPROXY,
+];
 /// Sets a program's clock.
 pub const FAKETIME: Tool = Tool::new("faketime", "faketime");
 /// Writes down a program's system calls.

@@ -14,7 +14,7 @@
 //!
 //! | piece | is |
 //! |---|---|
-//! | [`servers::Redis`], [`servers::Mosquitto`], [`servers::Broker`] | the real servers, on free loopback ports, in a temporary folder |
+//! | [`servers::Redis`], [`servers::Mosquitto`], [`servers::Broker`], [`servers::Tinyproxy`] | the real servers, on free loopback ports, in a temporary folder |
 //! | [`Subscriber`] | an MQTT client that is not our own code, and remembers all that it receives |
 //! | [`Daemon`] | the product: configuration, arguments, signals, output, exit code |
 //! | [`Board`] | the product without an operating system, on an emulated board |

@@ -1,8 +1,8 @@
-//! Which tests does a page of the documentation name, and do they exist? A test stands in backquotes as `path.rs::name`.
+//! What does a page of the documentation hold to? Which tests it names, each in backquotes as `path.rs::name`, and its mapping tables.
 
 use std::fs;
 
-use crate::program;
+use crate::{Config, program};
 
 /// The text of a page.
 ///
@@ -13,6 +13,37 @@ use crate::program;
 pub fn read(page: &str) -> String {
     let path = program::workspace().join(page);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The sections of a page that hold a mapping table (` ```json `), each by its heading, and the table.
+#[must_use]
+pub fn tables(text: &str) -> Vec<(String, String)> {
+    let mut tables = Vec::new();
+    let mut heading = "";
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with('#') {
+            heading = line.trim_start_matches('#').trim();
+        } else if line == "```json" {
+            let table: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            tables.push((String::from(heading), table.join("\n")));
+        }
+    }
+    tables
+}
+
+/// The mapping table in a section of a page.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn table(page: &str, heading: &str) -> Config {
+    let text = read(page);
+    let tables = tables(&text);
+    let found = tables.iter().find(|(title, _)| title == heading);
+    let (_, table) = found.unwrap_or_else(|| panic!("{page} has no table under {heading}"));
+    Config::parse(table)
 }
 
 /// The tests that a text names: the file's path without its ending, and the test's name.

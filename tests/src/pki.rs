@@ -219,6 +219,15 @@ impl Authority {
             .device_key("client_key", shown(&own.key))
     }
 
+    /// The last device of a configuration, with `auth`=`tls`, this CA and no certificate of its own: what most clouds want.
+    #[must_use]
+    pub fn trust(&self, config: Config) -> Config {
+        config
+            .device_key("auth", "tls")
+            .device_key("ca_certificate", self.file().display().to_string())
+            .device_key("tls_client_auth", 0)
+    }
+
     /// A broker with a second port, where it shows that certificate and asks clients for one of this CA's. Their common names are
     /// their user names there. `lines` are added to that port's configuration.
     ///
@@ -227,6 +236,17 @@ impl Authority {
     /// If it does not start.
     #[must_use]
     pub fn broker(&self, shown: &Issued, lines: &[&str]) -> (Mosquitto, Reserved) {
+        let asks = ["require_certificate true", "use_identity_as_username true"];
+        self.broker_for_anybody(shown, &[&asks, lines].concat())
+    }
+
+    /// The same, but that it asks for no certificate.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[must_use]
+    pub fn broker_for_anybody(&self, shown: &Issued, lines: &[&str]) -> (Mosquitto, Reserved) {
         let port = Reserved::new();
         let own = [
             String::from("allow_anonymous true"),
@@ -234,8 +254,6 @@ impl Authority {
             format!("cafile {}", self.file().display()),
             format!("certfile {}", shown.certificate.display()),
             format!("keyfile {}", shown.key.display()),
-            String::from("require_certificate true"),
-            String::from("use_identity_as_username true"),
         ];
         let lines: Vec<_> = own
             .iter()

@@ -1,4 +1,4 @@
-//! The real servers: a Redis, a Mosquitto and other brokers, each on a port and in a folder of its own.
+//! The real servers: a Redis, a Mosquitto and other brokers, and an HTTP proxy before them, each on a port and in a folder of its own.
 //!
 //! All are ready when `start` returns, keep their port over a restart, and are killed by process id when dropped. When a
 //! test fails, what they logged is printed.
@@ -6,10 +6,12 @@
 mod broker;
 mod mosquitto;
 mod redis;
+mod tinyproxy;
 
 pub use broker::{Broker, KINDS, Kind};
-pub use mosquitto::{Mosquitto, SUBSCRIBER_MAY_LAG};
+pub use mosquitto::{Mosquitto, SUBSCRIBER_MAY_LAG, password_file};
 pub use redis::Redis;
+pub use tinyproxy::Tinyproxy;
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};

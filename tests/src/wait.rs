@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// How long a condition may take before a test gives up. Generous, since it costs nothing when all is well.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
+/// So much of the time between two looks counts: a whole machine may stand still for longer, the one that is waited for included.
+const MOST_AT_ONCE: Duration = Duration::from_millis(500);
+
 /// Waits until `condition` gives a value.
 ///
 /// # Panics
@@ -22,13 +25,17 @@ pub fn until<T>(what: impl Display, condition: impl FnMut() -> Option<T>) -> T {
 
 /// Waits until `condition` gives a value; `None` once `limit` has passed.
 pub fn within<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
-    let start = Instant::now();
+    let mut waited = Duration::ZERO;
+    let mut last = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(value) = condition() {
             return Some(value);
         }
-        if start.elapsed() >= limit {
+        let now = Instant::now();
+        waited += (now - last).min(MOST_AT_ONCE);
+        last = now;
+        if waited >= limit {
             return None;
         }
         thread::sleep(pause);

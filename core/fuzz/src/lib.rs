@@ -7,6 +7,7 @@
 //! | [`config`] | a mapping table |
 //! | [`packets`] | packets of both directions |
 //! | [`outbox`] | what an outbox is asked to do |
+//! | [`proxy_answer`] | what an HTTP proxy answers |
 //! | [`spool`] | what lies on a spool's storage, and what is asked of its log |
 //! | [`broker_stream`] | what a broker says to a session in any state |
 //! | [`bridge`] | all that can happen to a whole bridge |
@@ -28,6 +29,7 @@ mod model;
 pub mod outbox;
 pub mod packets;
 mod pieces;
+pub mod proxy_answer;
 pub mod resp_stream;
 pub mod sample;
 pub mod spool;

@@ -2,6 +2,7 @@
 //!
 //! - A frame is read when it is whole and not before; what was malformed stays so whatever follows.
 //! - Consumed and rest are the input; a frame's content, written anew, is read as the same frame.
+//! - It is the same by the grammar alone: a number may begin with 0, and no way but the grammar knows of it.
 //! - Another reader (`redis-protocol`) takes the same bytes for the same frame.
 //! - A session hears every message of a stream, one that does not fit its input as such; the same in any pieces; and its deadline
 //!   is never in the past twice.
@@ -119,6 +120,11 @@ fn check_first_frame(stream: &[u8]) {
             (Ok(None), _) | (Err(Malformed), Err(Malformed)) => {}
             (early, late) => panic!("{early:?} of {cut} bytes, {late:?} of {end}"),
         }
+    }
+    if let Some(rest) = stream.strip_prefix(b"*3\r\n") {
+        let by_grammar = [b"*03\r\n", rest].concat();
+        let longer = result.map(|read| read.map(|(read, len)| (read, len + 1)));
+        assert_eq!(frame(&by_grammar), longer);
     }
     if let Ok(Some((read, len))) = result {
         assert_eq!(frame(&stream[..len]), Ok(Some((read, len))));

@@ -3,6 +3,7 @@
 //! - What is accepted prints back byte for byte: value and timestamp are the message's own fields.
 //! - It is accepted exactly when a reader made of the standard library's parsers accepts it, with the same quality.
 //! - What is printed, read again, is the same.
+//! - It is the same by the grammar alone: a space in front is dropped, and no way but the grammar knows of it.
 //! - It comes out of an outbox as it went in, wherever it lies there.
 
 use mqtt_client_core::mqtt::QoS;
@@ -13,6 +14,10 @@ use mqtt_client_core::sample::{MAX_MESSAGE, MAX_TEXT, Quality, Sample};
 /// Checks one message.
 pub fn check(message: &[u8]) {
     let expected = expected(message);
+    if message.len() < MAX_MESSAGE {
+        let by_grammar = [b" ", message].concat();
+        assert_eq!(Sample::parse(&by_grammar), Sample::parse(message));
+    }
     let sample = match Sample::parse(message) {
         Ok(sample) => sample,
         Err(rejection) => {

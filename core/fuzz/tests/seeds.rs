@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
 use mqtt_client_fuzz::{
-    bridge, broker_stream, config, outbox, packets, resp_stream, sample, spool,
+    bridge, broker_stream, config, outbox, packets, proxy_answer, resp_stream, sample, spool,
 };
 
 /// Calls `check` with each seed of a target, as the fuzzer does.
@@ -56,6 +56,11 @@ fn outbox_operations() {
 #[test]
 fn spools() {
     for_each_seed("spool", |bytes| spool::check(&case(bytes)));
+}
+
+#[test]
+fn proxy_answers() {
+    for_each_seed("proxy_answer", proxy_answer::check);
 }
 
 #[test]

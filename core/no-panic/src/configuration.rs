@@ -3,7 +3,7 @@
 use core::hint::black_box;
 
 use mqtt_client_core::config::{
-    Abilities, Config, Device, Finding, Signal, Storage, measure, parse,
+    Abilities, Config, Device, Finding, Signal, Storage, measure, rows,
 };
 
 use crate::outside::{mine, unknown};
@@ -35,8 +35,11 @@ pub fn with_parsed(run: fn(&Config<'_>)) {
         mine!(mine_finding);
         show(format_args!("{}", finding.in_file(black_box("file"))));
     };
-    match parse(text, storage, abilities, report) {
-        Ok(config) => run(black_box(&config)),
+    match rows(text, storage, abilities, report) {
+        Ok(rows) => {
+            rows.check_providers(report);
+            run(black_box(&rows.into_config()));
+        }
         Err(invalid) => show(format_args!("{invalid}")),
     }
 }

@@ -80,6 +80,13 @@ impl TcpClientStack for Network {
     }
 }
 
+impl mqtt_client_core::net::Network for Network {
+    fn secure(&mut self, _: &mut Socket) -> nb::Result<(), Error> {
+        mine!(mine_secure);
+        answer(())
+    }
+}
+
 impl Dns for Network {
     type Error = Error;
 

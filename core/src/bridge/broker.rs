@@ -249,6 +249,7 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
             name: self.device.alias,
             host: self.device.host,
             port: self.device.port,
+            proxy: self.device.proxy.as_ref(),
             // A TLS peer that falls silent in the handshake is as dead as one that misses PINGRESP.
             connect_within: CONNECT_WITHIN.min(u64::from(self.device.keep_alive) * SECOND / 2 * 3),
         };

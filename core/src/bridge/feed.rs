@@ -103,6 +103,7 @@ impl<'a, N: Network> Feed<'a, N> {
             name: "redis",
             host,
             port,
+            proxy: None,
             connect_within: CONNECT_WITHIN,
         };
         self.rejects.expire(now);

@@ -3,10 +3,11 @@
 use core::net::Ipv4Addr;
 
 use super::check::Fields;
-use super::device::TLS_KEYS;
+use super::device::CERTIFICATE_KEYS;
 use super::finding::Problem;
 use super::schema::Key;
 use super::{Auth, Device, Endpoint, Redis};
+use crate::net::proxy::Proxy;
 
 /// Whether nobody else carries what is sent to this host.
 pub(super) fn is_this_machine(host: &str) -> bool {
@@ -16,18 +17,33 @@ pub(super) fn is_this_machine(host: &str) -> bool {
     }
 }
 
-/// An enabled device's user name and password that go to another machine as they are.
+/// An enabled device's user names and passwords that go to another machine as they are.
 pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let is_plain = matches!(device.auth, Auth::Password(own) if own.password.is_some());
+    let stays_here = |proxy: &Proxy<'_>| is_this_machine(proxy.host());
     // With certificates beside it, that is said already.
-    let is_said = TLS_KEYS.iter().any(|&key| fields.row.is_given(key));
-    if is_plain && !is_said && !is_this_machine(device.host) {
+    let is_said = CERTIFICATE_KEYS.iter().any(|&key| fields.row.is_given(key));
+    let is_near = is_this_machine(device.host) && device.proxy.as_ref().is_none_or(stays_here);
+    if let Auth::Password(own) = device.auth
+        && !is_said
+        && !is_near
+    {
+        let key = match own.password {
+            Some(_) => Key::Password,
+            None => Key::Username,
+        };
         let cure = if fields.check.abilities.tls {
             "auth=tls encrypts it"
         } else {
             OWN_NETWORK
         };
-        fields.warn(Key::Password, Problem::Plain { cure });
+        fields.warn(key, Problem::Plain { cure });
+    }
+    // TLS begins behind the proxy.
+    if device
+        .proxy
+        .is_some_and(|proxy| proxy.login().is_some() && !stays_here(&proxy))
+    {
+        fields.warn(Key::ProxyPassword, Problem::Plain { cure: OWN_NETWORK });
     }
 }
 

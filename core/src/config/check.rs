@@ -116,6 +116,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
         let value = self.row.value(key);
         match value {
             _ if self.row.rule(key).is_none_or(|rule| rule.is_secret) => Shown::Hidden(kind(value)),
+            _ if self.row.shows_secret(value) => Shown::Hidden(kind(value)),
             Value::Bool(value) => Shown::Bool(value),
             Value::Number(text) => Shown::Number(text),
             Value::String(raw) => Shown::String(raw.text),
@@ -196,20 +197,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
                 Some(Problem::ControlCharacter)
             }
             Form::Path if !may_be_a_path(text) => Some(Problem::NotAPath),
-            Form::Host => {
-                let value = self.shown(key);
-                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
-                let colons = text.bytes().filter(|&byte| byte == b':').count();
-                let zone = text.contains('%');
-                let is_bad = !text.bytes().all(allowed) || colons == 1 || (zone && colons == 0);
-                if bytes > MAX_HOST || is_bad {
-                    Some(Problem::NotAHost(value))
-                } else if zone || is_link_local(text) {
-                    Some(Problem::LinkLocal(value))
-                } else {
-                    None
-                }
-            }
+            Form::Host => host_flaw(text, self.shown(key)),
             Form::Any | Form::MqttBytes | Form::Path => None,
         }
     }
@@ -232,7 +220,7 @@ impl<'c, 'a, 'r> Fields<'c, 'a, 'r> {
 
     /// Reports a text that is no topic.
     pub fn topic(&mut self, key: Key, text: &str) {
-        if let Some(flaw) = topic::flaw(text) {
+        if let Some(flaw) = topic::flaw(text, key == Key::Topic) {
             let value = self.shown(key);
             self.error(key, Problem::Topic { value, flaw });
         } else {
@@ -398,6 +386,21 @@ fn kind(value: Value<'_>) -> Type {
         Value::String(_) => Type::String,
         Value::Array { .. } => Type::Array,
         Value::Object { .. } => Type::Object,
+    }
+}
+
+/// What keeps a text from being a host.
+pub(super) fn host_flaw<'t>(text: &str, value: Shown<'t>) -> Option<Problem<'t>> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
+    let colons = text.bytes().filter(|&byte| byte == b':').count();
+    let zone = text.contains('%');
+    let is_bad = !text.bytes().all(allowed) || colons == 1 || (zone && colons == 0);
+    if text.len() > MAX_HOST || is_bad {
+        Some(Problem::NotAHost(value))
+    } else if zone || is_link_local(text) {
+        Some(Problem::LinkLocal(value))
+    } else {
+        None
     }
 }
 

@@ -5,9 +5,10 @@ use super::advice;
 use super::check::Fields;
 use super::finding::Problem;
 use super::json::{SyntaxError, Value};
+use super::proxy::proxy;
 use super::schema::{Key, MQTT_5};
 use super::spool::spool_size;
-use super::{Auth, Credentials, Device, Secret, Tls, Version, Will};
+use super::{Auth, Authorities, ClientFiles, Credentials, Device, Secret, Tls, Version, Will};
 use crate::delivery::QoS;
 
 /// At QoS 2, the default of `max_inflight`, and the most that is not warned of. Mosquitto as it is shipped (`max_inflight_messages`) throws away
@@ -59,6 +60,8 @@ pub(super) fn device<'a>(
             .given_integer(Key::BufferSize)
             .and_then(|bytes| bytes.try_into().ok()),
         max_inflight: max_inflight(fields, qos),
+        proxy: proxy(fields),
+        max_rate: fields.integer(Key::MaxRate),
         spool_size: spool_size(fields),
     };
     let bytes = device.client_id.map_or(0, str::len);
@@ -90,29 +93,38 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     if matches!(fields.row.value(Key::MqttVersion), Value::String(raw) if raw.is(MQTT_5)) {
         fields.error(Key::MqttVersion, Problem::NotBuiltIn("MQTT 5"));
     }
-    fields.within_reach(Key::Ip, device.host);
+    match device.proxy {
+        // It finds the broker.
+        Some(proxy) => fields.within_reach(Key::Proxy, proxy.host()),
+        None => fields.within_reach(Key::Ip, device.host),
+    }
+    if cfg!(not(feature = "proxy")) && fields.row.is_given(Key::Proxy) {
+        fields.error(Key::Proxy, Problem::NotBuiltIn("proxies"));
+    }
 }
 
 const CREDENTIAL_KEYS: [Key; 2] = [Key::Username, Key::Password];
-pub(super) const TLS_KEYS: [Key; 3] = [Key::CaCertificate, Key::ClientCertificate, Key::ClientKey];
+pub(super) const CERTIFICATE_KEYS: [Key; 3] =
+    [Key::CaCertificate, Key::ClientCertificate, Key::ClientKey];
+
+/// The value of `ca_certificate` that is no path.
+const SYSTEM: &str = "system";
+
+/// Bytes of a protocol's name, at most: its length takes one byte (RFC 7301, 3.1).
+const MAX_ALPN: usize = 255;
 
 fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
     let kind = fields.text(Key::Auth);
     let username = fields.text(Key::Username);
     let password = password(fields);
     let credentials = username.map(|username| Credentials { username, password });
-    let tls = Tls {
-        ca_certificate: fields.text(Key::CaCertificate).unwrap_or_default(),
-        client_certificate: fields.text(Key::ClientCertificate).unwrap_or_default(),
-        client_key: fields.text(Key::ClientKey).unwrap_or_default(),
-        verify_hostname: fields.boolean(Key::TlsVerifyHostname),
-        credentials,
-    };
+    let tls = tls(fields, credentials);
 
     match kind {
         Some("none") => {
             ignored(fields, &CREDENTIAL_KEYS, "auth=none");
-            ignored(fields, &TLS_KEYS, "auth=none");
+            ignored(fields, &CERTIFICATE_KEYS, "auth=none");
+            without_tls(fields, &tls, "auth=none");
             Auth::None
         }
         Some("password") => {
@@ -120,25 +132,121 @@ fn auth<'a>(fields: &mut Fields<'_, 'a, '_>) -> Auth<'a> {
             if password.is_none() {
                 fields.require(Key::Password);
             }
-            if TLS_KEYS.iter().any(|&key| fields.row.is_given(key)) {
-                fields.warn(Key::Auth, Problem::InTheClear);
-            }
-            credentials.map_or(Auth::None, Auth::Password)
+            in_the_clear(fields);
+            without_tls(fields, &tls, "auth=password");
+            let complete = credentials.filter(|own| own.password.is_some());
+            complete.map_or(Auth::None, Auth::Password)
+        }
+        Some("token") => {
+            fields.require(Key::Username);
+            ignored(fields, &[Key::Password], "auth=token");
+            in_the_clear(fields);
+            without_tls(fields, &tls, "auth=token");
+            let token = |username| Credentials {
+                username,
+                password: None,
+            };
+            username.map_or(Auth::None, |username| Auth::Password(token(username)))
         }
         Some("tls") => {
-            for key in TLS_KEYS {
-                fields.require(key);
-            }
-            if fields.row.is_given(Key::Password) {
-                // [MQTT-3.1.2-22]
-                fields.require_because(Key::Username, Some("password"));
-            }
-            if !tls.verify_hostname {
-                fields.warn(Key::TlsVerifyHostname, Problem::HostNotVerified);
+            if cfg!(feature = "tls") {
+                secured(fields, &tls);
             }
             Auth::Tls(tls)
         }
         _ => Auth::None,
+    }
+}
+
+/// What a program without TLS has of its settings.
+const UNREAD: Tls<'static> = Tls {
+    ca_certificate: Authorities::File(""),
+    client: Some(ClientFiles {
+        certificate: "",
+        key: "",
+    }),
+    verify_hostname: true,
+    alpn: None,
+    credentials: None,
+};
+
+/// The settings of TLS, each by itself.
+fn tls<'a>(fields: &mut Fields<'_, 'a, '_>, credentials: Option<Credentials<'a>>) -> Tls<'a> {
+    if !cfg!(feature = "tls") {
+        return Tls {
+            credentials,
+            ..UNREAD
+        };
+    }
+    let ca = fields.text(Key::CaCertificate).unwrap_or_default();
+    let client = ClientFiles {
+        certificate: fields.text(Key::ClientCertificate).unwrap_or_default(),
+        key: fields.text(Key::ClientKey).unwrap_or_default(),
+    };
+    Tls {
+        ca_certificate: match ca {
+            SYSTEM => Authorities::System,
+            path => Authorities::File(path),
+        },
+        client: fields.boolean(Key::TlsClientAuth).then_some(client),
+        verify_hostname: fields.boolean(Key::TlsVerifyHostname),
+        alpn: fields.text(Key::TlsAlpn),
+        credentials,
+    }
+}
+
+const HOST_NOT_VERIFIED: Problem<'static> = Problem::Tls(
+    "the broker's name is not checked: any server with a certificate of this CA is trusted",
+);
+const ANYBODY: Problem<'static> = Problem::Tls(
+    "must be 1 with ca_certificate=system: any public certificate would pass for the broker's",
+);
+
+/// The rules between them.
+fn secured(fields: &mut Fields<'_, '_, '_>, tls: &Tls<'_>) {
+    fields.require(Key::CaCertificate);
+    for key in [Key::ClientCertificate, Key::ClientKey] {
+        if tls.client.is_some() {
+            fields.require(key);
+        } else if fields.row.is_given(key) {
+            fields.error(key, Problem::Tls("must be left out with tls_client_auth=0"));
+        }
+    }
+    if fields.row.is_given(Key::Password) {
+        // [MQTT-3.1.2-22]
+        fields.require_because(Key::Username, Some("password"));
+    }
+    if !tls.verify_hostname {
+        let key = Key::TlsVerifyHostname;
+        match tls.ca_certificate {
+            Authorities::File(_) => fields.warn(key, HOST_NOT_VERIFIED),
+            Authorities::System => fields.error(key, ANYBODY),
+        }
+    }
+    let bytes = tls.alpn.map_or(0, str::len);
+    if bytes > MAX_ALPN {
+        let (limit, because) = (MAX_ALPN, None);
+        let problem = Problem::TooLong {
+            bytes,
+            limit,
+            because,
+        };
+        fields.error(Key::TlsAlpn, problem);
+    }
+}
+
+/// Warns of certificates where there is no TLS.
+fn in_the_clear(fields: &mut Fields<'_, '_, '_>) {
+    if CERTIFICATE_KEYS.iter().any(|&key| fields.row.is_given(key)) {
+        fields.warn(Key::Auth, Problem::InTheClear);
+    }
+}
+
+/// Warns of other settings that seem to ask for it.
+fn without_tls(fields: &mut Fields<'_, '_, '_>, tls: &Tls<'_>, because: &'static str) {
+    ignored(fields, &[Key::TlsAlpn], because);
+    if tls.client.is_none() {
+        fields.warn(Key::TlsClientAuth, Problem::Ignored { because });
     }
 }
 

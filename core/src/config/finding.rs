@@ -7,6 +7,8 @@ use core::fmt::{self, Display, Formatter, Write};
 
 use super::json::{MAX_DEPTH, Syntax};
 use super::parameter::{Table, Words};
+#[cfg(feature = "providers")]
+use super::provider::Limit;
 use super::schema::Key;
 use super::topic::Flaw;
 use crate::log::Legible;
@@ -114,10 +116,16 @@ pub enum Problem<'t> {
     Nul,
     /// A control character, or none at all, in an MQTT string (MQTT 3.1.1, 1.5.3).
     Unwelcome(Shown<'t>),
-    /// A control character in a path.
+    /// A control character in a path, or in what a proxy is told.
     ControlCharacter,
     /// An address with a scheme, or the text of a key, where a path belongs.
     NotAPath,
+    /// Something else where the host and port of a proxy belong. It is not shown, since it may hold a password.
+    #[cfg(feature = "proxy")]
+    NotAProxy,
+    /// In the user name for a proxy: what stands behind it would be taken for the password.
+    #[cfg(feature = "proxy")]
+    Colon,
     SocketAndHost,
     /// Given, but without effect.
     Ignored {
@@ -127,8 +135,9 @@ pub enum Problem<'t> {
     TopicShared {
         row: usize,
     },
-    HostNotVerified,
-    /// `auth`=`password` beside certificates.
+    /// A setting of TLS, in words that only a program with TLS brings along.
+    Tls(&'static str),
+    /// `auth`=`password` or `token` beside certificates.
     InTheClear,
     /// A password that is not encrypted on its way to another machine.
     Plain {
@@ -136,6 +145,12 @@ pub enum Problem<'t> {
     },
     /// More messages of QoS 2 under way than Mosquitto takes.
     WideWindow(Shown<'t>),
+    /// What the provider of the broker does not accept.
+    #[cfg(feature = "providers")]
+    Provider {
+        provider: &'static str,
+        limit: &'static Limit,
+    },
     /// This program is built without what the setting needs.
     NotBuiltIn(&'static str),
     /// The storage handed in is too small. This is no fault of the file's.
@@ -273,6 +288,8 @@ impl Display for Problem<'_> {
                 let other = Place::Row(Table::Signals, row);
                 return write!(f, "is also the topic of {other}");
             }
+            #[cfg(feature = "providers")]
+            Problem::Provider { provider, limit } => return write!(f, "{provider} {limit}"),
             Problem::NotBuiltIn(what) => return write!(f, "built without {what}"),
             Problem::NoRoom { what, room } => {
                 return write!(f, "limit reached: room for {room} {what}");
@@ -306,14 +323,18 @@ impl Display for Problem<'_> {
                 None,
                 "is a file's text or an address, not the path of a file",
             ),
-            Problem::SocketAndHost => (None, "excludes host and port"),
-            Problem::HostNotVerified => (
+            #[cfg(feature = "proxy")]
+            Problem::NotAProxy => (
                 None,
-                "the broker's name is not checked: any server with a certificate of this CA is trusted",
+                "is not host:port; without http://, user name and password, and with an IPv6 address in brackets",
             ),
+            #[cfg(feature = "proxy")]
+            Problem::Colon => (None, "holds a colon or a control character"),
+            Problem::SocketAndHost => (None, "excludes host and port"),
+            Problem::Tls(words) => (None, words),
             Problem::InTheClear => (
                 None,
-                "the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
+                "the certificates are ignored, and the password or token goes out in the clear; auth=tls encrypts it",
             ),
             Problem::Plain { cure } => return write!(f, "goes out in the clear: {cure}"),
             Problem::WideWindow(value) => (

@@ -29,7 +29,8 @@
 //!
 //! Which parameters there are, and what each may hold, stands in `schema`. The way of the text: tokens (`json`), the values of one object by key
 //! (`row`), checks of one value (`check`), the rules between those
-//! of each table (`redis`, `device`, `signal`), what holds between rows (`unique`), and which of them count (`rows`).
+//! of each table (`redis`, `device`, `signal`), what holds between rows (`unique`), which of them count (`rows`), and what the providers of
+//! brokers do not accept (`provider`).
 
 mod abilities;
 mod advice;
@@ -39,6 +40,9 @@ mod finding;
 mod json;
 mod parameter;
 mod parse;
+#[cfg(feature = "providers")]
+mod provider;
+mod proxy;
 mod redis;
 mod row;
 mod rows;
@@ -52,8 +56,6 @@ mod text;
 mod topic;
 mod unique;
 
-use core::fmt::{self, Debug, Formatter};
-
 pub use abilities::Abilities;
 pub use device::is_mqtt;
 pub use finding::{Finding, KeyName, Place, Problem, Severity, Shown, Type};
@@ -62,12 +64,16 @@ pub use parameter::{
     Column, Form, Integer, Kind, Note, Parameter, Required, Setting, Table, Words,
 };
 pub use parse::{Invalid, Storage, parse, rows};
+#[cfg(feature = "providers")]
+pub use provider::Limit;
 pub use rows::Rows;
 pub use schema::{Key, MQTT_5};
 pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 
 use crate::delivery::QoS;
+use crate::net::proxy::Proxy;
+pub use crate::secret::Secret;
 
 /// A valid configuration: every rule of the two tables holds.
 #[derive(Debug, Clone, Copy)]
@@ -170,6 +176,10 @@ pub struct Device<'a> {
     pub buffer_size: Option<u32>,
     /// QoS 1 and 2 messages sent and not yet acknowledged, 1 to 65535. Its default at QoS 2 is 20.
     pub max_inflight: u16,
+    /// What the connection to the broker goes through.
+    pub proxy: Option<Proxy<'a>>,
+    /// PUBLISH in any second, at most, 1 to 65535; 0: as many as there are.
+    pub max_rate: u16,
     /// Bytes on storage for samples that wait, 65,536 to 2^40; 0: none.
     pub spool_size: u64,
 }
@@ -192,6 +202,8 @@ impl Device<'_> {
         keep_alive: Table::Devices.default(Key::KeepAlive) as u16,
         buffer_size: None,
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
+        proxy: None,
+        max_rate: Table::Devices.default(Key::MaxRate) as u16,
         spool_size: 0,
     };
 }
@@ -205,6 +217,7 @@ impl Default for Device<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth<'a> {
     None,
+    /// `password`, or without one `token`.
     Password(Credentials<'a>),
     Tls(Tls<'a>),
 }
@@ -213,21 +226,37 @@ pub enum Auth<'a> {
 pub struct Credentials<'a> {
     /// At most 65535 bytes, without NUL.
     pub username: &'a str,
-    /// At most 65535 bytes, and one of length 0 is a password too. MQTT allows a user name without a password; with `auth`=`password` both are
-    /// required.
+    /// At most 65535 bytes, and one of length 0 is a password too. With `auth`=`token` there is none, which MQTT allows.
     pub password: Option<Secret<'a>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tls<'a> {
-    /// Path of a PEM file, like the next two.
-    pub ca_certificate: &'a str,
-    pub client_certificate: &'a str,
-    pub client_key: &'a str,
-    /// Whether the broker's certificate must be for the name in [`Device::host`].
+    pub ca_certificate: Authorities<'a>,
+    /// `None`: the broker is shown no certificate.
+    pub client: Option<ClientFiles<'a>>,
+    /// Whether the broker's certificate must be for the name in [`Device::host`]; always with [`Authorities::System`].
     pub verify_hostname: bool,
+    /// The protocol name to offer, of at most 255 bytes.
+    pub alpn: Option<&'a str>,
     /// Sent inside TLS, if given.
     pub credentials: Option<Credentials<'a>>,
+}
+
+/// Who may have issued a broker's certificate: `ca_certificate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorities<'a> {
+    /// Those of a PEM file at this path.
+    File(&'a str),
+    /// The public ones that the machine has.
+    System,
+}
+
+/// Paths of PEM files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientFiles<'a> {
+    pub certificate: &'a str,
+    pub key: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,28 +334,5 @@ impl<'a> Signal<'a> {
 impl Default for Signal<'_> {
     fn default() -> Self {
         Self::EMPTY
-    }
-}
-
-/// A password. It shows in no output: its `Debug` prints stars, and it has no `Display`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Secret<'a>(&'a str);
-
-impl<'a> Secret<'a> {
-    #[must_use]
-    pub const fn new(text: &'a str) -> Self {
-        Secret(text)
-    }
-
-    /// The password itself, for the packet that carries it and for nothing else.
-    #[must_use]
-    pub const fn expose(self) -> &'a str {
-        self.0
-    }
-}
-
-impl Debug for Secret<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
     }
 }

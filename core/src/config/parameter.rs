@@ -79,9 +79,14 @@ pub enum Required {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
     AuthPassword,
+    AuthPasswordOrToken,
     AuthTls,
+    /// `auth`=`tls`, and `tls_client_auth` is not 0.
+    ClientAuth,
     UseLastWill,
     Username,
+    ProxyUsername,
+    ProxyPassword,
 }
 
 impl Setting {
@@ -89,9 +94,13 @@ impl Setting {
     pub const fn name(self) -> &'static str {
         match self {
             Setting::AuthPassword => "auth=password",
+            Setting::AuthPasswordOrToken => "auth=password or token",
             Setting::AuthTls => "auth=tls",
+            Setting::ClientAuth => "auth=tls (tls_client_auth=1)",
             Setting::UseLastWill => "use_last_will=1",
             Setting::Username => "username",
+            Setting::ProxyUsername => "proxy_username",
+            Setting::ProxyPassword => "proxy_password",
         }
     }
 }

@@ -5,6 +5,8 @@ use super::parameter::Table;
 use super::rule::Rule;
 use super::schema::Key;
 use super::text::Raw;
+use crate::bytes::holds;
+use crate::secret::LONG;
 
 /// One object: a row of a tab, the `redis` block, or the whole file.
 #[derive(Debug)]
@@ -82,6 +84,33 @@ impl<'a> Row<'a> {
             Value::String(raw) => !raw.text.is_empty(),
             _ => true,
         }
+    }
+
+    /// Whether a value says what a secret of this row says: a password or a token that stands in the wrong column, too.
+    pub fn shows_secret(&self, value: Value<'_>) -> bool {
+        let (Value::String(Raw { text, .. }) | Value::Number(text)) = value else {
+            return false;
+        };
+        let is_token = !self.is_given(Key::Password);
+        // A short one only where it is all of the value.
+        let shows = |secret: &str| {
+            let is_part = || {
+                holds(text.as_bytes(), secret.as_bytes(), |one, other| {
+                    one == other
+                })
+            };
+            !secret.is_empty() && (text == secret || secret.len() >= LONG && is_part())
+        };
+        let is_secret = |key| match key {
+            Key::Password | Key::ProxyPassword => true,
+            Key::Username => is_token,
+            _ => false,
+        };
+        let mut cells = self.rules.iter().zip(&self.values);
+        cells.any(|(rule, cell)| match cell {
+            Value::String(secret) if is_secret(rule.key) => shows(secret.text),
+            _ => false,
+        })
     }
 
     /// Whether `name` is that of a key that means something here.

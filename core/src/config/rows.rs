@@ -35,6 +35,19 @@ impl<'a> Rows<'a> {
         signals.map(|(number, signal)| (signal, rows.is_enabled(number)))
     }
 
+    /// A device by its number among [`Rows::devices`], and whether it is enabled.
+    #[cfg(feature = "providers")]
+    pub(super) fn device(&self, number: u16) -> Option<(&Device<'a>, bool)> {
+        let device = self.devices.so_far().get(usize::from(number))?;
+        Some((device, self.devices.rows.is_enabled(device.row)))
+    }
+
+    /// The row of the Signals tab that a signal stands in, by its number among [`Rows::signals`].
+    #[cfg(feature = "providers")]
+    pub(super) fn signal_row(&self, number: usize) -> Option<usize> {
+        self.signals.rows.row(number)
+    }
+
     /// What is to run: the enabled devices and their enabled signals, at the front of their storage.
     #[must_use]
     pub fn into_config(mut self) -> Config<'a> {

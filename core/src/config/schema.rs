@@ -150,20 +150,21 @@ schema! {
                 .example("1");
         MqttRetain "mqtt_retain": boolean(false),
             note("Selecting if the MQTT broker should retain the last received messages.").example("0");
-        Auth "auth": Parameter::words(Words(&["none", "password", "tls"])).required(),
+        Auth "auth": Parameter::words(Words(&["none", "password", "tls", "token"])).required(),
             note("Selecting how the broker is told who we are, and if TLS should be used.").example("tls");
-        Username "username": text(Form::MqttString).required_if(Setting::AuthPassword).secret(),
-            note("MQTT user name. With auth=tls it is sent if given.").example("plant-7");
+        Username "username": text(Form::MqttString).required_if(Setting::AuthPasswordOrToken).secret(),
+            note("MQTT user name. With auth=tls it is sent if given; with auth=token it is the token, and there is no password.")
+                .example("plant-7");
         Password "password": text(Form::MqttBytes).required_if(Setting::AuthPassword).secret(),
             note("MQTT user password. With auth=tls it is sent if given. \"\" (two quotation marks) is a password without characters; an empty cell is none.")
                 .example("secret");
         CaCertificate "ca_certificate": text(Form::Path).required_if(Setting::AuthTls),
-            note("Certificate authority file for the TLS connection: its path on the gateway, in PEM format.")
+            note("Certificate authority file for the TLS connection: its path on the gateway, in PEM format. system stands for the public authorities that the gateway has.")
                 .example("/etc/mqtt-client/ca.pem");
-        ClientCertificate "client_certificate": text(Form::Path).required_if(Setting::AuthTls),
+        ClientCertificate "client_certificate": text(Form::Path).required_if(Setting::ClientAuth),
             note("Client certificate file for the TLS connection: its path on the gateway, in PEM format.")
                 .example("/etc/mqtt-client/client.pem");
-        ClientKey "client_key": text(Form::Path).required_if(Setting::AuthTls).secret(),
+        ClientKey "client_key": text(Form::Path).required_if(Setting::ClientAuth).secret(),
             note("Private key that corresponds to the client certificate: its file's path on the gateway, in PEM format.")
                 .example("/etc/mqtt-client/client.key");
         UseLastWill "use_last_will": boolean(false),
@@ -189,10 +190,24 @@ schema! {
         MaxInflight "max_inflight": integer(Integer { min: 1, max: 65_535, default: 100 }),
             note("Messages with QoS 1 and 2 that are sent and not yet acknowledged, at most. With QoS 2, Mosquitto as it is shipped throws away what exceeds 20.")
                 .default("100; 20 with mqtt_qos=2");
+        MaxRate "max_rate": integer(Integer { min: 0, max: 65_535, default: 0 }),
+            note("Messages that are sent in any second, at most, those that are repeated after a reconnect included, for a broker that throttles. 0: no limit.");
         SpoolSize "spool_size": integer(Integer { min: 0, max: 1 << 40, default: 0 }),
             note("Bytes on storage for samples that wait: they survive a power cut. 0 is none.").range("0, or 65536 to 2^40");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
+        TlsClientAuth "tls_client_auth": boolean(true),
+            note("Whether the broker is shown a certificate: 0 for one that asks for none, without client_certificate and client_key.");
+        TlsAlpn "tls_alpn": text(Form::Any),
+            note("Protocol name that is offered in TLS (ALPN), for brokers that tell by it what is spoken: mqtt, x-amzn-mqtt-ca.")
+                .range("at most 255 bytes");
+        Proxy "proxy": text(Form::Any),
+            note("HTTP proxy that the connection to the broker goes through, by CONNECT. The proxy looks up the broker's name.")
+                .range("host:port, an IPv6 address in brackets");
+        ProxyUsername "proxy_username": text(Form::Any).required_if(Setting::ProxyPassword).secret(),
+            note("User name for the proxy.").range("no colon");
+        ProxyPassword "proxy_password": text(Form::Any).required_if(Setting::ProxyUsername).secret(),
+            note("Password for the proxy. It goes there unencrypted.");
     }
 
     Signals {
@@ -212,7 +227,7 @@ schema! {
             note("Allow the signal to be logged: 1 to log it, 0 not to.").range("any integer").example("0");
         Topic "topic": text(Form::Any),
             note("Topic name to override the value built by default.")
-                .default("tag/device_alias/signal_alias/in").range("no + and #, no $ in front, at most 256 bytes")
+                .default("tag/device_alias/signal_alias/in").range("no + and #, no $ in front but that of $aws/rules/, at most 256 bytes")
                 .example("plant/7/inverter/power");
     }
 

@@ -12,7 +12,7 @@ impl<'a> Redis<'a> {
 }
 
 impl<'a> Device<'a> {
-    /// What is masked in all that this broker says.
+    /// What is masked in all that this broker says, and a proxy before it.
     #[must_use]
     pub fn secrets(&self) -> Secrets<'a> {
         let credentials = match self.auth {
@@ -20,21 +20,26 @@ impl<'a> Device<'a> {
             Auth::Password(credentials) => Some(credentials),
             Auth::Tls(tls) => tls.credentials,
         };
-        credentials.map_or(Secrets::NONE, |credentials| {
+        let secrets = credentials.map_or(Secrets::NONE, |credentials| {
             let password = credentials.password.map(Secret::expose);
             let is_token = is_token(password);
             Secrets::of([
                 password.unwrap_or_default(),
                 if is_token { credentials.username } else { "" },
             ])
-        })
+        });
+        #[cfg(feature = "proxy")]
+        if let Some(login) = self.proxy.and_then(|proxy| proxy.login()) {
+            return secrets.and(login);
+        }
+        secrets
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Credentials, Tls};
+    use crate::config::{Authorities, Credentials, Tls};
 
     #[test]
     fn a_user_name_is_a_secret_where_there_is_no_password() {
@@ -48,10 +53,10 @@ mod tests {
                 password: password.map(Secret::new),
             };
             let tls = Tls {
-                ca_certificate: "",
-                client_certificate: "",
-                client_key: "",
+                ca_certificate: Authorities::System,
+                client: None,
                 verify_hostname: true,
+                alpn: None,
                 credentials: Some(credentials),
             };
             for auth in [Auth::Password(credentials), Auth::Tls(tls)] {

@@ -21,12 +21,16 @@ pub enum Flaw {
     TooLong { bytes: usize },
 }
 
-/// What forbids publishing to `topic`, which is not empty, if anything.
-pub(super) fn flaw(topic: &str) -> Option<Flaw> {
+/// What messages to a rule of AWS IoT Core have in front of its name ("Basic Ingest").
+const BASIC_INGEST: &str = "$aws/rules/";
+
+/// What forbids publishing to `topic`, which is not empty, if anything. Of a signal, whose samples a rule may take in, or of a Last Will.
+pub(super) fn flaw(topic: &str, is_of_signal: bool) -> Option<Flaw> {
     if topic.len() > MAX_TOPIC {
         return Some(Flaw::TooLong { bytes: topic.len() });
     }
-    if topic.starts_with('$') {
+    let rule = topic.strip_prefix(BASIC_INGEST).filter(|_| is_of_signal);
+    if topic.starts_with('$') && rule.is_none_or(str::is_empty) {
         return Some(Flaw::Dollar);
     }
     character_flaw(topic)

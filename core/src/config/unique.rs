@@ -194,7 +194,7 @@ impl<'s> SignalRows<'s> {
         }
     }
 
-    fn row(&self, number: usize) -> Option<usize> {
+    pub fn row(&self, number: usize) -> Option<usize> {
         let entry = self.rows.get(number)?;
         Some((entry & !(REPORTED | DISABLED)) as usize)
     }

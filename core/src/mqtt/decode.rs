@@ -63,6 +63,26 @@ pub struct Accepted {
     pub session_present: bool,
 }
 
+/// The acknowledgement that `input` begins with, if it is one as almost every packet is: four bytes, with nothing to refuse. `None` says
+/// nothing: [`decode`] has all the rules.
+#[inline]
+pub fn plain_ack(input: &[u8]) -> Option<(Ack, u16)> {
+    let [first, 2, high, low, ..] = *input else {
+        return None;
+    };
+    let ack = match first {
+        0x40 => Ack::Puback,
+        0x50 => Ack::Pubrec,
+        0x70 => Ack::Pubcomp,
+        _ => return None,
+    };
+    let packet_id = u16::from_be_bytes([high, low]);
+    (packet_id != 0).then_some((ack, packet_id))
+}
+
+/// Length of an acknowledgement in bytes.
+pub const ACK_LEN: usize = 4;
+
 /// The packet at the front of `input`, and its length; `None` if more bytes are needed. Of PUBLISH it is the length of its beginning.
 ///
 /// # Errors
@@ -229,6 +249,28 @@ mod tests {
             let followed = [bytes, b"\xd0\x00"].concat();
             assert_eq!(decode(&followed, V4), Ok(Some((packet, bytes.len()))));
         }
+    }
+
+    #[test]
+    fn a_plain_acknowledgement_is_what_the_whole_decoder_reads() {
+        for first in 0..=u8::MAX {
+            for rest in [[2, 0, 1], [2, 1, 0], [2, 0, 0], [3, 0, 1], [0x82, 0, 1]] {
+                let bytes = [first, rest[0], rest[1], rest[2], 0xff];
+                for level in [Level::V3_1, Level::V3_1_1] {
+                    let whole = match decode(&bytes, level) {
+                        Ok(Some((Incoming::Ack { ack, packet_id }, ACK_LEN))) => {
+                            Some((ack, packet_id))
+                        }
+                        _ => None,
+                    };
+                    // Set bits that mean nothing in 3.1 are for the whole decoder.
+                    let is_plain = plain_ack(&bytes).is_some();
+                    assert_eq!(is_plain, whole.is_some() && first & 0x0f == 0, "{bytes:x?}");
+                    assert!(!is_plain || plain_ack(&bytes) == whole, "{bytes:x?}");
+                }
+            }
+        }
+        assert_eq!(plain_ack(b"\x40\x02\x00"), None);
     }
 
     #[test]

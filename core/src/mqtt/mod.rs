@@ -7,6 +7,8 @@
 //! | `client_id`, `attempt` | how is the client called, and what does it ask for when connecting? |
 //! | `liveness` | is the other end still there? |
 //! | `suspicion` | which message makes the broker close the connection? |
+//! | `unacknowledged` | what if the broker acknowledges nothing? |
+//! | `rate` | how fast may messages go? |
 //! | `control`, `transmit` | where do packets wait for the network? |
 //! | [`unasked`] | what if the broker sends a message that nobody asked for? |
 //! | [`close`] | why is a connection closed? |
@@ -20,9 +22,11 @@ pub mod decode;
 pub mod encode;
 mod liveness;
 pub mod packet;
+mod rate;
 pub mod session;
 mod suspicion;
 mod transmit;
+mod unacknowledged;
 pub mod unasked;
 pub mod violation;
 

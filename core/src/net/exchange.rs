@@ -3,7 +3,7 @@
 use embedded_nal::nb;
 
 use super::Network;
-use super::fault::{Fault, FaultOf};
+use super::fault::{Fault, FaultOf, Obstacle};
 use super::protocol::Protocol;
 use crate::time::Instant;
 
@@ -61,7 +61,7 @@ pub(super) fn receive<N: Network, P: Protocol>(
                 Received::Full
             })
         }
-        Err(nb::Error::Other(error)) => Err(Fault::Socket(error)),
+        Err(nb::Error::Other(error)) => Err(Obstacle::Socket(error).into()),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn send<N: Network, P: Protocol>(
                 protocol.sent(count, now);
                 wrote = true;
             }
-            Err(nb::Error::Other(error)) => return Err(Fault::Socket(error)),
+            Err(nb::Error::Other(error)) => return Err(Obstacle::Socket(error).into()),
         }
     }
 }

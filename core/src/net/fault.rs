@@ -6,13 +6,22 @@ use embedded_nal::{Dns, TcpClientStack, TcpError, TcpErrorKind};
 
 use super::NetworkError;
 use super::protocol::{ClosedBy, Protocol, Retry};
+use super::proxy::Refusal;
 use crate::time::SECOND;
 
-/// Why there is no connection (any more): an error of the network's sockets (`T`) or name look-up (`D`), or the protocol's reason (`C`).
+/// Why there is no connection (any more): an obstacle below the protocol, or the protocol's reason (`C`).
 pub(super) enum Fault<T, D, C> {
+    Obstacle(Obstacle<T, D>),
+    Protocol(C),
+}
+
+/// What ends a connection, or stands in the way of one: an error of the network's sockets (`T`) or name look-up (`D`).
+pub(super) enum Obstacle<T, D> {
     Socket(T),
     LookUp(D),
-    Protocol(C),
+    /// The proxy does not let us through.
+    #[cfg_attr(not(feature = "proxy"), expect(dead_code))]
+    Proxy(Refusal),
     /// A step of connecting took longer than `within` milliseconds.
     TimedOut {
         what: &'static str,
@@ -20,35 +29,52 @@ pub(super) enum Fault<T, D, C> {
     },
 }
 
+pub(super) type ObstacleOf<N> = Obstacle<<N as TcpClientStack>::Error, <N as Dns>::Error>;
+
 pub(super) type FaultOf<N, P> =
     Fault<<N as TcpClientStack>::Error, <N as Dns>::Error, <P as Protocol>::Close>;
 
-impl<T: TcpError + NetworkError, D: NetworkError, C> Fault<T, D, C> {
-    /// Whether the network knows that only a change of the configuration can help; of its own reasons the protocol judges.
-    pub(super) fn is_permanent(&self) -> bool {
-        match self {
-            Fault::Socket(error) => error.is_permanent(),
-            Fault::LookUp(error) => error.is_permanent(),
-            Fault::Protocol(_) | Fault::TimedOut { .. } => false,
-        }
-    }
-
+impl<T: TcpError, D, C> Fault<T, D, C> {
     pub(super) fn closed_by(self) -> ClosedBy<C> {
         match self {
             Fault::Protocol(close) => ClosedBy::Us(close),
-            Fault::Socket(error) if error.kind() == TcpErrorKind::PipeClosed => ClosedBy::Peer,
-            Fault::Socket(_) | Fault::LookUp(_) | Fault::TimedOut { .. } => ClosedBy::Network,
+            Fault::Obstacle(Obstacle::Socket(error))
+                if error.kind() == TcpErrorKind::PipeClosed =>
+            {
+                ClosedBy::Peer
+            }
+            Fault::Obstacle(_) => ClosedBy::Network,
         }
     }
 }
 
-impl<T: Display, D: Display, C: Display> Display for Fault<T, D, C> {
+impl<T: NetworkError, D: NetworkError> Obstacle<T, D> {
+    /// Whether only a change of the configuration can help, as far as the network knows; of its own reasons the protocol judges.
+    pub(super) fn is_permanent(&self) -> bool {
+        match self {
+            Obstacle::Socket(error) => error.is_permanent(),
+            Obstacle::LookUp(error) => error.is_permanent(),
+            Obstacle::Proxy(refusal) => refusal.is_permanent(),
+            Obstacle::TimedOut { .. } => false,
+        }
+    }
+}
+
+impl<T, D, C> From<Obstacle<T, D>> for Fault<T, D, C> {
+    fn from(obstacle: Obstacle<T, D>) -> Self {
+        Fault::Obstacle(obstacle)
+    }
+}
+
+impl<T: Display, D: Display> Display for Obstacle<T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Socket(error) => error.fmt(f),
-            Fault::LookUp(error) => error.fmt(f),
-            Fault::Protocol(close) => close.fmt(f),
-            Fault::TimedOut { what, within } => write!(f, "{what} took over {} s", within / SECOND),
+            Obstacle::Socket(error) => error.fmt(f),
+            Obstacle::LookUp(error) => error.fmt(f),
+            Obstacle::Proxy(refusal) => refusal.fmt(f),
+            Obstacle::TimedOut { what, within } => {
+                write!(f, "{what} took over {} s", within / SECOND)
+            }
         }
     }
 }
@@ -58,14 +84,13 @@ impl<T: Display, D: Display, C: Display> Display for Fault<T, D, C> {
 pub(super) struct Reported(Option<u32>);
 
 /// The text of a reason whose value has to be given away before it is shown.
+#[derive(Default)]
 pub(super) struct ReasonText(heapless::String<320>);
 
 impl ReasonText {
-    pub(super) fn of(reason: &impl Display) -> Self {
-        let mut text = heapless::String::new();
-        // What does not fit is cut off: reasons are bounded far below.
-        let _ = write!(text, "{reason}");
-        ReasonText(text)
+    /// More of it. What does not fit is cut off: reasons are bounded far below.
+    pub(super) fn add(&mut self, text: fmt::Arguments<'_>) {
+        let _ = self.0.write_fmt(text);
     }
 }
 

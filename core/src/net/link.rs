@@ -1,19 +1,21 @@
-//! One link: looks up a name, connects, carries bytes between a protocol and the network, and begins again after a while
-//! when that fails.
+//! One link: looks up a name, connects, by way of a proxy if there is one, carries bytes between a protocol and the network, and begins again after
+//! a while when that fails.
 
 use core::fmt::{self, Display};
 use core::net::SocketAddr;
 
-use embedded_nal::{AddrType, TcpError, nb};
+use embedded_nal::{AddrType, nb};
 
+use super::Network;
 use super::address::Address;
 use super::backoff::{Backoff, HELD};
 use super::exchange::{exchange, receive, send};
-use super::fault::{Fault, FaultOf, ReasonText, Reported};
+use super::fault::{Fault, FaultOf, Obstacle, ObstacleOf, ReasonText, Reported};
 use super::protocol::{Protocol, Retry};
-use super::{Network, NetworkError};
+use super::proxy::{Proxy, Tunnel};
 use crate::log::{Printed, debug, error, info, warning};
 use crate::random::Random;
+use crate::secret::Secrets;
 use crate::time::{Instant, SECOND};
 
 /// Longest [`Target::connect_within`] that makes sense, in milliseconds.
@@ -27,6 +29,8 @@ pub struct Target<'t> {
     /// Address or domain name.
     pub host: &'t str,
     pub port: u16,
+    /// What the connection goes through.
+    pub proxy: Option<&'t Proxy<'t>>,
     /// Longest wait for a name and a connection, handshakes below the protocol's included, in milliseconds.
     pub connect_within: u64,
 }
@@ -35,6 +39,14 @@ impl Target<'_> {
     /// It has no port, and the address that is connected to means nothing.
     fn is_unix_socket(&self) -> bool {
         self.port == 0
+    }
+
+    /// Host and port of what is connected to first.
+    fn first(&self) -> (&str, u16) {
+        match self.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (self.host, self.port),
+        }
     }
 }
 
@@ -55,6 +67,7 @@ enum State<S> {
     Connecting {
         socket: S,
         address: SocketAddr,
+        stage: Stage,
         give_up: Instant,
     },
     Open {
@@ -64,10 +77,21 @@ enum State<S> {
     Ended,
 }
 
+/// How far a socket has come.
+enum Stage {
+    /// To the first machine.
+    Reaching,
+    /// The proxy is asked.
+    Tunnelling(Tunnel),
+    /// TLS, if there is to be any.
+    Securing,
+}
+
 /// What one step came to.
 enum Step {
     /// The next one can follow at once.
     Done,
+    Opened,
     WaitUntil(Instant),
 }
 
@@ -113,7 +137,7 @@ impl<S> Link<S> {
     {
         loop {
             match self.advance(now, net, target, protocol) {
-                Ok(Step::Done) => {}
+                Ok(Step::Done | Step::Opened) => {}
                 Ok(Step::WaitUntil(wake_up)) => return wake_up,
                 // What the protocol has to tell about it comes before the next attempt.
                 Err(fault) => return self.fail(now, net, target, protocol, fault),
@@ -150,8 +174,42 @@ impl<S> Link<S> {
         N: Network<TcpSocket = S>,
         P: Protocol,
     {
+        let (fault_shown, permanent): (&dyn Display, _) = match &fault {
+            Fault::Protocol(close) => (close, false),
+            Fault::Obstacle(obstacle) => (obstacle, obstacle.is_permanent()),
+        };
+        let reason = self.told(fault_shown, target, protocol.secrets());
         self.end(net);
-        self.plan_next(now, target, protocol, fault)
+        let retry = match protocol.closed(&fault.closed_by(), now) {
+            Retry::BackOff if permanent => Retry::Permanent,
+            retry => retry,
+        };
+        self.plan_next(now, target, retry, &reason)
+    }
+
+    /// A fault in words: whose it is, where there is a proxy, and what the proxy said.
+    fn told(&self, fault: &dyn Display, target: Target<'_>, secrets: Secrets<'_>) -> ReasonText {
+        let mut text = ReasonText::default();
+        let is_proxys = matches!(
+            &self.state,
+            State::Resolving { .. }
+                | State::Connecting {
+                    stage: Stage::Reaching,
+                    ..
+                }
+        );
+        if is_proxys && target.proxy.is_some() {
+            text.add(format_args!("the proxy: "));
+        }
+        text.add(format_args!("{fault}"));
+        if let State::Connecting {
+            stage: Stage::Tunnelling(tunnel),
+            ..
+        } = &self.state
+        {
+            tunnel.said(secrets, &mut text);
+        }
+        text
     }
 
     /// Takes one step towards an open connection, or one turn of an open one.
@@ -166,11 +224,37 @@ impl<S> Link<S> {
         N: Network<TcpSocket = S>,
         P: Protocol,
     {
-        let overdue = |what| Fault::TimedOut {
+        if let State::Open { socket, since } = &mut self.state {
+            if now.since(*since) >= HELD {
+                self.backoff.start_over();
+                self.reported = Reported::default();
+            }
+            return exchange(now, net, socket, protocol).map(Step::WaitUntil);
+        }
+        let step = self.approach(now, net, target)?;
+        if let Step::Opened = step {
+            protocol.opened(now).map_err(Fault::Protocol)?;
+        }
+        Ok(step)
+    }
+
+    /// Takes one step towards an open connection.
+    #[cold]
+    fn approach<N>(
+        &mut self,
+        now: Instant,
+        net: &mut N,
+        target: Target<'_>,
+    ) -> Result<Step, ObstacleOf<N>>
+    where
+        N: Network<TcpSocket = S>,
+    {
+        let overdue = |what| Obstacle::TimedOut {
             what,
             within: target.connect_within,
         };
         match &mut self.state {
+            State::Open { .. } => {}
             State::Ended => return Ok(Step::WaitUntil(Instant::NEVER)),
             State::Waiting { until } if now < *until => return Ok(Step::WaitUntil(*until)),
             State::Waiting { .. } => {
@@ -179,49 +263,60 @@ impl<S> Link<S> {
                 }
             }
             &mut State::Resolving { give_up } => match net
-                .get_host_by_name(target.host, AddrType::Either)
+                .get_host_by_name(target.first().0, AddrType::Either)
             {
                 Ok(address) => {
-                    let socket = net.socket().map_err(Fault::Socket)?;
-                    let address = SocketAddr::new(address, target.port);
+                    let socket = net.socket().map_err(Obstacle::Socket)?;
+                    let address = SocketAddr::new(address, target.first().1);
                     self.state = State::Connecting {
                         socket,
                         address,
+                        stage: Stage::Reaching,
                         give_up,
                     };
                 }
                 Err(nb::Error::WouldBlock) if now < give_up => return Ok(Step::WaitUntil(give_up)),
                 Err(nb::Error::WouldBlock) => return Err(overdue("the name look-up")),
-                Err(nb::Error::Other(error)) => return Err(Fault::LookUp(error)),
+                Err(nb::Error::Other(error)) => return Err(Obstacle::LookUp(error)),
             },
             State::Connecting {
                 socket,
                 address,
+                stage,
                 give_up,
-            } => match net.connect(socket, *address) {
-                Ok(()) => {
-                    let (name, place) = (target.name, Printed(Place(target)));
-                    if target.is_unix_socket() {
-                        info!("{}: connected to {}", name, place);
-                    } else {
-                        let address = Printed(Address(address.ip()));
-                        info!("{}: connected to {} ({})", name, place, address);
+            } => {
+                let done = match stage {
+                    Stage::Reaching => net.connect(socket, *address),
+                    Stage::Tunnelling(tunnel) => match tunnel.advance(net, socket, target)? {
+                        true => Ok(()),
+                        false => Err(nb::Error::WouldBlock),
+                    },
+                    Stage::Securing => net.secure(socket),
+                };
+                match done {
+                    Ok(()) => match (&stage, target.proxy) {
+                        (Stage::Reaching, Some(proxy)) => {
+                            *stage = Stage::Tunnelling(Tunnel::through(proxy));
+                        }
+                        (Stage::Reaching | Stage::Tunnelling(_), _) => *stage = Stage::Securing,
+                        (Stage::Securing, _) => {
+                            let (name, place) = (target.name, Printed(Place(target)));
+                            if target.is_unix_socket() {
+                                info!("{}: connected to {}", name, place);
+                            } else {
+                                let address = Printed(Address(address.ip()));
+                                info!("{}: connected to {} ({})", name, place, address);
+                            }
+                            self.be_open(now);
+                            return Ok(Step::Opened);
+                        }
+                    },
+                    Err(nb::Error::WouldBlock) if now < *give_up => {
+                        return Ok(Step::WaitUntil(*give_up));
                     }
-                    self.be_open(now);
-                    protocol.opened(now).map_err(Fault::Protocol)?;
+                    Err(nb::Error::WouldBlock) => return Err(overdue(stage.name())),
+                    Err(nb::Error::Other(error)) => return Err(Obstacle::Socket(error)),
                 }
-                Err(nb::Error::WouldBlock) if now < *give_up => {
-                    return Ok(Step::WaitUntil(*give_up));
-                }
-                Err(nb::Error::WouldBlock) => return Err(overdue("connecting")),
-                Err(nb::Error::Other(error)) => return Err(Fault::Socket(error)),
-            },
-            State::Open { socket, since } => {
-                if now.since(*since) >= HELD {
-                    self.backoff.start_over();
-                    self.reported = Reported::default();
-                }
-                return exchange(now, net, socket, protocol).map(Step::WaitUntil);
             }
         }
         Ok(Step::Done)
@@ -281,25 +376,14 @@ impl<S> Link<S> {
         }
     }
 
-    /// Tells the protocol and the log why there is no connection, and plans the next attempt: when it is.
-    fn plan_next<T, D, P>(
+    /// Tells the log why there is no connection, and plans the next attempt: when it is.
+    fn plan_next(
         &mut self,
         now: Instant,
         target: Target<'_>,
-        protocol: &mut P,
-        fault: Fault<T, D, P::Close>,
-    ) -> Instant
-    where
-        T: TcpError + NetworkError,
-        D: NetworkError,
-        P: Protocol,
-    {
-        let reason = ReasonText::of(&fault);
-        let permanent = fault.is_permanent();
-        let retry = match protocol.closed(&fault.closed_by(), now) {
-            Retry::BackOff if permanent => Retry::Permanent,
-            retry => retry,
-        };
+        retry: Retry,
+        reason: &ReasonText,
+    ) -> Instant {
         if retry == Retry::StartOver {
             self.backoff.start_over();
         }
@@ -307,8 +391,9 @@ impl<S> Link<S> {
             Retry::AtOnce | Retry::StartOver | Retry::Never => 0,
             Retry::BackOff | Retry::Displaced => self.backoff.next_delay(),
             Retry::Permanent => self.backoff.longest_delay(),
+            Retry::Later(times) => self.backoff.later_delay(times),
         };
-        self.report(target, retry, &reason, delay);
+        self.report(target, retry, reason, delay);
         if retry == Retry::Never {
             return Instant::NEVER;
         }
@@ -338,9 +423,19 @@ impl<S> Link<S> {
                 warning!("{}: {}: {}; {}", name, place, reason, next)
             }
             Retry::Permanent => debug!("{}: {}: still {}; {}", name, place, reason, next),
-            Retry::Displaced | Retry::BackOff => {
+            Retry::Displaced | Retry::BackOff | Retry::Later(_) => {
                 info!("{}: {}: still {}; {}", name, place, reason, next);
             }
+        }
+    }
+}
+
+impl Stage {
+    /// What takes too long.
+    fn name(&self) -> &'static str {
+        match self {
+            Stage::Reaching | Stage::Securing => "connecting",
+            Stage::Tunnelling(_) => "the proxy's answer",
         }
     }
 }
@@ -357,14 +452,21 @@ impl Display for NextTry {
     }
 }
 
-/// Host and port; the path of a Unix socket has no port.
+/// Host and port, and those of the proxy; the path of a Unix socket has no port.
 struct Place<'t>(Target<'t>);
 
 impl Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            target if target.is_unix_socket() => f.write_str(target.host),
-            Target { host, port, .. } => write!(f, "{host}:{port}"),
+        let Target {
+            host, port, proxy, ..
+        } = self.0;
+        if self.0.is_unix_socket() {
+            return f.write_str(host);
+        }
+        write!(f, "{host}:{port}")?;
+        match proxy {
+            Some(proxy) => write!(f, " through proxy {}:{}", proxy.host(), proxy.port()),
+            None => Ok(()),
         }
     }
 }

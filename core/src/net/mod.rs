@@ -9,11 +9,16 @@ mod exchange;
 mod fault;
 pub mod link;
 pub mod protocol;
+#[cfg(feature = "proxy")]
+pub mod proxy;
+#[cfg(not(feature = "proxy"))]
+#[path = "no_proxy.rs"]
+pub mod proxy;
 pub mod turns;
 
 use core::fmt::Display;
 
-use embedded_nal::{Dns, TcpClientStack};
+use embedded_nal::{Dns, TcpClientStack, nb};
 
 /// What a link needs: `embedded-nal`'s TCP client and name look-up, with errors that can be told to a person.
 ///
@@ -23,9 +28,19 @@ use embedded_nal::{Dns, TcpClientStack};
 ///
 /// One rule is added: a `receive` that gives fewer bytes than it has room for has given all that there is for now. No other follows it until
 /// the network has something again: on a gateway a read that finds nothing is a fifth of the cost of a sample.
-pub trait Network: TcpClientStack<Error: NetworkError> + Dns<Error: NetworkError> {}
-
-impl<N: TcpClientStack<Error: NetworkError> + Dns<Error: NetworkError>> Network for N {}
+///
+/// And TLS is a step of its own, since a proxy comes before it: `connect`, then what is said to a proxy with `send` and `receive`, then
+/// [`secure`](Network::secure).
+pub trait Network: TcpClientStack<Error: NetworkError> + Dns<Error: NetworkError> {
+    /// Puts TLS on the connection that `connect` has made, if there is to be any; called again until it no longer says `WouldBlock`. From then
+    /// on `send` and `receive` are of what is inside.
+    fn secure(
+        &mut self,
+        _: &mut Self::TcpSocket,
+    ) -> nb::Result<(), <Self as TcpClientStack>::Error> {
+        Ok(())
+    }
+}
 
 /// An error of a port's network.
 pub trait NetworkError: Display {

@@ -2,6 +2,7 @@
 
 use core::fmt::Display;
 
+use crate::secret::Secrets;
 use crate::time::Instant;
 
 /// A sans-IO session, as a link drives it. After any of these calls, all of [`output`](Protocol::output) is drained before the
@@ -34,6 +35,11 @@ pub trait Protocol {
     /// The deadline may have passed.
     fn expire(&mut self, now: Instant) -> Result<(), Self::Close>;
 
+    /// What is masked in all that is said of a connection.
+    fn secrets(&self) -> Secrets<'_> {
+        Secrets::NONE
+    }
+
     /// The connection is gone. The answer tells when to try again.
     fn closed(&mut self, by: &ClosedBy<Self::Close>, now: Instant) -> Retry;
 }
@@ -57,6 +63,8 @@ pub enum Retry {
     /// Likewise, and the delays start over: the cause of the failures is removed.
     StartOver,
     BackOff,
+    /// The peer lets us in and does nothing for us, for so many connections in a row, from 0 on: the more, the later.
+    Later(u8),
     /// Only a change of the configuration, here or at the peer, will help.
     Permanent,
     /// Thrown out so often right after being let in that another client must have the same name.

@@ -134,6 +134,12 @@ impl Outbox<'_> {
         (was_given && self.in_flight() > 0).then(|| self.handshakes.get(0).stage)
     }
 
+    /// Messages that this connection was given whole, or their PUBREL, and that are not done with.
+    #[must_use]
+    pub fn given(&self) -> usize {
+        self.at.cursor.record
+    }
+
     /// Packet identifier of the oldest message.
     #[must_use]
     pub fn oldest_id(&self) -> u16 {

@@ -45,6 +45,9 @@ use record::Head;
 use ring::Ring;
 use room::Dropping;
 
+/// Samples are not packed while less than this part of the storage is in use.
+const UNPACKED_PART: usize = 16;
+
 /// The samples of one broker; see the module's page.
 pub struct Outbox<'a> {
     ring: Ring<'a>,
@@ -228,7 +231,10 @@ impl<'a> Outbox<'a> {
         let Some(text) = sample.whole_text() else {
             return self.append_any(signal, is_aside, sample);
         };
-        let head = Head::packed(signal, is_aside, sample.quality, text.len());
+        let mut head = Head::packed(signal, is_aside, sample.quality, text.len());
+        if self.is_nearly_empty() {
+            head = head.unpacked();
+        }
         let len = head.record_len();
         let end = self.at.start + self.at.used;
         if self.is_too_full_for(len) || !head.write(&mut self.ring, end, text) {
@@ -245,17 +251,27 @@ impl<'a> Outbox<'a> {
     fn append_any(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
         let mut joined = [0; MAX_TEXT];
         let text = sample.text(&mut joined);
-        let head = Head::new(signal, is_aside, sample.quality, text);
-        let len = head.record_len();
-        while self.is_too_full_for(len) {
+        let mut head = Head::new(signal, is_aside, sample.quality, text);
+        while self.is_too_full_for(head.record_len()) {
             if !self.take_more_storage() {
                 return false;
             }
         }
+        if self.is_nearly_empty() && !self.is_too_full_for(head.unpacked().record_len()) {
+            head = head.unpacked();
+        }
+        let len = head.record_len();
         head.write_any(&mut self.ring, self.at.start + self.at.used, text);
         self.at.used += len;
         self.at.count += 1;
         true
+    }
+
+    /// Whether so little waits that a sample is better not packed: it goes out at once.
+    #[inline]
+    fn is_nearly_empty(&self) -> bool {
+        let used = self.at.aside.bytes_with_gap() + self.at.used;
+        used < self.ring.capacity() / UNPACKED_PART
     }
 
     /// Signal of the oldest sample.

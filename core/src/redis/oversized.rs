@@ -1,6 +1,9 @@
 //! Passing over a frame that does not fit the buffer, piece by piece, so that what follows it is read right.
 
-use super::resp::{Malformed, Stop, bulk_len, length};
+use nom::character::streaming::anychar;
+
+use super::resp::{Malformed, bulk_len, length};
+use crate::input::Input;
 
 /// How much of such a frame is still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,23 +75,23 @@ impl Oversized {
     fn begin_element<'a>(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, Malformed> {
         // A longer head is none, however much of it is here already.
         let head = input.get(..MAX_HEAD).unwrap_or(input);
-        let parsed = match head {
-            [] => return Ok(None),
-            [b'+' | b'-' | b':', after @ ..] => Ok((after, (0, Inside::Line))),
-            [b'$', ..] => bulk_len(head).map(|(after, len)| (after, (0, Inside::Bulk(len + 2)))),
-            [b'*', after @ ..] => {
-                length(after).map(|(after, count)| (after, (count, Inside::Nothing)))
+        let parsed = match anychar(Input(head)) {
+            Ok((rest, '$')) => {
+                bulk_len(rest).map(|(after, len)| (after, (0, Inside::Bulk(len + 2))))
             }
-            _ => return Err(Malformed),
+            Ok((rest, '*')) => length(rest).map(|(after, count)| (after, (count, Inside::Nothing))),
+            Ok((rest, '+' | '-' | ':')) => Ok((rest, (0, Inside::Line))),
+            Ok(_) => return Err(Malformed),
+            Err(error) => Err(error),
         };
         match parsed {
             Ok((after, (inner, inside))) => {
                 let inner = u8::try_from(inner).map_err(|_| Malformed)?;
                 self.elements = (self.elements - 1).checked_add(inner).ok_or(Malformed)?;
                 self.inside = inside;
-                Ok(input.get(head.len() - after.len()..))
+                Ok(input.get(head.len() - after.0.len()..))
             }
-            Err(Stop::Incomplete) if head.len() < MAX_HEAD => Ok(None),
+            Err(nom::Err::Incomplete(_)) if head.len() < MAX_HEAD => Ok(None),
             Err(_) => Err(Malformed),
         }
     }

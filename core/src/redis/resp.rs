@@ -1,6 +1,18 @@
 //! RESP2 as a subscriber meets it: status and error lines, integers, and flat arrays of bulk strings.
 //!
-//! A frame is read in place, and only once it is whole.
+//! A frame is read in place, and only once it is whole: nom's streaming parsers tell apart what more bytes may make whole, and what none can.
+
+use core::ops::RangeInclusive;
+
+use nom::Parser;
+use nom::bytes::take_till;
+use nom::character::streaming::{anychar, crlf, usize};
+use nom::character::{char, satisfy};
+use nom::combinator::{fail, opt, value, verify};
+use nom::multi::length_data;
+use nom::sequence::{preceded, terminated};
+
+use crate::input::{Input, Parsed};
 
 /// What a Redis server says to a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +42,10 @@ pub struct Malformed;
 const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n";
 
 /// Elements that an array may have here.
-const MAX_ELEMENTS: usize = 3;
+const ELEMENTS: RangeInclusive<usize> = 2..=3;
+
+/// A server's limit (`proto-max-bulk-len`), and ours.
+const MAX_BULK: usize = 512 * 1024 * 1024;
 
 /// The frame at the front of `input` and the number of its bytes; `None` if more are needed.
 ///
@@ -38,172 +53,124 @@ const MAX_ELEMENTS: usize = 3;
 /// [`Malformed`]; nothing behind can be trusted then.
 #[inline]
 pub fn frame(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Malformed> {
-    match any_frame(input) {
-        Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.len()))),
-        Err(Stop::Incomplete) => Ok(None),
-        Err(Stop::Malformed) => Err(Malformed),
+    match plain_message(input) {
+        Some(message) => Ok(Some(message)),
+        None => by_grammar(input),
     }
 }
 
 /// The channel of the message that `input` begins with, though its payload may be missing.
 #[must_use]
 pub fn channel_of_beginning(input: &[u8]) -> Option<&[u8]> {
-    let (_, channel) = bulk(input.strip_prefix(MESSAGE)?).ok()?;
+    let (_, channel) = bulk(Input(input.strip_prefix(MESSAGE)?)).ok()?;
     Some(channel)
 }
 
-/// What follows, and what was read.
-pub(super) type Parsed<'a, T> = Result<(&'a [u8], T), Stop>;
-
-/// Why nothing was read.
-pub(super) enum Stop {
-    /// More bytes may make it whole.
-    Incomplete,
-    Malformed,
+/// The way of almost every sample, by hand: a whole message whose channel and payload have 10 to 99 bytes. The grammar, which goes
+/// byte by byte, takes five times as many instructions for it (649 for 123). `None` says nothing: [`any_frame`] has all the rules.
+#[inline]
+fn plain_message(input: &[u8]) -> Option<(Frame<'_>, usize)> {
+    let (channel, rest) = plain_bulk(input.strip_prefix(MESSAGE)?)?;
+    let (payload, rest) = plain_bulk(rest)?;
+    let message = Frame::Message { channel, payload };
+    Some((message, input.len() - rest.len()))
 }
 
 #[inline]
-fn any_frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
-    // The way of every sample: this head is compared at once, where `array` would read it number by number.
-    match input.strip_prefix(MESSAGE) {
-        Some(rest) => message(rest),
-        None => other_frame(input),
-    }
+fn plain_bulk(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [
+        b'$',
+        tens @ b'1'..=b'9',
+        ones @ b'0'..=b'9',
+        b'\r',
+        b'\n',
+        rest @ ..,
+    ] = input
+    else {
+        return None;
+    };
+    let len = usize::from(tens - b'0') * 10 + usize::from(ones - b'0');
+    let (content, rest) = rest.split_at_checked(len)?;
+    Some((content, rest.strip_prefix(b"\r\n")?))
 }
 
 #[inline(never)]
-fn other_frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
-    match input {
-        [b'*', rest @ ..] => array(rest),
-        [b'+', rest @ ..] => line(rest).map(|(rest, line)| match line {
+fn by_grammar(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Malformed> {
+    match any_frame(Input(input)) {
+        Ok((rest, frame)) => Ok(Some((frame, input.len() - rest.0.len()))),
+        Err(nom::Err::Incomplete(_)) => Ok(None),
+        Err(nom::Err::Error(()) | nom::Err::Failure(())) => Err(Malformed),
+    }
+}
+
+fn any_frame(input: Input<'_>) -> Parsed<'_, Frame<'_>> {
+    let (rest, kind) = anychar(input)?;
+    match kind {
+        '*' => array(rest),
+        '+' => line(rest).map(|(rest, line)| match line {
             b"PONG" => (rest, Frame::Pong),
             _ => (rest, Frame::Status(line)),
         }),
-        [b'-', rest @ ..] => line(rest).map(|(rest, line)| (rest, Frame::Error(line))),
-        [] => Err(Stop::Incomplete),
-        _ => Err(Stop::Malformed),
+        '-' => line.map(Frame::Error).parse(rest),
+        _ => fail().parse(rest),
     }
 }
 
-fn array(input: &[u8]) -> Parsed<'_, Frame<'_>> {
-    let (rest, elements) = length(input)?;
-    if !(2..=MAX_ELEMENTS).contains(&elements) {
-        return Err(Stop::Malformed);
-    }
-    let (rest, kind) = bulk(rest)?;
+fn array(input: Input<'_>) -> Parsed<'_, Frame<'_>> {
+    let elements = verify(length, |elements| ELEMENTS.contains(elements));
+    let (rest, (elements, kind)) = (elements, bulk).parse(input)?;
     match (kind, elements) {
-        (b"message", 3) => message(rest),
-        (b"subscribe", 3) => {
-            let (rest, channel) = bulk(rest)?;
-            Ok((behind_count(rest)?, Frame::Subscribed { channel }))
-        }
-        (b"unsubscribe", 3) => {
-            let (rest, _) = bulk(rest)?;
-            Ok((behind_count(rest)?, Frame::Unsubscribed))
-        }
-        (b"pong", 2) => bulk(rest).map(|(rest, _)| (rest, Frame::Pong)),
-        _ => Err(Stop::Malformed),
+        (b"message", 3) => (bulk, bulk)
+            .map(|(channel, payload)| Frame::Message { channel, payload })
+            .parse(rest),
+        (b"subscribe", 3) => terminated(bulk, integer)
+            .map(|channel| Frame::Subscribed { channel })
+            .parse(rest),
+        (b"unsubscribe", 3) => value(Frame::Unsubscribed, (bulk, integer)).parse(rest),
+        (b"pong", 2) => value(Frame::Pong, bulk).parse(rest),
+        _ => fail().parse(rest),
     }
 }
 
-#[inline]
-fn message(input: &[u8]) -> Parsed<'_, Frame<'_>> {
-    let (rest, channel) = bulk(input)?;
-    let (rest, payload) = bulk(rest)?;
-    Ok((rest, Frame::Message { channel, payload }))
+fn bulk(input: Input<'_>) -> Parsed<'_, &[u8]> {
+    let content = terminated(length_data(preceded(char('$'), bulk_len)), crlf);
+    content.map(|content| content.0).parse(input)
 }
 
-#[inline]
-fn bulk(input: &[u8]) -> Parsed<'_, &[u8]> {
-    // Two digits, as almost every channel and every sample has them.
-    let (rest, len) = match input {
-        [
-            b'$',
-            tens @ b'1'..=b'9',
-            ones @ b'0'..=b'9',
-            b'\r',
-            b'\n',
-            rest @ ..,
-        ] => (
-            rest,
-            usize::from(tens - b'0') * 10 + usize::from(ones - b'0'),
-        ),
-        _ => bulk_len(input)?,
-    };
-    match rest.split_at_checked(len) {
-        Some((content, rest)) => Ok((behind_crlf(rest)?, content)),
-        None => Err(Stop::Incomplete),
-    }
+/// `5\r\n`, behind the `$`: how many bytes follow.
+pub(super) fn bulk_len(input: Input<'_>) -> Parsed<'_, usize> {
+    verify(length, |len| *len <= MAX_BULK).parse(input)
 }
 
-/// `$5\r\n`: how many bytes follow.
-#[inline(never)]
-pub(super) fn bulk_len(input: &[u8]) -> Parsed<'_, usize> {
-    let (rest, len) = match input {
-        [b'$', rest @ ..] => length(rest)?,
-        [_, ..] => return Err(Stop::Malformed),
-        [] => return Err(Stop::Incomplete),
-    };
-    if len <= MAX_BULK {
-        Ok((rest, len))
-    } else {
-        Err(Stop::Malformed)
-    }
+/// Decimal digits and the line's end.
+pub(super) fn length(input: Input<'_>) -> Parsed<'_, usize> {
+    terminated(usize, crlf).parse(input)
 }
 
-/// Decimal digits and the line's end; what is too much for a `usize` is its maximum.
-pub(super) fn length(input: &[u8]) -> Parsed<'_, usize> {
-    let mut length = 0_usize;
-    let mut rest = input;
-    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
-        let digit = usize::from(digit - b'0');
-        length = length.saturating_mul(10).saturating_add(digit);
-        rest = behind;
-    }
-    match rest {
-        [] => Err(Stop::Incomplete),
-        _ if rest.len() == input.len() => Err(Stop::Malformed),
-        _ => Ok((behind_crlf(rest)?, length)),
-    }
-}
-
-fn behind_crlf(input: &[u8]) -> Result<&[u8], Stop> {
-    match input {
-        [b'\r', b'\n', rest @ ..] => Ok(rest),
-        [] | [b'\r'] => Err(Stop::Incomplete),
-        _ => Err(Stop::Malformed),
-    }
-}
-
-/// A server's limit (`proto-max-bulk-len`), and ours.
-const MAX_BULK: usize = 512 * 1024 * 1024;
-
-/// How many channels are subscribed to: a number of 64 bits with or without a sign, which nobody needs. What follows it.
-fn behind_count(input: &[u8]) -> Result<&[u8], Stop> {
-    let (digits, most) = match input {
-        [b':', b'-', digits @ ..] => (digits, i64::MIN.unsigned_abs()),
-        [b':', b'+', digits @ ..] | [b':', digits @ ..] => (digits, i64::MAX.unsigned_abs()),
-        [] => return Err(Stop::Incomplete),
-        _ => return Err(Stop::Malformed),
-    };
-    match length(digits)? {
-        (rest, count) if count < usize::MAX && count as u64 <= most => Ok(rest),
-        _ => Err(Stop::Malformed),
+/// How many channels are subscribed to: a number of 64 bits with or without a sign, which nobody needs.
+fn integer(input: Input<'_>) -> Parsed<'_, usize> {
+    let sign = opt(satisfy(|sign| matches!(sign, '+' | '-')));
+    let (rest, (_, sign, size)) = (char(':'), sign, length).parse(input)?;
+    match size as u64 <= i64::MAX as u64 + u64::from(sign == Some('-')) {
+        true => Ok((rest, size)),
+        false => fail().parse(rest),
     }
 }
 
 /// Up to the line's end, which a lone CR or LF is not.
-fn line(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let end = input.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-    let (line, rest) = end
-        .and_then(|end| input.split_at_checked(end))
-        .ok_or(Stop::Incomplete)?;
-    Ok((behind_crlf(rest)?, line))
+fn line(input: Input<'_>) -> Parsed<'_, &[u8]> {
+    let text = take_till(|byte| matches!(byte, b'\r' | b'\n'));
+    terminated(text, crlf)
+        .map(|text: Input<'_>| text.0)
+        .parse(input)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{format, vec};
+
     use super::*;
+    use crate::random::Random;
 
     #[test]
     fn each_frame_is_read_whole_and_at_no_split_point_before() {
@@ -261,6 +228,49 @@ mod tests {
     }
 
     #[test]
+    fn generated_messages_and_changed_ones_are_read_as_by_the_grammar() {
+        const SOME: &[u8] = b"0123456789*$\r\n-+:me ";
+        let mut plain = 0;
+        for seed in 1..=20_000 {
+            let mut random = Random::new(seed);
+            let mut text = |most| vec![b'x'; usize::from(random.below(most))];
+            let (channel, payload) = (text(110), text(110));
+            let head = format!("${}\r\n", channel.len());
+            let second = format!("\r\n${}\r\n", payload.len());
+            let mut bytes = [
+                MESSAGE,
+                head.as_bytes(),
+                &channel,
+                second.as_bytes(),
+                &payload,
+                b"\r\n+OK",
+            ]
+            .concat();
+            for _ in 0..4 {
+                if let Some(message) = plain_message(&bytes) {
+                    plain += 1;
+                    let read = by_grammar(&bytes);
+                    assert_eq!(
+                        read,
+                        Ok(Some(message)),
+                        "seed {seed}: {}",
+                        bytes.escape_ascii()
+                    );
+                }
+                let place = usize::from(random.below(bytes.len() as u16));
+                let byte = SOME[usize::from(random.below(SOME.len() as u16))];
+                match random.below(4) {
+                    0 => bytes.insert(place, byte),
+                    1 if bytes.len() > 1 => drop(bytes.remove(place)),
+                    2 => bytes.truncate(place + 1),
+                    _ => bytes[place] = byte,
+                }
+            }
+        }
+        assert!(plain > 1000, "only {plain} went the plain way");
+    }
+
+    #[test]
     fn what_no_subscriber_is_told_is_malformed() {
         for bytes in [
             &b"HTTP/1.1 400 Bad Request\r\n"[..],
@@ -281,6 +291,7 @@ mod tests {
             b"*3\r\n$7\r\nmessageXY",
             b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n$1\r\nx\r\n",
             b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:99999999999999999999\r\n",
+            b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:9223372036854775808\r\n",
             b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:+-1\r\n",
             b"+OK\rX",
         ] {

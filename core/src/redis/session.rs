@@ -196,6 +196,10 @@ impl<C: Channels> Protocol for Session<'_, C> {
 
     fn closed(&mut self, by: &ClosedBy<Close>, _: Instant) -> Retry {
         self.forget_connection();
+        if matches!(by, ClosedBy::Us(_)) {
+            // What stands behind a breach of the protocol is not to be trusted.
+            self.state.unread = 0..0;
+        }
         match by {
             ClosedBy::Us(close) if close.is_permanent() => Retry::Permanent,
             _ => Retry::BackOff,
@@ -274,6 +278,10 @@ impl<'a, C: Channels> Session<'a, C> {
                 .input
                 .get(self.state.unread.clone())
                 .unwrap_or_default();
+            // As after almost every read.
+            if bytes.is_empty() {
+                return Ok(None);
+            }
             if let Some(oversized) = &mut self.state.oversized {
                 let (passed, whole) = oversized.pass(bytes).map_err(|_| Close::Malformed)?;
                 self.state.unread.start += passed;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `parts` | what does it have to be made of? |
 //! | `forwarding` | what arrives at the brokers? |
+//! | `proxied` | how does it get through a proxy? (with the feature `log`) |
 //! | `reload` | what goes on when the configuration changes? |
 //! | `overflow` | what is lost when a buffer is full, and does it add up? |
 //! | `reconnecting` | when is the next attempt? |
@@ -20,6 +21,8 @@ mod forwarding;
 mod mishaps;
 mod overflow;
 mod parts;
+#[cfg(all(feature = "log", feature = "proxy"))]
+mod proxied;
 mod reconnecting;
 mod reload;
 #[cfg(feature = "log")]

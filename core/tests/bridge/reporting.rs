@@ -246,3 +246,36 @@ fn samples_that_a_stop_leaves_undelivered_are_a_warning_with_their_number() {
         assert_eq!(warnings_with("the end"), [""; 0], "all is delivered");
     });
 }
+
+#[test]
+fn a_broker_that_acknowledges_nothing_is_told_of_once_and_met_ever_later() {
+    logbook::open();
+    with_bridge(&one_device(r#", "mqtt_qos": 2"#), |rig| {
+        rig.brokers[0].server.acknowledges = false;
+        rig.settle();
+        for value in 1..=3 {
+            rig.publish("tag/cloud/p/in", &format!("{value},1"));
+        }
+        rig.run_until(1_500_000);
+        // 90 s for an acknowledgement, and then 0, 32, 64, 128, 256, 256 s.
+        assert_eq!(
+            rig.brokers[0].line.attempts(),
+            [0, 90_000, 212_000, 366_000, 584_000, 930_000, 1_276_000]
+        );
+        assert_eq!(
+            warnings_with("cloud"),
+            [
+                "WARN cloud: the broker took 3 messages at QoS 2 and acknowledged 0: it may throttle (see max_rate), or not know QoS 2",
+                "WARN cloud: broker:1883: no acknowledgement within 90 s; next try at once",
+            ]
+        );
+        rig.brokers[0].server.acknowledges = true;
+        rig.run_until(1_900_000);
+        assert_eq!(rig.delivered(0), ["1,1,1", "2,1,1", "3,1,1"]);
+        let said: Vec<_> = logbook::lines();
+        assert!(
+            said.contains(&"INFO cloud: the broker acknowledges again".into()),
+            "{said:?}"
+        );
+    });
+}

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, TcpError, TcpErrorKind, nb};
-use mqtt_client_core::net::NetworkError;
+use mqtt_client_core::net::{Network, NetworkError};
 
 /// Milliseconds, shared by all that takes part.
 pub type Clock = Rc<Cell<u64>>;
@@ -315,6 +315,8 @@ impl Cable {
         self.moves += 1;
     }
 }
+
+impl Network for Line {}
 
 impl Dns for Line {
     type Error = Error;

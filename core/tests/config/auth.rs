@@ -1,9 +1,10 @@
 //! What does each `auth` ask for, and what becomes of the settings that another one is for?
 
-use mqtt_client_core::config::Auth;
+use mqtt_client_core::config::{Auth, Authorities, Credentials};
+use mqtt_client_core::secret::Secrets;
 
 use crate::rules::{Cells, device_cases};
-use crate::{check_with, device, file};
+use crate::{check_with, device, file, valid};
 
 #[test]
 fn auth_asks_for_its_settings_and_warns_of_others() {
@@ -18,7 +19,7 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
         (
             &[("auth", "\"password\"")],
             &[
-                "devices[0].username: is missing, auth=password requires it",
+                "devices[0].username: is missing, auth=password or token requires it",
                 "devices[0].password: is missing, auth=password requires it",
             ],
         ),
@@ -30,7 +31,36 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("client_key", "\"/k\""),
             ],
             &[
-                "warning: devices[0].auth: the certificates are ignored, and the password goes out in the clear; auth=tls encrypts it",
+                "warning: devices[0].auth: the certificates are ignored, and the password or token goes out in the clear; auth=tls encrypts it",
+            ],
+        ),
+        (
+            &[("auth", "\"token\"")],
+            &["devices[0].username: is missing, auth=password or token requires it"],
+        ),
+        (
+            &[("auth", "\"token\""), ("username", "\"t0ken\"")],
+            &["warning: devices[0].username: goes out in the clear: auth=tls encrypts it"],
+        ),
+        (
+            &[
+                ("auth", "\"token\""),
+                ("ip", "\"127.0.0.1\""),
+                ("username", "\"t0ken\""),
+                ("password", "\"\""),
+            ],
+            &[],
+        ),
+        (
+            &[
+                ("auth", "\"token\""),
+                ("username", "\"t0ken\""),
+                ("password", "\"p\""),
+                ("ca_certificate", "\"system\""),
+            ],
+            &[
+                "warning: devices[0].password: is ignored with auth=token",
+                "warning: devices[0].auth: the certificates are ignored, and the password or token goes out in the clear; auth=tls encrypts it",
             ],
         ),
         // What nobody else carries.
@@ -81,8 +111,8 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
             &[("auth", "\"tls\"")],
             &[
                 "devices[0].ca_certificate: is missing, auth=tls requires it",
-                "devices[0].client_certificate: is missing, auth=tls requires it",
-                "devices[0].client_key: is missing, auth=tls requires it",
+                "devices[0].client_certificate: is missing, auth=tls (tls_client_auth=1) requires it",
+                "devices[0].client_key: is missing, auth=tls (tls_client_auth=1) requires it",
             ],
         ),
         (tls, &[]),
@@ -111,14 +141,133 @@ fn auth_asks_for_its_settings_and_warns_of_others() {
                 ("username", "\"u\""),
                 ("password", "\"p\""),
                 ("ca_certificate", "\"/ca\""),
+                ("tls_alpn", "\"mqtt\""),
+                ("tls_client_auth", "0"),
             ],
             &[
                 "warning: devices[0].username: is ignored with auth=none",
                 "warning: devices[0].password: is ignored with auth=none",
                 "warning: devices[0].ca_certificate: is ignored with auth=none",
+                "warning: devices[0].tls_alpn: is ignored with auth=none",
+                "warning: devices[0].tls_client_auth: is ignored with auth=none",
             ],
         ),
     ]);
+}
+
+#[test]
+fn without_a_client_certificate_there_is_no_key_either() {
+    let absent = "must be left out with tls_client_auth=0";
+    let tls: Cells<'_> = &[("auth", "\"tls\""), ("tls_client_auth", "0")];
+    let with = |more: Cells<'static>| [tls, more].concat();
+    device_cases(&[
+        (&with(&[("ca_certificate", "\"/ca\"")]), &[]),
+        // An empty cell may look like this.
+        (
+            &with(&[
+                ("ca_certificate", "\"system\""),
+                ("client_certificate", "\"\""),
+                ("client_key", "null"),
+            ]),
+            &[],
+        ),
+        (
+            &with(&[]),
+            &["devices[0].ca_certificate: is missing, auth=tls requires it"],
+        ),
+        (
+            &with(&[
+                ("ca_certificate", "\"/ca\""),
+                ("client_certificate", "\"/cert\""),
+                ("client_key", "\"/key\""),
+            ]),
+            &[
+                &format!("devices[0].client_certificate: {absent}"),
+                &format!("devices[0].client_key: {absent}"),
+            ],
+        ),
+    ]);
+    let text = file(&[device(&with(&[("ca_certificate", "\"./system\"")]))], &[]);
+    valid(&text, |config| {
+        let Auth::Tls(tls) = config.devices[0].auth else {
+            panic!("{text}");
+        };
+        assert_eq!(tls.client, None);
+        assert_eq!(tls.ca_certificate, Authorities::File("./system"));
+    });
+}
+
+#[test]
+fn public_authorities_answer_for_names_only() {
+    let tls: Cells<'_> = &[
+        ("auth", "\"tls\""),
+        ("tls_client_auth", "0"),
+        ("ca_certificate", "\"system\""),
+    ];
+    device_cases(&[
+        (tls, &[]),
+        (&[tls, &[("tls_verify_hostname", "1")]].concat(), &[]),
+        (
+            &[tls, &[("tls_verify_hostname", "0")]].concat(),
+            &[
+                "devices[0].tls_verify_hostname: must be 1 with ca_certificate=system: any public certificate would pass for the \
+                 broker's",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_protocols_name_fits_the_byte_of_its_length() {
+    let (longest, too_long) = ("x".repeat(255), "x".repeat(256));
+    for (name, problem) in [
+        ("x-amzn-mqtt-ca", ""),
+        (&longest, ""),
+        (
+            &too_long,
+            "devices[0].tls_alpn: has 256 bytes, more than 255",
+        ),
+    ] {
+        let text = file(
+            &[device(&[
+                ("auth", "\"tls\""),
+                ("tls_client_auth", "0"),
+                ("ca_certificate", "\"/ca\""),
+                ("tls_alpn", &format!("\"{name}\"")),
+            ])],
+            &[],
+        );
+        let outcome = check_with(text.as_bytes(), |config| {
+            let Auth::Tls(tls) = config.devices[0].auth else {
+                panic!("{text}");
+            };
+            assert_eq!(tls.alpn, Some(name));
+        });
+        let expected: &[&str] = if problem.is_empty() { &[] } else { &[problem] };
+        assert_eq!(outcome.findings, expected);
+    }
+}
+
+#[test]
+fn a_token_goes_without_a_password() {
+    for password in ["", "\"\"", "\"p\""] {
+        let text = file(
+            &[device(&[
+                ("auth", "\"token\""),
+                ("username", "\"t0ken\""),
+                ("password", password),
+            ])],
+            &[],
+        );
+        valid(&text, |config| {
+            let credentials = Credentials {
+                username: "t0ken",
+                password: None,
+            };
+            assert_eq!(config.devices[0].auth, Auth::Password(credentials));
+            assert_eq!(config.devices[0].secrets(), Secrets::of(["", "t0ken"]));
+        });
+    }
 }
 
 #[test]

@@ -242,7 +242,7 @@ fn values_are_shown_shortened_and_without_control_characters() {
         assert_eq!(
             findings,
             [format!(
-                "devices[0].auth: {shown} is not none, password or tls"
+                "devices[0].auth: {shown} is not none, password, tls or token"
             )]
         );
     }

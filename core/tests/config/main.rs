@@ -4,6 +4,10 @@ mod auth;
 mod built_in;
 mod enabled;
 mod file;
+#[cfg(feature = "providers")]
+mod providers;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod readme;
 mod robust;
 mod rows;

@@ -289,3 +289,66 @@ fn secrets_appear_in_no_finding() {
     });
     assert!(outcome.valid);
 }
+
+/// Cells that moved by a column, as they do in a spreadsheet.
+#[test]
+fn a_secret_in_another_column_is_not_shown_by_what_refuses_it() {
+    // One more secret, or one more column, is one more line.
+    let secrets: [&[(&str, &str)]; 4] = [
+        &[
+            ("auth", "\"password\""),
+            ("username", "\"u\""),
+            ("password", "\"Hunter2-Hunter2\""),
+        ],
+        &[("auth", "\"token\""), ("username", "\"Hunter2-Hunter2\"")],
+        &[("auth", "\"tls\""), ("username", "\"Hunter2-Hunter2\"")],
+        &[
+            ("proxy", "\"127.0.0.1:1\""),
+            ("proxy_username", "\"u\""),
+            ("proxy_password", "\"Hunter2-Hunter2\""),
+        ],
+    ];
+    let columns = [
+        "device_alias",
+        "enable",
+        "auth",
+        "ip",
+        "port",
+        "mqtt_qos",
+        "mqtt_version",
+        "mqtt_retain",
+        "keep_alive",
+        "max_rate",
+        "buffer_size",
+        "tls_client_auth",
+        "enable_threshold",
+    ];
+    let wrong = ["\"Hunter2-Hunter2\"", "\"x Hunter2-Hunter2 y:\""];
+    for secret in secrets {
+        for column in columns {
+            for value in wrong {
+                let mut cells = secret.to_vec();
+                cells.push((column, value));
+                let outcome = check_with(file(&[device(&cells)], &[]).as_bytes(), |_| ());
+                // A word in a column of free text may be right.
+                for finding in &outcome.findings {
+                    assert!(!finding.contains("Hunter2"), "{column}: {finding}");
+                }
+            }
+        }
+    }
+    // A short one is hidden where it is all of the value, and not where it is a part of it.
+    let short = |value| {
+        let cells = [
+            ("auth", "\"password\""),
+            ("username", "\"u\""),
+            ("password", "\"3.1\""),
+            ("mqtt_version", value),
+        ];
+        check_with(file(&[device(&cells)], &[]).as_bytes(), |_| ())
+            .findings
+            .join("\n")
+    };
+    assert!(short("\"3.1.2\"").contains("3.1.2"));
+    assert!(!short("3.1").contains("\"3.1\""));
+}

@@ -159,7 +159,7 @@ fn every_error_is_reported() {
         [
             "devices[0].port: 0 is not in 1..65535",
             "devices[0].mqtt_qos: 3 is not in 0..2",
-            "devices[0].auth: \"x\" is not none, password or tls",
+            "devices[0].auth: \"x\" is not none, password, tls or token",
             "devices[1].last_will_topic: is missing, use_last_will=1 requires it",
             "warning: devices[1].color: unknown key, ignored",
             "signals[0].log: \"1\" is a string, not an integer; write it without quotes",

@@ -1,6 +1,8 @@
 //! What are the rules of each key? A file that breaks one, and the findings it brings.
 
-use mqtt_client_core::config::{Auth, Credentials, Endpoint, Secret, Tls, Version, Will};
+use mqtt_client_core::config::{
+    Auth, Authorities, ClientFiles, Credentials, Endpoint, Secret, Tls, Version, Will,
+};
 use mqtt_client_core::mqtt::QoS;
 
 use crate::{EXAMPLE, check, check_with, device, file, signal, valid};
@@ -61,10 +63,13 @@ fn the_example_sets_every_key() {
             password: Some(Secret::new("broker-secret")),
         };
         let tls = Tls {
-            ca_certificate: "/etc/mqtt-client/ca.pem",
-            client_certificate: "/etc/mqtt-client/client.pem",
-            client_key: "/etc/mqtt-client/client.key",
+            ca_certificate: Authorities::File("/etc/mqtt-client/ca.pem"),
+            client: Some(ClientFiles {
+                certificate: "/etc/mqtt-client/client.pem",
+                key: "/etc/mqtt-client/client.key",
+            }),
             verify_hostname: true,
+            alpn: Some("mqtt"),
             credentials: Some(credentials),
         };
         assert_eq!(cloud.auth, Auth::Tls(tls));
@@ -166,7 +171,7 @@ fn device_rules() {
         (&[("ip", &long_host)], &[&host]),
         (
             &[("auth", "\"TLS\"")],
-            &["devices[0].auth: \"TLS\" is not none, password or tls"],
+            &["devices[0].auth: \"TLS\" is not none, password, tls or token"],
         ),
         (&[("mqtt_version", "\"3.1.1\"")], &[]),
         (&[("mqtt_version", "\"auto\"")], &[]),
@@ -225,6 +230,34 @@ fn topic_rules_hold_for_the_last_will_too() {
         ),
         (&[("use_last_will", "0"), ("last_will_topic", "\"#\"")], &[]),
     ]);
+}
+
+#[test]
+fn of_the_brokers_own_topics_a_signal_may_have_those_of_aws_rules() {
+    let refused = "starts with $, which only the broker's own topics may";
+    for (topic, problem) in [
+        ("$aws/rules/r", ""),
+        ("$aws/rules/plant/7/power", ""),
+        ("$aws/rules/", refused),
+        ("$aws/rules", refused),
+        ("$AWS/rules/r", refused),
+        ("$aws/things/t/shadow/update", refused),
+        ("$share/g/t", refused),
+        ("$", refused),
+        ("$aws/rules/+", "holds +, which only filters may"),
+    ] {
+        let value = format!("\"{topic}\"");
+        let signals = [signal(&[("topic", &value)])];
+        let expected: &[String] = match problem {
+            "" => &[],
+            problem => &[format!("signals[0].topic: {value} {problem}")],
+        };
+        assert_eq!(check(&file(&[device(&[])], &signals)), expected);
+        // A rule takes no Last Will.
+        let will = [("use_last_will", "1"), ("last_will_topic", &value)];
+        let expected = format!("devices[0].last_will_topic: {value} {refused}");
+        assert_eq!(check(&file(&[device(&will)], &[])), [expected]);
+    }
 }
 
 #[test]

@@ -27,7 +27,10 @@ fn what_is_left_out_or_null_has_the_tables_default() {
         "keep_alive",
         "buffer_size",
         "max_inflight",
+        "max_rate",
         "tls_verify_hostname",
+        "tls_client_auth",
+        "tls_alpn",
     ]
     .map(|key| (key, "null"));
     for changes in [&nulls[..], &[]] {
@@ -50,6 +53,7 @@ fn what_is_left_out_or_null_has_the_tables_default() {
             );
             assert_eq!((device.version, device.keep_alive), (Version::Auto, 60));
             assert_eq!((device.buffer_size, device.max_inflight), (None, 100));
+            assert_eq!(device.max_rate, 0);
             let (signal, enabled) = rows.signals().next().expect("a signal");
             assert_eq!((enabled, signal.log, signal.topic), (true, 0, None));
         });
@@ -126,6 +130,7 @@ fn strings_are_strings() {
         "last_will_message",
         "client_id",
         "mqtt_version",
+        "tls_alpn",
     ];
     for (value, shown) in cases {
         // A user name may be a secret.
@@ -166,6 +171,7 @@ fn integers_are_plain_and_in_range() {
         ("keep_alive", 5, 65_535),
         ("buffer_size", 1024, 1_073_741_824),
         ("max_inflight", 1, 65_535_i64),
+        ("max_rate", 0, 65_535),
     ];
     let row = |key: &str, value: &str| check(&file(&[device(&[(key, value)])], &[]));
     for (key, min, max) in devices {
@@ -259,9 +265,9 @@ fn booleans_are_0_1_false_and_true() {
         ("[]", "is an array, not a boolean"),
         ("{}", "is an object, not a boolean"),
     ] {
-        for key in keys
-            .into_iter()
-            .chain(["use_last_will", "tls_verify_hostname"])
+        for key in
+            keys.into_iter()
+                .chain(["use_last_will", "tls_verify_hostname", "tls_client_auth"])
         {
             let text = file(&[device(&[(key, value)])], &[]);
             assert_eq!(check(&text), [format!("devices[0].{key}: {problem}")]);

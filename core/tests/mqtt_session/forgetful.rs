@@ -109,7 +109,19 @@ fn a_pubrel_that_ends_three_connections_begins_the_session_anew() {
     assert_eq!(client.closed(2, ClosedBy::Peer), Retry::BackOff);
     for (time, retry) in [(10, Retry::BackOff), (20, Retry::AtOnce)] {
         client.online(time, WELCOME_BACK);
-        assert!(client.says(time).contains(&"PUBREL 1".into()));
+        assert_eq!(client.says(time), ["PUBREL 1", "PUBLISH 2+ b"]);
+        assert_eq!(client.closed(time, ClosedBy::Peer), retry, "at {time}");
+    }
+    // Message 2 may be why, so PUBREL goes alone.
+    for (time, retry) in [
+        (23, Retry::BackOff),
+        (25, Retry::BackOff),
+        (27, Retry::AtOnce),
+    ] {
+        client.online(time, WELCOME_BACK);
+        assert_eq!(client.says(time), ["PINGREQ"]);
+        assert_eq!(client.hears(time, super::PINGRESP), Ok(()));
+        assert_eq!(client.says(time), ["PUBREL 1"]);
         assert_eq!(client.closed(time, ClosedBy::Peer), retry, "at {time}");
     }
     // The old session is wiped out over a connection of its own.
@@ -121,13 +133,33 @@ fn a_pubrel_that_ends_three_connections_begins_the_session_anew() {
     assert_eq!(client.closed(30, ClosedBy::Us(Close::Wiped)), Retry::AtOnce);
     client.online(31, WELCOME);
     // A broker that hands a message on at PUBREL has lost 1 with the session.
-    assert_eq!(client.says(31), ["PUBLISH 1+ a", "PUBLISH 2+ b"]);
+    assert_eq!(client.says(31), ["PINGREQ"]);
+    assert_eq!(client.hears(31, super::PINGRESP), Ok(()));
+    assert_eq!(client.says(31), ["PUBLISH 1+ a"]);
     assert_eq!(client.counters().acknowledged, 0);
     assert_eq!(
         client.session.poll_event(),
         None,
         "retained values are still there"
     );
+}
+
+#[test]
+fn a_pubrel_that_alone_ends_three_connections_begins_the_session_anew_at_once() {
+    let device = device(ExactlyOnce);
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    client.online(0, WELCOME);
+    client.queues("a");
+    client.says(0);
+    assert_eq!(client.hears(1, &pubrec(1)), Ok(()));
+    assert_eq!(client.says(1), ["PUBREL 1"]);
+    assert_eq!(client.closed(2, ClosedBy::Peer), Retry::BackOff);
+    for (time, retry) in [(10, Retry::BackOff), (20, Retry::AtOnce)] {
+        client.online(time, WELCOME_BACK);
+        assert_eq!(client.says(time), ["PUBREL 1"]);
+        assert_eq!(client.closed(time, ClosedBy::Peer), retry, "at {time}");
+    }
 }
 
 #[test]

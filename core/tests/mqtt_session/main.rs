@@ -9,6 +9,7 @@
 //! | `forgetful` | what if the broker loses the session, or an acknowledgement? |
 //! | `hostile` | what may a broker do that it should not? |
 //! | `suspects` | what if one message makes the broker close the connection? |
+//! | `throttled` | what if it takes only so many in a second, or acknowledges none? |
 //! | `unasked` | what if the broker sends messages itself? |
 //! | `conformance` | what does the standard ask for beyond that? |
 
@@ -29,6 +30,7 @@ mod forgetful;
 mod hostile;
 mod opening;
 mod suspects;
+mod throttled;
 mod unasked;
 
 use std::sync::LazyLock;

@@ -132,6 +132,38 @@ fn the_topic_of_the_culprit_is_set_aside_and_all_others_flow() {
 }
 
 #[test]
+fn a_culprit_behind_an_unanswered_pubrel_is_found() {
+    let device = device(ExactlyOnce);
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    queue(&mut client, &["a", "x1", "b"], false);
+    // Each time PUBREC for the first message comes just before the broker closes for the second, and PUBCOMP comes too late.
+    for (attempt, retry) in [(0, Retry::BackOff), (1, Retry::BackOff), (2, Retry::AtOnce)] {
+        let now = attempt * 1000;
+        client.online(now, WELCOME);
+        client.says(now);
+        assert_eq!(client.hears(now, &pubrec(1)), Ok(()));
+        client.says(now);
+        assert_eq!(client.closed(now, ClosedBy::Peer), retry, "at {now}");
+    }
+    let mut guard = Guard::new();
+    let mut retries = Vec::new();
+    for attempt in 3..10 {
+        match guard.serve(&mut client, ExactlyOnce, attempt * 1000) {
+            Some(retry) => retries.push(retry),
+            None => break,
+        }
+    }
+    assert_eq!(retries, [Retry::Displaced, Retry::StartOver]);
+    let mut is_told = false;
+    while let Some(event) = client.session.poll_event() {
+        is_told |= event == Event::SetAside(1);
+    }
+    assert!(is_told);
+    assert_eq!(guard.taken, ["a", "b"]);
+}
+
+#[test]
 fn what_was_set_aside_is_tried_again_after_ten_minutes_in_a_new_session() {
     for qos in [AtLeastOnce, ExactlyOnce] {
         let device = device(qos);

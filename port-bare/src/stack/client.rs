@@ -4,6 +4,7 @@ use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
+use mqtt_client_core::net::Network;
 
 use super::{Error, Stack};
 
@@ -70,6 +71,9 @@ impl TcpClientStack for Client<'_> {
         self.stack.borrow_mut().close(self.link)
     }
 }
+
+/// A board has no TLS.
+impl Network for Client<'_> {}
 
 impl Dns for Client<'_> {
     type Error = Error;

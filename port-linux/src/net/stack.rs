@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
+use mqtt_client_core::net::Network;
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
@@ -115,21 +116,13 @@ impl Stack {
         Ok((stream, progress))
     }
 
-    /// The stream is connected.
-    fn established(&mut self, socket: &mut Socket, stream: Stream) -> nb::Result<(), Error> {
-        #[cfg(feature = "tls")]
-        if let Transport::Tls(identity) = &self.transport {
-            let session = Session::new(identity, stream).map_err(Error::Tls)?;
-            return self.secure(socket, Box::new(session));
-        }
-        *socket = Socket::Connected(stream);
-        self.established_at.get_or_insert_with(Instant::now);
-        Ok(())
-    }
-
     /// Goes on with the handshake.
     #[cfg(feature = "tls")]
-    fn secure(&mut self, socket: &mut Socket, mut session: Box<Session>) -> nb::Result<(), Error> {
+    fn shake_hands(
+        &mut self,
+        socket: &mut Socket,
+        mut session: Box<Session>,
+    ) -> nb::Result<(), Error> {
         match session.handshake() {
             Ok(()) => {
                 self.silent = 0;
@@ -177,8 +170,8 @@ impl TcpClientStack for Stack {
         Ok(Socket::Idle)
     }
 
-    /// Begins to connect, or tells how far that has come, the TLS handshake included. There is no time limit but the system's (minutes): the
-    /// caller gives up by closing the socket. After an error the socket can be used for another attempt.
+    /// Begins to connect, or tells how far that has come. There is no time limit but the system's (minutes): the caller gives up by closing the
+    /// socket. After an error the socket can be used for another attempt.
     fn connect(&mut self, socket: &mut Socket, remote: SocketAddr) -> nb::Result<(), Error> {
         let address = match &self.transport {
             Transport::Tcp => remote.into(),
@@ -201,10 +194,16 @@ impl TcpClientStack for Stack {
             }
             Socket::Connected(stream) => (stream, Progress::Connected),
             #[cfg(feature = "tls")]
-            Socket::Secured(session) => return self.secure(socket, session),
+            Socket::Secured(session) => {
+                *socket = Socket::Secured(session);
+                return Ok(());
+            }
         };
         match progress {
-            Progress::Connected => self.established(socket, stream),
+            Progress::Connected => {
+                *socket = Socket::Connected(stream);
+                Ok(())
+            }
             Progress::Pending => {
                 *socket = Socket::Connecting(stream);
                 Err(nb::Error::WouldBlock)
@@ -252,6 +251,29 @@ impl TcpClientStack for Stack {
             Socket::Secured(session) => session.close(),
             Socket::Idle | Socket::Connecting(_) => {}
         }
+        Ok(())
+    }
+}
+
+impl Network for Stack {
+    /// Begins with TLS, if the transport is to have it, or tells how far the handshake has come.
+    fn secure(&mut self, socket: &mut Socket) -> nb::Result<(), Error> {
+        #[cfg(feature = "tls")]
+        if let Transport::Tls(identity) = &self.transport {
+            let session = match mem::replace(socket, Socket::Idle) {
+                Socket::Secured(session) => session,
+                Socket::Connected(stream) => {
+                    let session = Session::new(identity, stream).map_err(Error::Tls)?;
+                    Box::new(session)
+                }
+                Socket::Idle | Socket::Connecting(_) => return Err(not_connected()),
+            };
+            return self.shake_hands(socket, session);
+        }
+        if !matches!(socket, Socket::Connected(_)) {
+            return Err(not_connected());
+        }
+        self.established_at.get_or_insert_with(Instant::now);
         Ok(())
     }
 }

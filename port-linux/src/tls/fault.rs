@@ -29,6 +29,10 @@ pub enum Fault {
     NotResumed(AlertDescription),
     /// It broke off a connection that stood, of TLS 1.2: as a server does whose wish for a renegotiation is refused.
     Renegotiation,
+    /// It wants a client certificate, or may want one, and the device shows none.
+    NoCertificate(AlertDescription),
+    /// It wants a protocol name, and the device offers none.
+    NoProtocol,
     /// rustls's word, or the broker's alert.
     Tls(Error),
 }
@@ -38,7 +42,12 @@ impl Fault {
     pub fn is_permanent(&self) -> bool {
         match self {
             Fault::Cut | Fault::NotResumed(_) | Fault::NoEntropy => false,
-            Fault::Silent | Fault::NoTls | Fault::Key(_) | Fault::Renegotiation => true,
+            Fault::Silent
+            | Fault::NoTls
+            | Fault::Key(_)
+            | Fault::Renegotiation
+            | Fault::NoCertificate(_)
+            | Fault::NoProtocol => true,
             Fault::Tls(error) => match error {
                 Error::InvalidCertificate(_)
                 | Error::NoCertificatesPresented
@@ -47,6 +56,11 @@ impl Fault {
                 _ => false,
             },
         }
+    }
+
+    /// Whether a broker may say this where it is shown no client certificate.
+    pub fn wants_certificate(alert: AlertDescription) -> bool {
+        matches!(Blame::of(alert), Blame::Certificate | Blame::Choice)
     }
 }
 
@@ -74,6 +88,21 @@ impl fmt::Display for Fault {
             Fault::Renegotiation => f.write_str(
                 "the broker broke off TLS (alert handshake_failure) on a connection that stood: does it ask for a renegotiation? It is not supported; turn it off, or use TLS 1.3",
             ),
+            Fault::NoCertificate(alert) => {
+                if Blame::of(*alert) == Blame::Choice {
+                    f.write_str("the broker found no common cipher or signature, or it")?;
+                } else {
+                    f.write_str("the broker")?;
+                }
+                write!(
+                    f,
+                    " wants a client certificate, and tls_client_auth=0 shows none (alert {})",
+                    Snake(*alert)
+                )
+            }
+            Fault::NoProtocol => f.write_str(
+                "the broker wants a protocol name: set tls_alpn (alert no_application_protocol)",
+            ),
             Fault::Tls(error) => write_error(error, f),
         }
     }
@@ -91,6 +120,7 @@ fn write_error(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                     "the broker found no common cipher or signature, or it wants another client certificate"
                 }
                 Blame::Name => "the broker does not serve this name",
+                Blame::Protocol => "the broker does not know the protocol name in tls_alpn",
                 Blame::Unclear => "the broker broke off TLS",
             })?;
             write!(f, " (alert {})", Snake(*alert))
@@ -185,6 +215,7 @@ enum Blame {
     Version,
     Choice,
     Name,
+    Protocol,
     Unclear,
 }
 
@@ -205,6 +236,7 @@ impl Blame {
             A::ProtocolVersion => Blame::Version,
             A::HandshakeFailure | A::InsufficientSecurity => Blame::Choice,
             A::UnrecognisedName => Blame::Name,
+            A::NoApplicationProtocol => Blame::Protocol,
             _ => Blame::Unclear,
         }
     }
@@ -337,6 +369,11 @@ mod tests {
             (
                 A::ProtocolVersion,
                 "the broker speaks neither TLS 1.2 nor TLS 1.3 (alert protocol_version)",
+                true,
+            ),
+            (
+                A::NoApplicationProtocol,
+                "the broker does not know the protocol name in tls_alpn (alert no_application_protocol)",
                 true,
             ),
             (

@@ -1,25 +1,27 @@
-//! Whom does a device trust, and as whom does it speak? Its three files, checked, and made into what rustls needs.
+//! Whom does a device trust, and as whom does it speak? Its files, checked, and made into what rustls needs.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use mqtt_client_core::config::{Device, Key, Severity, Tls};
+use mqtt_client_core::config::{Authorities, Device, Key, Severity, Tls};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::ring::{default_provider, sign::any_supported_type};
+use rustls::crypto::ring::default_provider;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CipherSuite, ClientConfig, RootCertStore};
 
+use super::Fault;
 use super::certificate::Certificate;
 use super::chain_only::ChainOnly;
+use super::own::{ClientAuth, Own};
 use super::pem::{self, Contents};
 use super::resumption::Sessions;
 use super::setup::Setup;
+use super::system::SystemRoots;
 use super::weak::KeysInMind;
-use super::{Fault, entropy};
 use crate::date::{Day, SECONDS_PER_DAY};
 use crate::rights;
 
@@ -38,28 +40,25 @@ pub struct Identity {
     pub(super) setup: Arc<Setup>,
     pub(super) server_name: ServerName<'static>,
     pub(super) sessions: Arc<Sessions>,
+    /// Whether the broker is offered a protocol name.
+    pub(super) offers_protocol: bool,
     device: Arc<str>,
     roots: Arc<RootCertStore>,
+    /// Empty with `tls_client_auth`=0.
     chain: Arc<[CertificateDer<'static>]>,
-}
-
-/// Certificates and key of a device, as its files hold them.
-pub struct Own {
-    certificate_path: String,
-    key_path: String,
-    certificates: Vec<CertificateDer<'static>>,
-    key_file: Contents,
 }
 
 /// How a device tells its broker from others, and what it remembers of it.
 pub struct Trust {
     roots: Arc<RootCertStore>,
     verify_hostname: bool,
+    /// The name that is offered: ALPN.
+    protocol: Option<Vec<u8>>,
     sessions: Arc<Sessions>,
 }
 
 impl Identity {
-    /// Reads the files of `device`. `now` in seconds since 1970 is for warnings only: the clock may yet be set.
+    /// Reads the files of `device`; `system` is shared by all devices. `now` in seconds since 1970 is for warnings only: the clock may yet be set.
     ///
     /// Everything that is wrong with them is reported; `None` if one of that was an error. Of a name or a path that is empty the table's own
     /// rules have told.
@@ -67,6 +66,7 @@ impl Identity {
         device: &Device<'_>,
         tls: &Tls<'_>,
         now: u64,
+        system: &mut SystemRoots,
         report: &mut Report<'_>,
     ) -> Option<Self> {
         let server_name = ServerName::try_from(device.host.to_owned());
@@ -77,51 +77,31 @@ impl Identity {
             );
             report(Severity::Error, Key::Ip, words);
         }
-        let ca = read(tls.ca_certificate, Key::CaCertificate, report);
-        let roots = ca.and_then(|file| roots(tls.ca_certificate, &file, now, report));
-        let certificates = read(tls.client_certificate, Key::ClientCertificate, report)
-            .and_then(|file| client_certificates(tls.client_certificate, file, report));
-        let key_file = read(tls.client_key, Key::ClientKey, report)?;
-        let mut own = Own {
-            certificate_path: tls.client_certificate.to_owned(),
-            key_path: tls.client_key.to_owned(),
-            certificates: Vec::new(),
-            key_file,
+        let roots = match tls.ca_certificate {
+            Authorities::System => system.get(report),
+            Authorities::File(path) => read(path, Key::CaCertificate, report)
+                .and_then(|file| roots(path, &file, now, report))
+                .map(Arc::new),
         };
-        let keys = if entropy::is_there() || own.key_file.keys.is_empty() {
-            Some(own.keys(report)?)
-        } else {
-            let words = format_args!(
-                "{}: is not checked yet: the system has no random numbers, which loading a key takes",
-                tls.client_key
-            );
-            report(Severity::Warning, Key::ClientKey, words);
-            None
-        };
-        own.certificates = certificates?;
-        let certified = match keys {
-            Some(keys) => Some(own.certified(&keys, now, report)?),
-            None => {
-                for certificate in &own.certificates {
-                    let key = Key::ClientCertificate;
-                    warn_of_dates(&own.certificate_path, certificate, now, key, report);
-                }
-                None
-            }
+        let client = match &tls.client {
+            Some(client) => Own::load(client, now, report),
+            None => Some(ClientAuth::None),
         };
 
         let trust = Trust {
-            roots: Arc::new(roots?),
+            roots: roots?,
             verify_hostname: tls.verify_hostname,
+            protocol: tls.alpn.map(Into::into),
             sessions: Arc::default(),
         };
         let (roots, sessions) = (trust.roots.clone(), trust.sessions.clone());
-        let (chain, setup) = match certified {
-            Some(certified) => (
+        let (chain, setup) = match client? {
+            ClientAuth::None => (Arc::default(), Setup::made(trust.config(None, report)?)),
+            ClientAuth::Certificate(certified) => (
                 certified.cert.as_slice().into(),
-                Setup::made(trust.config(certified, report)?),
+                Setup::made(trust.config(Some(certified), report)?),
             ),
-            None => (
+            ClientAuth::Postponed(own) => (
                 own.certificates.as_slice().into(),
                 Setup::postponed(own, trust),
             ),
@@ -130,6 +110,7 @@ impl Identity {
             setup: Arc::new(setup),
             server_name: server_name.ok()?,
             sessions,
+            offers_protocol: tls.alpn.is_some(),
             device: device.alias.into(),
             roots,
             chain,
@@ -144,86 +125,22 @@ impl Identity {
         self.setup.config().map(drop)
     }
 
+    /// Whether the broker is shown a certificate if it asks for one.
+    pub(super) fn shows_certificate(&self) -> bool {
+        !self.chain.is_empty()
+    }
+
     /// Alias of the device that it belongs to.
     pub fn device(&self) -> &str {
         &self.device
     }
 }
 
-impl Own {
-    /// The keys that can sign; at least one.
-    pub(super) fn keys(&self, report: &mut Report<'_>) -> Option<Vec<Arc<dyn SigningKey>>> {
-        let (path, file) = (self.key_path.as_str(), &self.key_file);
-        let keys = (file.keys.iter())
-            .filter_map(|key| any_supported_type(key).ok())
-            .collect::<Vec<_>>();
-        if !keys.is_empty() {
-            return Some(keys);
-        }
-        let (reason, remedy) = match file {
-            Contents { keys, .. } if !keys.is_empty() => (
-                "its key is of no supported kind: RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, Ed25519",
-                "",
-            ),
-            Contents {
-                has_encrypted_key: true,
-                ..
-            } => (
-                "its key is encrypted, which is not supported; convert it with: openssl pkey -out NEW.pem -in ",
-                path,
-            ),
-            Contents {
-                is_damaged: true, ..
-            } => ("its PEM text is cut off or altered", ""),
-            Contents {
-                is_binary: true, ..
-            } => (
-                "it is not a PEM file; if it is DER, convert it with: openssl pkey -inform DER -out NEW.pem -in ",
-                path,
-            ),
-            Contents { certificates, .. } if !certificates.is_empty() => {
-                ("it holds a certificate and no key", "")
-            }
-            _ => ("it holds no key (-----BEGIN PRIVATE KEY-----)", ""),
-        };
-        let words = format_args!("{path}: {reason}{remedy}");
-        report(Severity::Error, Key::ClientKey, words);
-        None
-    }
-
-    /// The first key with the certificate that it belongs to, and the chain above that.
-    pub(super) fn certified(
-        &self,
-        keys: &[Arc<dyn SigningKey>],
-        now: u64,
-        report: &mut Report<'_>,
-    ) -> Option<CertifiedKey> {
-        let certificates = &self.certificates;
-        let pair = keys.iter().find_map(|key| {
-            let own = certificates.iter().find(|own| belongs(key.as_ref(), own))?;
-            Some((key, own))
-        });
-        let Some((key, own)) = pair else {
-            let words = format_args!(
-                "{}: does not match the certificate in {}",
-                self.key_path, self.certificate_path
-            );
-            report(Severity::Error, Key::ClientKey, words);
-            return None;
-        };
-        let chain = chain(own, certificates);
-        for certificate in &chain {
-            let key = Key::ClientCertificate;
-            warn_of_dates(&self.certificate_path, certificate, now, key, report);
-        }
-        Some(CertifiedKey::new(chain, key.clone()))
-    }
-}
-
 impl Trust {
+    /// `certified` is what the broker is shown, if anything.
     pub(super) fn config(
         &self,
-        certified: CertifiedKey,
+        certified: Option<CertifiedKey>,
         report: &mut Report<'_>,
     ) -> Option<ClientConfig> {
         self.try_config(certified)
@@ -233,7 +150,7 @@ impl Trust {
 
     fn try_config(
         &self,
-        certified: CertifiedKey,
+        certified: Option<CertifiedKey>,
     ) -> Result<ClientConfig, Box<dyn std::error::Error>> {
         let roots = self.roots.clone();
         let provider = Arc::new(provider());
@@ -250,8 +167,11 @@ impl Trust {
         let builder = builder
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config =
-            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        let mut config = match certified {
+            Some(own) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols.extend(self.protocol.clone());
         config.resumption = Resumption::store(self.sessions.clone());
         Ok(config)
     }
@@ -273,7 +193,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-fn read(path: &str, key: Key, report: &mut Report<'_>) -> Option<Contents> {
+pub(super) fn read(path: &str, key: Key, report: &mut Report<'_>) -> Option<Contents> {
     if path.is_empty() {
         return None;
     }
@@ -304,19 +224,12 @@ fn roots(path: &str, file: &Contents, now: u64, report: &mut Report<'_>) -> Opti
     Some(roots)
 }
 
-fn client_certificates(
+pub(super) fn report_no_certificate(
     path: &str,
-    file: Contents,
+    file: &Contents,
+    key: Key,
     report: &mut Report<'_>,
-) -> Option<Vec<CertificateDer<'static>>> {
-    if file.certificates.is_empty() {
-        report_no_certificate(path, &file, Key::ClientCertificate, report);
-        return None;
-    }
-    Some(file.certificates)
-}
-
-fn report_no_certificate(path: &str, file: &Contents, key: Key, report: &mut Report<'_>) {
+) {
     let (reason, remedy) = match file {
         Contents {
             is_damaged: true, ..
@@ -341,37 +254,13 @@ fn report_no_certificate(path: &str, file: &Contents, key: Key, report: &mut Rep
     );
 }
 
-fn belongs(key: &dyn SigningKey, certificate: &CertificateDer<'_>) -> bool {
-    // Not rustls's own comparison, which does not read certificates of version 1: as a client's they are good enough for many
-    // brokers, and openssl makes them unless it is told otherwise.
-    let certificate = Certificate::parse(certificate);
-    let public_key = key.public_key();
-    certificate.is_ok_and(|own| public_key.is_some_and(|key| own.public_key == key.as_ref()))
-}
-
-/// A certificate and those above it, in the order that TLS 1.2 asks for (RFC 5246, 7.4.2). The CA itself is left out: the
-/// peer has it.
-fn chain(
-    own: &CertificateDer<'static>,
-    certificates: &[CertificateDer<'static>],
-) -> Vec<CertificateDer<'static>> {
-    let mut chain = vec![own.clone()];
-    while let Some(last) = chain.last()
-        && let Ok(last) = Certificate::parse(last)
-        && let Some(issuer) = certificates.iter().find(|candidate| {
-            Certificate::parse(candidate).is_ok_and(|candidate| {
-                candidate.subject == last.issuer && candidate.subject != candidate.issuer
-            })
-        })
-        // Names that go in a circle.
-        && !chain.contains(issuer)
-    {
-        chain.push(issuer.clone());
-    }
-    chain
-}
-
-fn warn_of_dates(path: &str, certificate: &[u8], now: u64, key: Key, report: &mut Report<'_>) {
+pub(super) fn warn_of_dates(
+    path: &str,
+    certificate: &[u8],
+    now: u64,
+    key: Key,
+    report: &mut Report<'_>,
+) {
     let Ok(certificate) = Certificate::parse(certificate) else {
         return;
     };

@@ -2,7 +2,9 @@
 //!
 //! - [`pem`]: what a file holds;
 //! - [`certificate`]: what a certificate says about itself;
-//! - [`identity`]: a device's three files, checked, as what its connections are made with;
+//! - [`identity`]: a device's files, checked, as what its connections are made with;
+//! - [`own`]: the certificate and key that it shows;
+//! - [`system`]: the public authorities that the system trusts;
 //! - [`chain_only`]: how is a broker checked with `tls_verify_hostname`=0;
 //! - [`weak`]: is it a short key that keeps a certificate from being accepted;
 //! - [`setup`]: what its connections are made with, and when;
@@ -18,10 +20,12 @@ mod chain_only;
 mod entropy;
 mod fault;
 mod identity;
+mod own;
 mod pem;
 mod resumption;
 mod session;
 mod setup;
+mod system;
 #[cfg(test)]
 pub mod testing;
 mod weak;
@@ -29,3 +33,4 @@ mod weak;
 pub use fault::Fault;
 pub use identity::Identity;
 pub use session::{Handshakes, Session};
+pub use system::SystemRoots;

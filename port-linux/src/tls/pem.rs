@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::files::read_regular;
 
 /// Bytes of a file, at most: four times what a Linux distribution's bundle of all public CAs has.
-const MAX_FILE: u64 = 1024 * 1024;
+pub const MAX_FILE: u64 = 1024 * 1024;
 
 /// What was found in a file, in its order. The keys are wiped when this is dropped.
 #[derive(Debug, Default)]

@@ -28,6 +28,8 @@ pub struct Session {
     heard: bool,
     /// The peer has said close_notify.
     ended: bool,
+    shows_certificate: bool,
+    offers_protocol: bool,
     /// The earlier session that this connection has offered, until data from the peer shows that it does no harm: the peer may break off for its
     /// sake even after our side of the handshake has ended.
     offer: Option<Offer>,
@@ -53,6 +55,8 @@ impl Session {
             stream,
             heard: false,
             ended: false,
+            shows_certificate: identity.shows_certificate(),
+            offers_protocol: identity.offers_protocol,
             offer: Offer::of(&identity.sessions),
         })
     }
@@ -220,6 +224,16 @@ impl Session {
                     && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_2) =>
             {
                 Fault::Renegotiation
+            }
+            rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)
+                if !self.offers_protocol =>
+            {
+                Fault::NoProtocol
+            }
+            rustls::Error::AlertReceived(alert)
+                if !self.shows_certificate && Fault::wants_certificate(alert) =>
+            {
+                Fault::NoCertificate(alert)
             }
             error => Fault::Tls(error),
         }

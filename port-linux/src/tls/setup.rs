@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mqtt_client_core::config::{Key, Severity};
 use rustls::ClientConfig;
 
-use super::identity::{Own, Trust};
+use super::identity::Trust;
+use super::own::Own;
 use super::{Fault, entropy};
 
 /// Of one device.
@@ -71,6 +72,6 @@ fn make(own: &Own, trust: &Trust) -> Result<ClientConfig, String> {
     };
     let keys = own.keys(&mut report);
     let certified = keys.and_then(|keys| own.certified(&keys, 0, &mut report));
-    let config = certified.and_then(|certified| trust.config(certified, &mut report));
+    let config = certified.and_then(|certified| trust.config(Some(certified), &mut report));
     config.ok_or(wrong)
 }

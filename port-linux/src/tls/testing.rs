@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mqtt_client_core::config::{Auth, Device, Severity, Tls};
+use mqtt_client_core::config::{Auth, Authorities, ClientFiles, Device, Severity, Tls};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, date_time_ymd,
@@ -14,9 +14,10 @@ use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ALL_VERSIONS, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use super::Identity;
+use super::{Identity, SystemRoots};
 
 /// 2026-11-22, in seconds since 1970.
 pub const NOW: u64 = 1_795_305_600;
@@ -97,27 +98,54 @@ fn authority_named(name: &str) -> CertificateParams {
     params
 }
 
-/// The three files of a device, in a folder of their own that is removed in the end.
+/// A folder that is removed in the end.
+pub struct Folder(PathBuf);
+
+/// The three files of a device, in a folder of their own.
 pub struct Files {
-    folder: PathBuf,
+    folder: Folder,
     pub ca: String,
     pub certificate: String,
     pub key: String,
 }
 
-impl Files {
-    pub fn new(ca: &str, certificate: &str, key: &str) -> Self {
+impl Folder {
+    pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("tls-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).unwrap();
+        Folder(folder)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file, and returns its path.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Files {
+    pub fn new(ca: &str, certificate: &str, key: &str) -> Self {
+        let folder = Folder::new();
         let [ca, certificate, key] = [
             ("ca.pem", ca),
             ("client.pem", certificate),
             ("client.key", key),
         ]
-        .map(|(name, text)| write(&folder, name, text));
+        .map(|(name, text)| folder.write(name, text));
         Files {
             folder,
             ca,
@@ -129,13 +157,26 @@ impl Files {
     /// What [`Identity::load`] makes of them for a broker at `host`, and all that it reports, each with severity, key and
     /// the folder's name left out.
     pub fn load(&self, host: &str, verify_hostname: bool) -> (Option<Identity>, Vec<String>) {
-        let tls = Tls {
-            ca_certificate: &self.ca,
-            client_certificate: &self.certificate,
-            client_key: &self.key,
-            verify_hostname,
+        self.load_with(host, |tls| tls.verify_hostname = verify_hostname)
+    }
+
+    /// The same with other settings.
+    pub fn load_with(
+        &self,
+        host: &str,
+        change: impl FnOnce(&mut Tls<'_>),
+    ) -> (Option<Identity>, Vec<String>) {
+        let mut tls = Tls {
+            ca_certificate: Authorities::File(&self.ca),
+            client: Some(ClientFiles {
+                certificate: &self.certificate,
+                key: &self.key,
+            }),
+            verify_hostname: true,
+            alpn: None,
             credentials: None,
         };
+        change(&mut tls);
         let device = Device {
             alias: "cloud",
             host,
@@ -143,29 +184,24 @@ impl Files {
             ..Device::EMPTY
         };
         let mut reports = Vec::new();
-        let folder = format!("{}/", self.folder.display());
-        let identity = Identity::load(&device, &tls, NOW, &mut |severity, key, problem| {
-            let severity = match severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            };
-            let line = format!("{severity} {}: {problem}", key.name());
-            reports.push(line.replace(&folder, ""));
-        });
+        let folder = format!("{}/", self.folder.path().display());
+        let mut system = SystemRoots::default();
+        let identity = Identity::load(
+            &device,
+            &tls,
+            NOW,
+            &mut system,
+            &mut |severity, key, problem| {
+                let severity = match severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                };
+                let line = format!("{severity} {}: {problem}", key.name());
+                reports.push(line.replace(&folder, ""));
+            },
+        );
         (identity, reports)
     }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn write(folder: &Path, name: &str, text: &str) -> String {
-    let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    path.to_str().unwrap().to_owned()
 }
 
 /// A server of both versions that asks for a client's certificate from `clients`, and lets sessions be resumed.
@@ -179,16 +215,31 @@ pub fn server_of(
     shown: &Issued,
     clients: &Authority,
 ) -> Arc<ServerConfig> {
-    let provider = Arc::new(default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(clients.certificate.clone().into()).unwrap();
     let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider()));
+    server_with(versions, shown, verifier.build().unwrap())
+}
+
+/// The same, and it asks for no certificate.
+pub fn server_for_anybody(
+    versions: &[&'static SupportedProtocolVersion],
+    shown: &Issued,
+) -> Arc<ServerConfig> {
+    server_with(versions, shown, WebPkiClientVerifier::no_client_auth())
+}
+
+fn server_with(
+    versions: &[&'static SupportedProtocolVersion],
+    shown: &Issued,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::from_pem_slice(shown.key_pem.as_bytes()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(versions)
         .unwrap()
-        .with_client_cert_verifier(verifier.unwrap())
+        .with_client_cert_verifier(clients)
         .with_single_cert(vec![shown.certificate.clone().into()], key)
         .unwrap();
     config.ticketer = Ticketer::new().unwrap();

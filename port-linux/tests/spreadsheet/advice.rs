@@ -49,6 +49,23 @@ fn port_1883_with_tls() {
 }
 
 #[test]
+fn what_the_provider_of_the_broker_does_not_accept() {
+    let book = Book::plant()
+        .put("Devices!E2", "a1-ats.iot.eu-west-1.amazonaws.com")
+        .put("Devices!F2", "8883")
+        .put("Devices!G2", 2)
+        .put("Signals!H2", "a/b/c/d/e/f/g/h/i");
+    let warnings = book.build().warnings();
+    for expected in [
+        "warning: Devices!G2 mqtt_qos: AWS IoT Core takes QoS 0 and 1, and never acknowledges QoS 2 (https://docs.aws.amazon.com/",
+        "warning: Signals!H2 topic: AWS IoT Core takes 7 slashes at most",
+    ] {
+        let found = warnings.iter().any(|one| one.starts_with(expected));
+        assert!(found, "{expected}: {warnings:#?}");
+    }
+}
+
+#[test]
 fn qos_2_to_a_topic_that_two_signals_share() {
     let shared = |qos| {
         Book::plant()

@@ -323,6 +323,6 @@ fn characters_that_nobody_sees_are_warned_of_where_a_computer_reads_the_text() {
     let wrong = Book::plant().put("Devices!I2", "no\u{200b}ne").build();
     assert_eq!(
         wrong.errors().last().unwrap(),
-        "Devices!I2 auth: \"no\\u{200b}ne\" is not none, password or tls"
+        "Devices!I2 auth: \"no\\u{200b}ne\" is not none, password, tls or token"
     );
 }

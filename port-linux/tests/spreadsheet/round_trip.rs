@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use mqtt_client_core::config::Table;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -53,10 +54,10 @@ fn the_template_explains_every_column_and_lists_the_values_to_choose_from() {
     for (sheet, columns, lists) in [
         (
             1,
-            26,
-            &["none,password,tls", "auto,3.1,3.1.1", "0,1,2", "0,1"][..],
+            Table::Devices.keys().len(),
+            &["none,password,tls,token", "auto,3.1,3.1.1", "0,1,2", "0,1"][..],
         ),
-        (2, 8, &["0,1"]),
+        (2, Table::Signals.keys().len(), &["0,1"]),
     ] {
         let notes = part(&bytes, &format!("xl/comments{sheet}.xml"));
         assert_eq!(notes.matches("<comment ").count(), columns);
@@ -152,7 +153,10 @@ fn rows_of_other_protocols_and_unknown_keys_get_into_the_workbook() {
     let outcome = run(folder.path(), &["build", "back.xlsx"]);
     assert_eq!(
         outcome.warnings(),
-        ["warning: Devices!AA1 colour: unknown column, ignored"]
+        [format!(
+            "warning: Devices!{}1 colour: unknown column, ignored",
+            column(Table::Devices.keys().len())
+        )]
     );
 
     use calamine::{Data, Reader, Xlsx, open_workbook};
@@ -165,6 +169,14 @@ fn rows_of_other_protocols_and_unknown_keys_get_into_the_workbook() {
     let text = |text: &str| Data::String(text.into());
     assert_eq!(last[0], [text("list"), text("scan_rate_ms")]);
     assert_eq!(last[2], [text("[1,2]"), Data::Float(500.0)]);
+}
+
+/// The letters of the column behind so many, which are 26 to 701.
+fn column(count: usize) -> String {
+    let letter = |number: usize| char::from(b'A' + number as u8);
+    [letter(count / 26 - 1), letter(count % 26)]
+        .iter()
+        .collect()
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn errors_of_the_tables_are_named_by_sheet_cell_and_parameter() {
         (
             "Devices!I2",
             "TLS",
-            "auth: \"TLS\" is not none, password or tls",
+            "auth: \"TLS\" is not none, password, tls or token",
         ),
         (
             "Devices!M2",
@@ -130,13 +130,13 @@ fn what_a_setting_requires_is_missed_in_its_cell_or_its_row() {
     let book = Book::plant()
         .put("Devices!I2", "tls")
         .put("Devices!K2", "x");
-    let no_column = "is missing, auth=tls requires it; there is no such column";
+    let no_column = "requires it; there is no such column";
     assert_eq!(
         book.build().errors(),
         [
-            format!("Devices!2:2 ca_certificate: {no_column}"),
-            format!("Devices!2:2 client_certificate: {no_column}"),
-            format!("Devices!2:2 client_key: {no_column}"),
+            format!("Devices!2:2 ca_certificate: is missing, auth=tls {no_column}"),
+            format!("Devices!2:2 client_certificate: is missing, auth=tls (tls_client_auth=1) {no_column}"),
+            format!("Devices!2:2 client_key: is missing, auth=tls (tls_client_auth=1) {no_column}"),
             "warning: Devices!F2 port: 1883 is the port without TLS".to_owned(),
             "Devices!J2 username: is missing, password requires it".to_owned(),
         ]

@@ -58,6 +58,13 @@ pub struct Broker {
     pub delivered: Vec<(u64, Publish)>,
     /// Last Wills that were sent.
     pub wills: usize,
+    /// PUBLISH that it takes in a second of those with an acknowledgement: what exceeds that it passes over in silence.
+    pub throttle: Option<usize>,
+    /// When it took those of the last second.
+    taken: VecDeque<u64>,
+    /// How many it has passed over, of late and ever.
+    pub passed_over: usize,
+    pub passed_over_ever: usize,
     /// It closes the connection on a PUBLISH to one of these topics.
     pub forbidden: BTreeSet<String>,
     /// The topic for which it closed just now.
@@ -125,6 +132,10 @@ impl Broker {
             answers_pings: true,
             delivered: Vec::new(),
             wills: 0,
+            throttle: None,
+            taken: VecDeque::new(),
+            passed_over: 0,
+            passed_over_ever: 0,
             forbidden: BTreeSet::new(),
             last_closed_for: None,
             taken_for_copies: Vec::new(),
@@ -352,6 +363,11 @@ impl Broker {
             answers.push(Answer::Close(number));
             return;
         }
+        if publish.qos > 0 && self.is_throttled(now) {
+            self.passed_over += 1;
+            self.passed_over_ever += 1;
+            return;
+        }
         match publish.qos {
             0 => self.deliver(now, publish),
             1 => {
@@ -385,6 +401,21 @@ impl Broker {
                 }
             }
         }
+    }
+
+    /// Whether a message comes that exceeds what it takes in a second.
+    fn is_throttled(&mut self, now: u64) -> bool {
+        let Some(most) = self.throttle else {
+            return false;
+        };
+        while self.taken.front().is_some_and(|at| at + 1000 <= now) {
+            self.taken.pop_front();
+        }
+        let is_full = self.taken.len() >= most;
+        if !is_full {
+            self.taken.push_back(now);
+        }
+        is_full
     }
 
     fn deliver(&mut self, now: u64, publish: Publish) {

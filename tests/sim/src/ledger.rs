@@ -36,6 +36,7 @@ pub struct Ledger {
     /// Where the packet identifiers of each process began.
     first_ids: Vec<u16>,
     has_said_identifier: bool,
+    has_begun_where_another_did: bool,
     /// A session with this broker has begun, and is this process's.
     is_ours: bool,
     /// The next session is to begin anew, for which the old one is wiped out.
@@ -48,7 +49,7 @@ pub struct Ledger {
     /// At QoS 0 the last message that was written, as long as it is uncertain whether the broker bears it.
     kept: Option<Item>,
     /// How often the broker closed for a message on a topic, and how many connections left a PUBREL unanswered.
-    closed_for: HashMap<String, u32>,
+    closed_for: HashMap<String, aside::Closes>,
     unanswered: HashMap<u16, u32>,
     /// Connections that the network ended as a broker does that closes.
     ended_in_order: u32,
@@ -62,6 +63,8 @@ pub struct Ledger {
     ends: u32,
     wire: Wire,
     counters: Counters,
+    /// When the messages of the last second were written whole.
+    written: VecDeque<u64>,
     /// Its own silence is not the bridge's fault up to then.
     excused_until: u64,
     pub stop_by: Option<u64>,
@@ -161,6 +164,7 @@ impl Ledger {
                 .copied()
                 .collect(),
             has_said_identifier: false,
+            has_begun_where_another_did: false,
             is_ours: false,
             begins_anew: false,
             has_wiped: false,
@@ -177,6 +181,7 @@ impl Ledger {
             ends: 0,
             wire: Wire::default(),
             counters: Counters::default(),
+            written: VecDeque::new(),
             excused_until: 0,
             stop_by: None,
             may_leave: false,
@@ -220,7 +225,8 @@ impl Ledger {
     }
 
     fn append(&mut self, signal: usize, topic: String, payload: String) -> bool {
-        let len = room_of(&payload);
+        let text_len = payload.len() - 2;
+        let mut len = room_of(&payload);
         let sample = self.samples.len();
         self.samples.push(Sample {
             topic,
@@ -240,6 +246,10 @@ impl Ledger {
         loop {
             let bytes_used = self.bytes() + kept_bytes + self.aside.room();
             if bytes_used + len <= bytes {
+                // While little waits, nothing is packed.
+                if bytes_used < bytes / 16 && bytes_used + 4 + text_len <= bytes {
+                    len = 4 + text_len;
+                }
                 break;
             }
             if self.make_room_aside() {
@@ -323,9 +333,28 @@ impl Ledger {
         samples.filter(|sample| !sample.excused && sample.fate != Fate::Dropped)
     }
 
-    /// The bridge is not called until then, or its clock has jumped: its silence is not its own, for a keep-alive longer.
-    pub fn excuse_silence(&mut self, until: u64) {
-        self.excused_until = self.excused_until.max(until + self.keep_alive);
+    /// The bridge is not called for so long, or its clock has jumped back by so much: its silence is not its own, for a keep-alive longer. Jumps add
+    /// up.
+    pub fn excuse_silence(&mut self, millis: u64) {
+        let earlier = self.excused_until.saturating_sub(self.keep_alive);
+        self.excused_until = self.clock.get().max(earlier) + millis + self.keep_alive;
+    }
+
+    /// The bridge's clock has jumped ahead: it takes the time in between for passed.
+    pub fn clock_is_ahead(&mut self) {
+        self.written.clear();
+    }
+
+    /// How much longer than at any speed it may take until all that there ever was is sent again, in milliseconds.
+    #[must_use]
+    pub fn takes_longer(&self) -> u64 {
+        self.device.takes_longer(self.samples.len())
+    }
+
+    /// Messages that are written, whole or in part, and not done with.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.flight().0
     }
 
     /// Whether nothing waits and nothing is unacknowledged.

@@ -13,11 +13,13 @@
 //! | [`stage`] | the bridge, made, taken apart and made again as the daemon does it |
 //! | [`mod@line`] | the network: delays, splits, cuts at any byte, half-open connections, stalls, refusals, look-ups |
 //! | [`ends`], [`mod@broker`], `redis` | the servers, with restarts, withheld and doubled acknowledgements, hostile bytes, and brokers as they are |
+//! | [`proxy`] | an HTTP proxy before a broker, which refuses, closes, is slow or says what it should not |
 //! | [`ledger`] | a second book of what the bridge holds and may say next, kept from outside |
 //! | [`property`] | what has to hold, by name |
 //! | [`run`] | a seed from number to verdict, and the shortest plan that breaks the same |
 //! | [`trace`] | what happened when, and what was logged |
 //! | [`mutants`] | deliberate mistakes that must be caught |
+//! | [`fleet`] | thousands of bridges and one broker |
 //!
 //! # What is modelled, and what is not
 //!
@@ -25,7 +27,8 @@
 //! 3.1.1 in either of the two ways that QoS 2 may be done, takes a session over on a new connection, and closes after one and a half
 //! keep-alives. It may hold acknowledgements back, send them in any order, twice, slowly, much later, or not at all, send messages that
 //! nobody asked for, forbid a topic by closing, restart with its session or without, refuse, hang up, claim a session that is not there, or
-//! send what no broker may. Two worlds in five have brokers that do as some in the field do ([`broker::Kind`]). Redis may restart, refuse
+//! send what no broker may. Two worlds in five have brokers that do as some in the field do ([`broker::Kind`]). One broker in five has an HTTP proxy before
+//! it, which may refuse, close, fall silent, be slow, never come to an end or speak another protocol, and says whatever secret it was told. Redis may restart, refuse
 //! all, PING only or some channels, fall silent, send what is no RESP2, and what nobody asked for. The bridge's clock may jump, the bridge may not be called for a while, and
 //! its process may be killed and begin again.
 //!
@@ -52,6 +55,7 @@ pub mod redis;
 pub mod broker;
 mod ending;
 pub mod ends;
+pub mod fleet;
 pub mod ledger;
 pub mod life;
 pub mod line;
@@ -59,6 +63,7 @@ pub mod mutants;
 mod pipe;
 pub mod plan;
 pub mod property;
+pub mod proxy;
 pub mod run;
 mod seen;
 pub mod stage;

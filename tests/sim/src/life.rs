@@ -19,6 +19,7 @@ use crate::line::Line;
 use crate::network::Clock;
 use crate::plan::{End, Plan, What};
 use crate::property::{self, Broken, Verdict};
+use crate::proxy::{Behind, Proxy};
 use crate::seen::Seen;
 use crate::stage::{Script, Turn, play};
 use crate::trace;
@@ -30,6 +31,9 @@ const RECOVERS_WITHIN: u64 = 200_000;
 
 /// When a topic that was set aside is tried again, at the latest, in milliseconds.
 const TRIED_AGAIN_WITHIN: u64 = 660_000;
+
+/// The longest delay after connections on which nothing was acknowledged, in milliseconds.
+const LATER_WITHIN: u64 = 260_000;
 
 /// How often it is looked at whether everything is delivered already.
 const LOOK_EVERY: u64 = 5000;
@@ -106,7 +110,7 @@ struct Life<'p> {
     polls: u64,
     stirs: u64,
     published: u64,
-    last_values: HashMap<(usize, usize), u64>,
+    last_values: HashMap<(usize, usize), String>,
     /// Milliseconds for which the bridge was not called, or its clock went back.
     lateness: u64,
     jumps: usize,
@@ -173,14 +177,22 @@ impl<'p> Life<'p> {
                 let ledger = Ledger::new(verdict.clone(), clock.clone(), number, device);
                 let ledger = Rc::new(RefCell::new(ledger));
                 let line = line(&mut rng);
-                line.set_tap(ledger.clone());
+                let proxy = device
+                    .proxy
+                    .map(|has_login| Proxy::new(verdict.clone(), has_login));
+                match proxy {
+                    Some(_) => {
+                        line.set_tap(Rc::new(RefCell::new(Behind::new(ledger.clone()))));
+                    }
+                    None => line.set_tap(ledger.clone()),
+                }
                 let server = Broker::new(
                     device.kind,
                     device.delivers,
                     device.speaks,
                     device.earlier_session.clone(),
                 );
-                BrokerEnd::new(line, server, ledger)
+                BrokerEnd::new(line, server, ledger, proxy)
             })
             .collect();
         let mut life = Life {
@@ -235,14 +247,16 @@ impl<'p> Life<'p> {
         self.now() + RECOVERS_WITHIN + 2000 * keep_alive.unwrap_or(0) + self.lateness
     }
 
-    /// How much later that may be where a topic was set aside: it is tried again after ten minutes, over three connections.
-    fn more_for_what_is_aside(&self) -> u64 {
-        let mut ledgers = self.brokers.iter().map(|end| end.ledger.borrow());
-        if ledgers.any(|ledger| ledger.has_set_aside()) {
-            TRIED_AGAIN_WITHIN
-        } else {
-            0
-        }
+    /// How much later that may be: where a topic was set aside, it is tried again after ten minutes, over three connections; a broker that
+    /// acknowledged nothing is left alone for a while; and `max_rate` takes its time.
+    fn more_in_all(&self) -> u64 {
+        let ledgers = || self.brokers.iter().map(|end| end.ledger.borrow());
+        let is_aside = ledgers().any(|ledger| ledger.has_set_aside());
+        let is_later = trace::was_told("it may throttle");
+        let slowest = ledgers().map(|ledger| ledger.takes_longer()).max();
+        u64::from(is_aside) * TRIED_AGAIN_WITHIN
+            + u64::from(is_later) * LATER_WITHIN
+            + slowest.unwrap_or(0)
     }
 
     fn schedule(&mut self, at: u64, act: Act) {

@@ -238,6 +238,15 @@ impl Line {
         (connection.open && !connection.client_closed && !connection.dead).then_some(*number)
     }
 
+    /// Whether bytes are on their way to the server that can still arrive.
+    #[must_use]
+    pub fn has_bytes_for_server(&self) -> bool {
+        let cable = self.0.borrow();
+        let mut connections = cable.connections.values();
+        connections
+            .any(|connection| !connection.dead && connection.to_server.next_arrival().is_some())
+    }
+
     /// The client's last connection, in whatever state.
     #[must_use]
     pub fn newest_connection(&self) -> u32 {

@@ -18,6 +18,7 @@ const ROOM: &str = "core/src/outbox/room.rs";
 const RELOAD: &str = "core/src/outbox/reload.rs";
 const TRANSMIT: &str = "core/src/mqtt/transmit.rs";
 const LIVENESS: &str = "core/src/mqtt/liveness.rs";
+const RATE: &str = "core/src/mqtt/rate.rs";
 const ATTEMPT: &str = "core/src/mqtt/attempt.rs";
 const CONNECTION: &str = "core/src/mqtt/session/connection.rs";
 const INCOMING: &str = "core/src/mqtt/session/incoming.rs";
@@ -35,6 +36,8 @@ const FEED: &str = "core/src/bridge/feed.rs";
 const DECISION: &str = "core/src/bridge/reload.rs";
 const LINK: &str = "core/src/net/link.rs";
 const EXCHANGE: &str = "core/src/net/exchange.rs";
+const PROXY: &str = "core/src/net/proxy.rs";
+const SECRETS: &str = "core/src/config/secrets.rs";
 
 macro_rules! mutants {
     ($($name:literal in $file:ident: $text:literal => $instead:literal;)*) => {
@@ -96,6 +99,12 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "Retry::BackOff | Retry::Displaced => self.backoff.next_delay()," => "Retry::BackOff | Retry::Displaced => 1,";
     "connecting never takes too long" in LINK:
         "Err(nb::Error::WouldBlock) if now < *give_up => {" => "Err(nb::Error::WouldBlock) if now.as_millis() > 0 => {";
+    "the proxy's answer ends with its first byte" in PROXY:
+        "Ok(true) => return Ok(true)," => "Ok(_) if self.written > 0 => return Ok(true),\n                Ok(true) => {}";
+    "a cut request to the proxy goes on in the wrong place" in PROXY:
+        "Ok(count @ 1..) => self.written += count," => "Ok(count @ 1..) => self.written = count,";
+    "the proxy's login is no secret" in SECRETS:
+        "return secrets.and(login);" => "let _ = login;";
     "an idle link asks to be called again" in EXCHANGE:
         "Ok(if is_more { now } else { protocol.deadline() })" => "Ok(now)";
     "deadlines are not looked at" in EXCHANGE:
@@ -149,7 +158,23 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "packet identifiers begin at 1 in each process" in SESSION:
         "outbox::State::empty(random.below(u16::MAX))" => "outbox::State::empty(random.below(1))";
     "reconnect delays are not shortened" in BACKOFF:
-        "self.random.below((delay / 4) as u16 + 1)" => "self.random.below(0)";
+        "self.random.below(most + 1)" => "self.random.below(0)";
+    "a burst does not wait for the one before it" in RATE:
+        "if now >= next_burst(max_rate, last) {" => "if self.is_spent() || now >= next_burst(max_rate, last) {";
+    "bursts come a little too soon" in RATE:
+        "(SECOND + bursts.get()) / bursts" => "SECOND * 9 / 10 / bursts";
+    "a burst never ends" in RATE:
+        "self.left = self.left.saturating_sub(1);" => "";
+    "what is repeated does not count in max_rate" in CONNECTION:
+        "max_rate == 0 || self.state.rate.allows(max_rate, last, now)" => "max_rate == 0 || self.outbox.given() < self.outbox.in_flight() || self.state.rate.allows(max_rate, last, now)";
+    "nobody wakes the bridge for the next burst" in CONNECTION:
+        "deadline.min(self.burst_deadline())" => "deadline";
+    "a broker that acknowledges nothing is met as soon as any" in LINK:
+        "Retry::Later(times) => self.backoff.later_delay(times)," => "Retry::Later(_) => self.backoff.next_delay(),";
+    "a broker that acknowledges nothing gets all of it each time" in CLOSING:
+        "self.send_one_by_one(1);" => "self.send_one_by_one(0);";
+    "the waits get shorter" in BACKOFF:
+        "LONGEST << times.min(3)" => "LONGEST >> times.min(3)";
     "one acknowledgement of many may be missing" in CONNECTION:
         "if waiting.is_overtaken {" => "if waiting.is_overtaken && now == Instant::NEVER {";
     "a broker that is slow is cut off" in FLIGHT:
@@ -203,7 +228,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "a reload subscribes to nothing new" in REDIS:
         "session.state.subscription = Subscription::change(subscribe.count());" => "let _ = subscribe.count();";
     "commands to Redis are shown" in REDIS:
-        "trace!(\"redis: {} bytes sent\", count);" => "trace!(\"redis: {} bytes sent: {}\", count, Text(self.commands.pending()));";
+        "trace!(\"redis: {} bytes sent\", count);" => "trace!(\"redis: {} bytes sent: {}\", count, crate::log::Text(self.commands.pending()));";
 };
 
 #[cfg(test)]

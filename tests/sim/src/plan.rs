@@ -9,6 +9,7 @@ use fastrand::Rng;
 use crate::broker::Greeting;
 use crate::line::{Cut, Direction};
 use crate::network::{Door, Names};
+use crate::proxy::ProxyFault;
 use crate::world::{Device, Edition, World};
 
 /// A life's world, and what happens in it, in the order of time.
@@ -98,12 +99,16 @@ pub enum BrokerFault {
     SwallowAcks(u8),
     /// Acknowledgements go out in their order, one in so many milliseconds.
     SlowAcks(u64),
+    /// It takes so many messages in a second, and passes over in silence what exceeds that: with 0, what it does not know (QoS 2 at AWS IoT Core).
+    Throttle(usize),
     /// A message of this QoS and length comes to the client, that has not subscribed. Its identifier is this, if it has one, or the next that
     /// is free.
     Publish(u8, usize, u16),
     /// The topic of this signal: the broker closes the connection on a PUBLISH to it.
     Forbid(usize),
     Hostile(Hostile),
+    /// The proxy before it does this.
+    Proxy(ProxyFault),
 }
 
 /// What no broker may send.
@@ -159,10 +164,13 @@ impl Plan {
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let world = World::draw(&mut rng);
+        let mut own = rng.clone();
         let mut happenings = if rng.u8(..10) == 0 {
             story::calm(&world, &mut rng)
         } else {
-            storm(&world, &mut rng)
+            let mut happenings = storm(&world, &mut rng);
+            happenings.extend(story::proxies(&world, &mut own.fork()));
+            happenings
         };
         happenings.sort_by_key(|(at, _)| *at);
         let happenings = (happenings.into_iter().enumerate())
@@ -302,7 +310,8 @@ fn line_fault(rng: &mut Rng) -> LineFault {
 fn broker_fault(world: &World, device: usize, rng: &mut Rng) -> BrokerFault {
     let device = &world.devices[device];
     let may_deny = device.earlier_session.is_none() && !world.restarts;
-    match rng.u8(..20) {
+    match rng.u8(..22) {
+        20..22 => BrokerFault::Throttle([0, 0, 1, 20][rng.usize(..4)]),
         0..2 => BrokerFault::Crash {
             keeps_session: true,
         },

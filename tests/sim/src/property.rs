@@ -26,6 +26,10 @@ pub const IDENTIFIER: &str = "packet identifiers are unique and kept [MQTT-2.3.1
 pub const FRESH_IDENTIFIERS: &str = "packet identifiers begin elsewhere in each process";
 /// No more than `max_inflight` messages are unacknowledged (`Ledger::publish`).
 pub const WINDOW: &str = "the window is honoured";
+/// No second has more PUBLISH than `max_rate`, wherever it begins, over whatever connections (`Ledger::check_rate`).
+pub const RATE: &str = "no second has more messages than max_rate";
+/// A broker that acknowledges nothing gets one message at a time, over connections that come later and later (`Life::check_patience`).
+pub const PATIENCE: &str = "a broker that acknowledges nothing is met later and later";
 /// PUBREL answers every PUBREC, is repeated on the next connection, and is said for nothing else (`Ledger::pubrel`).
 pub const PUBREL: &str = "PUBREL answers PUBREC and is repeated [MQTT-4.3.3-1] [MQTT-4.4.0-1]";
 /// Acknowledged samples are not sent again; at QoS 0 none is that was written whole (`Ledger::publish`).
@@ -57,8 +61,10 @@ pub const FLOWS: &str = "a forbidden topic is named and holds up no other";
 pub const UNASKED: &str = "what comes unasked is acknowledged [MQTT-4.5.0-2]";
 /// What is retained is what each signal said last, if it spoke since the last reconnect (`ending::what_is_retained_is_newest`).
 pub const RETAINED: &str = "the newest value is retained";
-/// Delays of two seconds and more are shortened by a random part (`Life::check_jitter`).
+/// Delays of one second and more are shortened by a random part (`Life::check_jitter`).
 pub const JITTER: &str = "reconnect delays are shortened at random";
+/// A proxy is asked for the broker, with the login if there is one, in one request for each connection (`Proxy::take`).
+pub const PROXY: &str = "a proxy is asked once and hears nothing else before its answer";
 /// What a broker may not send closes the connection (`Life::check_poison`).
 pub const CLOSES: &str = "a broken protocol closes the connection";
 /// Where nothing befell a link, its first connection is its last, but for old sessions and protocol levels (`Life::check_causes`).

@@ -95,7 +95,7 @@ pub fn play(
     })
 }
 
-fn with_config<T>(table: &str, then: impl FnOnce(&Config<'_>) -> T) -> T {
+pub fn with_config<T>(table: &str, then: impl FnOnce(&Config<'_>) -> T) -> T {
     let sizes = measure(table.as_bytes()).expect("JSON");
     let mut devices = vec![Device::default(); sizes.devices];
     let mut signals = vec![Signal::default(); sizes.signals];

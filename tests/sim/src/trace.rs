@@ -21,7 +21,7 @@ struct Book {
     /// Warnings and errors.
     loud: u64,
     loudest: Vec<String>,
-    /// Errors, and warnings about a channel.
+    /// Errors, and warnings about a channel or missing acknowledgements.
     told: Vec<String>,
     /// With the device that it is about.
     news: Vec<(String, News)>,
@@ -124,7 +124,7 @@ pub fn loud() -> (u64, Vec<String>) {
     BOOK.with_borrow(|book| (book.loud, book.loudest.clone()))
 }
 
-/// Whether an error, or a warning about a channel, holds these words.
+/// Whether an error, or a warning about a channel or missing acknowledgements, holds these words.
 #[must_use]
 pub fn was_told(words: &str) -> bool {
     BOOK.with_borrow(|book| book.told.iter().any(|text| text.contains(words)))
@@ -172,7 +172,9 @@ impl Log for Logger {
             book.look_through(&text);
             if loud {
                 book.loud += 1;
-                if record.level() == Level::Error || text.contains("no subscription to") {
+                let is_told = ["no subscription to", "it may throttle"];
+                let is_told = is_told.iter().any(|words| text.contains(words));
+                if record.level() == Level::Error || is_told {
                     book.told.push(text.clone());
                 }
                 if book.loudest.len() < 20 {

@@ -5,7 +5,13 @@ use fastrand::Rng;
 use crate::broker::{Delivers, Kind, Speaks};
 
 /// Secrets of the configurations: they must not be shown anywhere.
-pub const SECRETS: [&str; 2] = ["hunter2-redis", "hunter2-broker"];
+pub const SECRETS: [&str; 4] = [
+    "hunter2-redis",
+    "hunter2-broker",
+    "hunter2-proxy",
+    // The last one, as a proxy is told it by `u`.
+    "dTpodW50ZXIyLXByb3h5",
+];
 
 /// See the module's page.
 #[derive(Debug, Clone)]
@@ -51,6 +57,8 @@ pub struct Device {
     pub threshold: bool,
     pub version: &'static str,
     pub max_inflight: usize,
+    /// 0: no limit.
+    pub max_rate: usize,
     pub buffer_size: usize,
     /// Seconds.
     pub keep_alive: u64,
@@ -66,6 +74,8 @@ pub struct Device {
     pub speaks: Speaks,
     /// A session that an earlier process left, with these identifiers held.
     pub earlier_session: Option<Vec<u16>>,
+    /// There is a proxy before the broker; whether it is told who asks.
+    pub proxy: Option<bool>,
 }
 
 /// A configuration that a reload brings: what differs from the first.
@@ -85,7 +95,13 @@ impl World {
         let count = [1, 1, 2, 3][rng.usize(..4)];
         // Most worlds have none of the brokers that do as they like.
         let has_odd = rng.u8(..5) < 2;
-        let devices: Vec<Device> = (0..count).map(|_| Device::draw(has_odd, rng)).collect();
+        let mut devices: Vec<Device> = (0..count).map(|_| Device::draw(has_odd, rng)).collect();
+        // Out of other numbers, so that what else a seed draws is what it was before there were proxies.
+        let mut own = rng.clone();
+        let mut own = own.fork();
+        for device in &mut devices {
+            device.proxy = (own.u8(..5) == 0).then(|| own.bool());
+        }
         let spared = (count > 1 && rng.u8(..3) == 0).then(|| rng.usize(..count));
         let fast = rng.u64(0..20);
         let ending = match rng.u8(..8) {
@@ -164,6 +180,7 @@ impl Device {
                 (2, Kind::Mosquitto) => [1, 2, 3, 10, 19, 20][rng.usize(..6)],
                 _ => [1, 2, 3, 10, 100, 65_535][rng.usize(..6)],
             },
+            max_rate: [0, 0, 0, 0, 0, 0, 5, 30, 105, 3000][rng.usize(..10)],
             buffer_size: [1024, 1500, 3000, 40_000][rng.usize(..4)],
             keep_alive: [5, 7, 20, 60][rng.usize(..4)],
             will: rng.bool(),
@@ -180,7 +197,15 @@ impl Device {
             },
             speaks,
             earlier_session: rng.bool().then(|| (1..=held).collect()),
+            proxy: None,
         }
+    }
+
+    /// How much longer than at any speed it may take until so many messages are sent, in milliseconds.
+    #[must_use]
+    pub fn takes_longer(&self, messages: usize) -> u64 {
+        let rate = self.max_rate as u64;
+        (messages as u64 * 1100).checked_div(rate).unwrap_or(0)
     }
 
     #[must_use]
@@ -219,8 +244,20 @@ impl Device {
         if self.max_inflight != if self.qos == 2 { 20 } else { 100 } {
             keys += &format!(r#", "max_inflight": {}"#, self.max_inflight);
         }
+        if self.max_rate > 0 {
+            keys += &format!(r#", "max_rate": {}"#, self.max_rate);
+        }
         if self.will {
             keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;
+        }
+        if let Some(has_login) = self.proxy {
+            keys += r#", "proxy": "proxy:3128""#;
+            if has_login {
+                keys += &format!(
+                    r#", "proxy_username": "u", "proxy_password": "{}""#,
+                    SECRETS[2]
+                );
+            }
         }
         keys += &if self.password {
             format!(

@@ -37,6 +37,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         threshold: false,
         version: "auto",
         max_inflight: 20,
+        max_rate: 0,
         buffer_size: 3000,
         keep_alive: 60,
         will: true,
@@ -49,6 +50,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         delivers: Delivers::OnPubrel,
         speaks: Speaks::Both,
         earlier_session: None,
+        proxy: None,
     };
     let world = World {
         devices: vec![device],
@@ -116,6 +118,8 @@ fn troubles() -> Vec<(String, Vec<(u64, What)>)> {
         ("narrow".into(), line(End::Broker(0), LineFault::Window(10))),
         ("no pings".into(), broker(BrokerFault::NoPings)),
         ("no acknowledgements".into(), broker(BrokerFault::HoldAcks)),
+        ("silence".into(), broker(BrokerFault::Throttle(0))),
+        ("throttling".into(), broker(BrokerFault::Throttle(2))),
         (
             "two acknowledgements".into(),
             broker(BrokerFault::DoubleAcks),

@@ -13,7 +13,7 @@ use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{self, Abilities, Device, Signal};
 use mqtt_client_core::index::Index;
-use mqtt_client_core::net::NetworkError;
+use mqtt_client_core::net::{Network, NetworkError};
 use mqtt_client_core::routes::{LastSample, Routes};
 use mqtt_client_core::time::Instant;
 
@@ -255,6 +255,8 @@ impl TcpClientStack for Link {
         Ok(())
     }
 }
+
+impl Network for Link {}
 
 impl Dns for Link {
     type Error = Never;

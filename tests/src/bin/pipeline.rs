@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Prints messages per second (both ends included), and instructions per message if `valgrind` is installed: those of
-//! `Bridge::poll` and all that it calls. `--with` runs an older build by turns with this one, and prints the ratios: a git revision, a folder
+//! `Bridge::poll` and all that it calls, where messages come in thousands and where each comes alone, as a gateway meets them. `--with` runs an older build by turns with this one, and prints the ratios: a git revision, a folder
 //! with a checkout, or a `pipeline` that is built already. `--profile` shows where the instructions of one QoS go.
 
 use std::fmt::Write as _;
@@ -18,6 +18,9 @@ use mqtt_client_tests::bench::memory::with_pipeline;
 use mqtt_client_tests::program::{self, Wanted};
 use mqtt_client_tests::{earlier, install};
 use tempfile::TempDir;
+
+/// Messages under way where each comes alone.
+const ALONE: u64 = 1;
 
 /// Messages of a timed run, and of one whose instructions are counted (which takes fifty times as long).
 const TIMED: u64 = 2_000_000;
@@ -46,6 +49,8 @@ struct Figures {
     rate: f64,
     /// `None` without valgrind.
     instructions: Option<f64>,
+    /// Likewise, and of an older build that cannot be told so.
+    alone: Option<f64>,
 }
 
 fn main() -> ExitCode {
@@ -55,8 +60,11 @@ fn main() -> ExitCode {
         ["--profile", qos @ ("0" | "1" | "2")] => profile(qos),
         // What is timed, and what runs under valgrind.
         ["run", qos, messages] => {
-            let number = |word: &str| word.parse().expect("a number");
-            run(number(qos) as u8, number(messages));
+            run(number(qos) as u8, number(messages), AHEAD);
+            Ok(())
+        }
+        ["run", qos, messages, ahead] => {
+            run(number(qos) as u8, number(messages), number(ahead));
             Ok(())
         }
         _ => match others(&words) {
@@ -74,6 +82,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Of an argument that this program gives itself.
+fn number(word: &str) -> u64 {
+    word.parse().expect("a number")
 }
 
 /// The older builds that are asked for; `None` if that is not all that is asked for.
@@ -98,7 +111,10 @@ fn table(others: &[&str]) -> Result<(), String> {
     }
     let width = builds.iter().map(|build| build.name.len()).max();
     let width = width.unwrap_or_default() + "this / ".len();
-    println!("QoS  {:<width$}  messages/s  instructions/message", "build");
+    println!(
+        "QoS  {:<width$}  messages/s  instructions/message  one by one",
+        "build"
+    );
     for qos in 0..3 {
         let mut all = Vec::new();
         for build in &builds {
@@ -121,19 +137,23 @@ fn table(others: &[&str]) -> Result<(), String> {
 impl Figures {
     /// The ratios.
     fn over(&self, old: &Figures) -> Figures {
+        let over = |new: Option<f64>, old| new.zip(old).map(|(new, old)| new / old);
         Figures {
             rate: self.rate / old.rate,
-            instructions: (self.instructions.zip(old.instructions)).map(|(new, old)| new / old),
+            instructions: over(self.instructions, old.instructions),
+            alone: over(self.alone, old.alone),
         }
     }
 
     fn shown(&self, digits: usize) -> String {
         let mut line = format!("{:>10.digits$}", self.rate);
-        match self.instructions {
-            Some(number) => write!(line, "  {number:>20.digits$}"),
-            None => write!(line, "  {:>20}", "(no valgrind)"),
+        for (figure, width) in [(self.instructions, 20), (self.alone, 10)] {
+            match figure {
+                Some(number) => write!(line, "  {number:>width$.digits$}"),
+                None => write!(line, "  {:>width$}", "-"),
+            }
+            .expect("memory");
         }
-        .expect("memory");
         line
     }
 }
@@ -143,20 +163,28 @@ fn measure(program: &Path, qos: u8) -> Result<Figures, String> {
     let start = Instant::now();
     program::output(Command::new(program).args(["run", &qos, &TIMED.to_string()]))?;
     let rate = TIMED as f64 / start.elapsed().as_secs_f64();
-    let instructions = match install::find("valgrind") {
-        None => None,
-        Some(_) => {
-            let folder = TempDir::new().map_err(|error| error.to_string())?;
-            let counted = count(program, &qos, &folder)?.instructions;
-            Some(counted as f64 / COUNTED as f64)
-        }
-    };
-    Ok(Figures { rate, instructions })
+    if install::find("valgrind").is_none() {
+        eprintln!("instructions are not counted: valgrind is not installed");
+        return Ok(Figures {
+            rate,
+            instructions: None,
+            alone: None,
+        });
+    }
+    let folder = TempDir::new().map_err(|error| error.to_string())?;
+    let a_message = |counted: Counted| counted.instructions as f64 / COUNTED as f64;
+    let instructions = Some(a_message(count(program, &qos, None, &folder)?));
+    let alone = (count(program, &qos, Some(ALONE), &folder).ok()).map(a_message);
+    Ok(Figures {
+        rate,
+        instructions,
+        alone,
+    })
 }
 
 fn profile(qos: &str) -> Result<(), String> {
     let folder = TempDir::new().map_err(|error| error.to_string())?;
-    let counted = count(&this()?, qos, &folder)?;
+    let counted = count(&this()?, qos, None, &folder)?;
     let shown = Command::new("callgrind_annotate")
         .args(["--auto=no", COVERED])
         .arg(counted.file)
@@ -177,14 +205,20 @@ fn this() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|error| error.to_string())
 }
 
-/// Counts the instructions of [`COUNTED`] messages.
-fn count(program: &Path, qos: &str, folder: &TempDir) -> Result<Counted, String> {
+/// Counts the instructions of [`COUNTED`] messages, of which so many are under way.
+fn count(
+    program: &Path,
+    qos: &str,
+    ahead: Option<u64>,
+    folder: &TempDir,
+) -> Result<Counted, String> {
     let file = folder.path().join("callgrind.out");
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--toggle-collect=*poll_bridge*"])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program)
         .args(["run", qos, &COUNTED.to_string()])
+        .args(ahead.map(|ahead| ahead.to_string()))
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stderr);
@@ -200,6 +234,6 @@ fn count(program: &Path, qos: &str, folder: &TempDir) -> Result<Counted, String>
     }
 }
 
-fn run(qos: u8, messages: u64) {
-    with_pipeline(qos, AHEAD, |pipeline| pipeline.run(messages));
+fn run(qos: u8, messages: u64, ahead: u64) {
+    with_pipeline(qos, ahead, |pipeline| pipeline.run(messages));
 }

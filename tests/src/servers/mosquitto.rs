@@ -1,5 +1,6 @@
 //! A real Mosquitto broker, with the limits that it is shipped with, and with users, persistence and any other line of its configuration.
 
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -42,14 +43,7 @@ impl Mosquitto {
     #[must_use]
     pub fn with_user(user: &str, password: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let file = folder.path().join("passwords");
-        let status = Command::new(install::path(install::MOSQUITTO_PASSWD))
-            .args(["-b", "-c"])
-            .arg(&file)
-            .args([user, password])
-            .status();
-        assert!(status.expect("run mosquitto_passwd").success());
-        let line = format!("password_file {}", file.display());
+        let line = password_file(folder.path(), user, password);
         Self::start_in(folder, &[], &["allow_anonymous false", &line])
     }
 
@@ -167,6 +161,23 @@ impl Mosquitto {
         // It has one thread: when it answers, it has saved.
         wait_for_an_answer(self.port());
     }
+}
+
+/// Writes a file with this one user into `folder`, and returns the line that names it. Whoever gives a user name then needs the password, and nobody else.
+///
+/// # Panics
+///
+/// If `mosquitto_passwd` fails.
+#[must_use]
+pub fn password_file(folder: &Path, user: &str, password: &str) -> String {
+    let file = folder.join("passwords");
+    let status = Command::new(install::path(install::MOSQUITTO_PASSWD))
+        .args(["-b", "-c"])
+        .arg(&file)
+        .args([user, password])
+        .status();
+    assert!(status.expect("run mosquitto_passwd").success());
+    format!("password_file {}", file.display())
 }
 
 fn spawn(words: &[String], folder: &TempDir) -> Process {

@@ -169,7 +169,15 @@ fn nothing_is_lost_when_the_link_is_cut_again_and_again_between_pubrec_and_pubre
         // What is acknowledged has arrived: this comes behind it.
         site.subscriber.publish("mark", "the end");
         site.subscriber.wait_for("mark", "the end");
-        assert_eq!(site.values(), messages(0..count), "{kind:?}");
+        let mut values = site.values();
+        if kind == Kind::Amqtt {
+            // It may acknowledge later messages and not earlier ones, which come again behind them.
+            values.sort_by_key(|value| {
+                let number = value.split(',').next();
+                number.and_then(|number| number.parse::<u32>().ok())
+            });
+        }
+        assert_eq!(values, messages(0..count), "{kind:?}");
     }
 }
 
@@ -213,6 +221,9 @@ fn amqtt_sends_its_retained_messages_to_a_bridge_that_has_subscribed_to_nothing(
         let mut site = Site::start(Broker::start(Kind::Amqtt), config);
         site.publish(0..1);
         site.subscriber.wait_for(TOPIC, &last(0..1));
+        // All is acknowledged: amqtt would not answer a PUBREL that comes again.
+        site.daemon
+            .wait_for_counters("cloud", |now| qos == 0 || now.acknowledged == 1);
         // Cut, it leaves its last will, retained as well.
         let mark = site.daemon.stdout().mark();
         site.link.cut();

@@ -6,6 +6,7 @@
 mod exactly_once;
 mod load;
 mod refusals;
+mod rows;
 
 use std::ops::Range;
 

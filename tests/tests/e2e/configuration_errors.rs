@@ -148,6 +148,32 @@ fn every_broken_rule_is_reported_with_its_place_and_value() {
             "2",
         ),
         (
+            device("tls_client_auth", json!(2)),
+            "devices[0].tls_client_auth",
+            "2",
+        ),
+        (
+            device("tls_alpn", json!(["mqtt"])),
+            "devices[0].tls_alpn",
+            "",
+        ),
+        (device("auth", json!("token")), "devices[0].username", ""),
+        (
+            cloud().signal("p").with("topic", "$aws/things/p"),
+            "signals[0].topic",
+            "$aws/things/p",
+        ),
+        (
+            device("proxy", json!("http://10.0.0.1:3128")),
+            "devices[0].proxy",
+            "is not host:port",
+        ),
+        (
+            device("proxy_username", json!("gateway")),
+            "devices[0].proxy_password",
+            "is missing",
+        ),
+        (
             cloud().signal("p").without("signal_name"),
             "signals[0].signal_name",
             "",

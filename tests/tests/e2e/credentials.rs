@@ -96,6 +96,7 @@ fn user_name_and_password_are_sent_as_configured_and_only_if_they_are_to_be_used
     for (auth, username, password) in [
         ("password", given("gateway"), given(PASSWORD)),
         ("password", given("token"), given("")),
+        ("token", given("token"), None),
         ("none", None, None),
     ] {
         let broker = FakeBroker::start();
@@ -106,9 +107,12 @@ fn user_name_and_password_are_sent_as_configured_and_only_if_they_are_to_be_used
         let daemon = Daemon::start(&config.signal("p").with_ports(1, broker.port()));
         let (_link, connect) = broker.accept();
         assert_eq!((connect.username, connect.password), (username, password));
-        if auth == "none" {
-            daemon.stderr().wait_for(&["devices[0]", "username"]);
-        }
+        let ignored = match auth {
+            "none" => "devices[0].username: is ignored",
+            "token" => "devices[0].password: is ignored",
+            _ => continue,
+        };
+        daemon.stderr().wait_for(&[ignored]);
     }
 }
 

@@ -13,6 +13,7 @@ mod idle;
 mod link_faults;
 mod messages;
 mod output;
+mod proxy;
 mod qos;
 mod redis;
 mod reload;

@@ -20,7 +20,7 @@ type Secret = (&'static str, fn(Config) -> Config);
 const REDIS_SECRETS: [Secret; 1] = [("redis.password", |config| config.redis("password", SECRET))];
 
 /// What a broker is told.
-const BROKER_SECRETS: [Secret; 2] = [
+const BROKER_SECRETS: [Secret; 3] = [
     ("password", |config| {
         let config = config.device_key("auth", "password");
         let config = config.device_key("username", "gateway");
@@ -31,7 +31,20 @@ const BROKER_SECRETS: [Secret; 2] = [
         let config = config.device_key("username", SECRET);
         config.device_key("password", "")
     }),
+    ("token", |config| {
+        let config = config.device_key("auth", "token");
+        config.device_key("username", SECRET)
+    }),
 ];
+
+/// What a proxy is told.
+const PROXY_SECRETS: [Secret; 1] = [("proxy_password", |config| {
+    let config = config.device_key("proxy_username", "gateway");
+    config.device_key("proxy_password", SECRET)
+})];
+
+/// The same in the form in which it is told.
+const LOGIN: &str = "Z2F0ZXdheTpjb3JyZWN0SG9yc2VCYXR0ZXJ5U3RhcGxl";
 
 /// Answers of a Redis, or of what stands in its place, to AUTH and SUBSCRIBE; and words that the daemon's output has then.
 const REDIS_ANSWERS: [(&str, &[&str]); 9] = [
@@ -78,8 +91,31 @@ const BROKER_ANSWERS: [(&str, &[&str]); 4] = [
     ),
 ];
 
+/// The same of a proxy, to CONNECT.
+const PROXY_ANSWERS: [(&str, &[&str]); 4] = [
+    ("HTTP/1.1 403 not with {}\r\n\r\n", &["403 not with ***"]),
+    ("HTTP/1.1 407 Basic {}\r\n\r\n", &["407 Basic ***"]),
+    ("{} is no HTTP\r\n", &["speaks no HTTP: \"*** is no HTTP"]),
+    // Behind its answer it is what stands in the broker's place.
+    (
+        "HTTP/1.1 200 OK\r\n\r\n|\x20\x02\0\0|\x0f\x19{}",
+        &["from the broker: ", "***"],
+    ),
+];
+
 /// Places in the table where a secret may stand by mistake, in which form, and what `--check` says of it.
-const PLACES: [(&str, &str, &str); 10] = [
+const PLACES: [(&str, &str, &str); 13] = [
+    (
+        "devices.proxy",
+        "http://gateway:{}@127.0.0.1:3128",
+        "is not host:port",
+    ),
+    (
+        "devices.proxy",
+        "127.0.0.1:3128:gateway:{}",
+        "is not host:port",
+    ),
+    ("devices.proxy_username", "gateway:{}", "holds a colon"),
     (
         "devices.ip",
         "mqtt://gateway:{}@127.0.0.1",
@@ -142,6 +178,7 @@ fn assert_shows_no_secret(what: &str, finished: &Finished) {
         assert!(!line.contains(SECRET), "{what}: {line}");
         // Nor most of it.
         assert!(!line.contains(&SECRET[..12]), "{what}: {line}");
+        assert!(!line.contains(&LOGIN[..14]), "{what}: {line}");
     }
 }
 
@@ -181,6 +218,23 @@ fn whatever_a_broker_repeats() {
 }
 
 #[test]
+fn whatever_a_proxy_repeats() {
+    thread::scope(|scope| {
+        for (secret, with_secret) in PROXY_SECRETS {
+            for (answer, words) in PROXY_ANSWERS {
+                for form in [SECRET, LOGIN] {
+                    let answer = answer.replace("{}", form);
+                    let place = format!("127.0.0.1:{}", server(&answer));
+                    let config = with_secret(cloud().with("proxy", place).with("keep_alive", 5));
+                    let config = config.signal("p").with_ports(1, 1);
+                    scope.spawn(move || run_until(&format!("{secret}, {answer}"), &config, words));
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn wherever_it_stands_in_the_table() {
     for (place, form, words) in PLACES {
         let value = form.replace("{}", SECRET);
@@ -190,6 +244,8 @@ fn wherever_it_stands_in_the_table() {
             .with("ca_certificate", "/nowhere/ca.pem")
             .with("client_certificate", "/nowhere/client.pem")
             .with("client_key", "/nowhere/client.key")
+            .with("proxy_password", "other")
+            .with("proxy_username", "gateway")
             .signal("p");
         let config = match place.split_once('.') {
             Some(("redis", key)) => config.redis(key, value),

@@ -3,6 +3,7 @@
 //! `cargo test -p mqtt-client-tests --test tls`.
 
 mod brokers;
+mod clouds;
 mod entropy;
 mod files;
 mod messages;

@@ -50,7 +50,10 @@ impl<'a> Session<'a> {
             self.report_undelivered();
         }
         match phase {
-            Phase::Online { .. } => self.judge(by, now).unwrap_or(retry),
+            Phase::Online { .. } => {
+                let retry = self.count_acknowledgements(by).unwrap_or(retry);
+                self.judge(by, now).unwrap_or(retry)
+            }
             _ => retry,
         }
     }
@@ -78,6 +81,52 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Did the broker acknowledge what it was sent? When to connect again, if it never does.
+    #[cold]
+    fn count_acknowledgements(&mut self, by: &ClosedBy<Close>) -> Option<Retry> {
+        let missing = &mut self.state.unacknowledged;
+        let counted = self.state.counters.acknowledged;
+        let acknowledged = counted.saturating_sub(missing.counted_before);
+        if !matches!(by, ClosedBy::Us(Close::NoAcknowledgement(_))) {
+            if acknowledged > 0 {
+                missing.is_well();
+            }
+            if missing.is_certain() && *by == ClosedBy::Peer {
+                // It does not only keep silent: which message it closes for is to be found out as usual.
+                self.state.suspicion.acquit();
+                self.outbox.send_one_by_one(false);
+                self.state.unacknowledged.start_over();
+            }
+            return None;
+        }
+        if missing.is_news() {
+            warning!(
+                "{}: the broker took {} messages at QoS {} and acknowledged {}: it may throttle (see max_rate){}",
+                self.device.alias,
+                acknowledged + self.outbox.given() as u64,
+                self.device.qos as u8,
+                acknowledged,
+                if self.device.qos == QoS::ExactlyOnce {
+                    ", or not know QoS 2"
+                } else {
+                    ""
+                }
+            );
+        }
+        let is_any = acknowledged > 0
+            || self.outbox.unanswered() != Some(Stage::Published)
+            || self.outbox.repeats_out_of_order();
+        if is_any {
+            missing.start_over();
+            return None;
+        }
+        let times = missing.ended()?;
+        if !self.state.suspicion.goes_one_by_one() {
+            self.send_one_by_one(1);
+        }
+        Some(Retry::Later(times))
+    }
+
     /// Is one message to blame for the end of the connection? What to do about it, if so.
     #[cold]
     fn judge(&mut self, by: &ClosedBy<Close>, now: Instant) -> Option<Retry> {
@@ -90,6 +139,12 @@ impl<'a> Session<'a> {
         let packet_id = self.outbox.oldest_id();
         let pubrel = (unanswered == Some(Stage::Released)).then_some(packet_id);
         if self.state.suspicion.left_unanswered(pubrel) {
+            let is_alone = self.state.suspicion.goes_one_by_one() || self.outbox.in_flight() == 1;
+            if is_closed && !is_alone {
+                // A message behind it may be why the broker closes.
+                self.send_suspects_one_by_one();
+                return Some(Retry::AtOnce);
+            }
             self.state.attempts.is_explained();
             self.state.attempts.begin_anew(false);
             warning!(
@@ -107,6 +162,8 @@ impl<'a> Session<'a> {
                 Some(Stage::Queued | Stage::Published) if self.is_culprit() => {
                     return Some(self.set_aside(now));
                 }
+                // PUBREL may be why.
+                Some(Stage::Released) => return Some(Retry::BackOff),
                 Some(_) => {}
                 // The broker closes without any message: another client has the name, for one.
                 None => {
@@ -174,6 +231,10 @@ impl<'a> Session<'a> {
     /// A message is done with, while some are suspected.
     #[cold]
     pub(super) fn pass_suspect(&mut self) {
+        if self.state.unacknowledged.is_certain() {
+            info!("{}: the broker acknowledges again", self.device.alias);
+            self.state.unacknowledged.start_over();
+        }
         self.state.suspicion.passed();
         let goes_one_by_one = self.state.suspicion.goes_one_by_one();
         self.outbox.send_one_by_one(goes_one_by_one);

@@ -7,12 +7,18 @@ use crate::log::{Text, Words, trace};
 use crate::mqtt::close::Close;
 use crate::mqtt::encode::{Connect, PINGREQ, PublishHeader};
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
+use crate::mqtt::rate;
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::payload;
+use crate::secret::Secrets;
 use crate::time::Instant;
 
 impl Protocol for Session<'_> {
     type Close = Close;
+
+    fn secrets(&self) -> Secrets<'_> {
+        self.device.secrets()
+    }
 
     /// A connection is open: CONNECT is the first packet [MQTT-3.1.0-1].
     fn opened(&mut self, now: Instant) -> Result<(), Close> {
@@ -27,6 +33,7 @@ impl Protocol for Session<'_> {
         self.state.passing = None;
         self.state.proving = false;
         self.state.is_stalled = false;
+        self.state.unacknowledged.counted_before = self.state.counters.acknowledged;
         self.state.liveness = Liveness::begin(self.device.keep_alive, now);
         Ok(())
     }
@@ -45,7 +52,7 @@ impl Protocol for Session<'_> {
                 "{}: {} bytes from the broker: {}",
                 self.device.alias,
                 count,
-                Words(new, self.device.secrets())
+                Words(new, self.secrets())
             );
         } else {
             // Who answers CONNECT may be no broker, and repeat it with its password.
@@ -80,7 +87,7 @@ impl Protocol for Session<'_> {
             Source::RestOfPacket => self.transmit.rest_of_packet(),
             Source::Outbox if self.state.proving || self.begins_anew() => &[],
             Source::Outbox => {
-                self.fill();
+                self.fill(now);
                 self.transmit.bytes()
             }
         };
@@ -127,9 +134,14 @@ impl Protocol for Session<'_> {
             Phase::Online { .. } if !self.state.draining => self.state.suspicion.try_again_at(),
             _ => Instant::NEVER,
         };
-        match self.awaiting() {
+        let deadline = match self.awaiting() {
             Some(awaiting) => self.state.liveness.deadline(awaiting).min(try_again),
             None => Instant::NEVER,
+        };
+        if self.device.max_rate > 0 {
+            deadline.min(self.burst_deadline())
+        } else {
+            deadline
         }
     }
 
@@ -172,12 +184,16 @@ impl<'a> Session<'a> {
 
     /// Encodes what is to be sent next, once all that was encoded before is written.
     #[inline]
-    fn fill(&mut self) {
+    fn fill(&mut self, now: Instant) {
         self.transmit.rewind(self.state.events.is_watched());
         if !self.transmit.is_empty() || self.outbox.is_empty() {
             return;
         }
         let window = self.window();
+        let is_bounded = self.state.is_stalled || self.device.max_rate > 0;
+        if is_bounded && !self.may_begin(now) {
+            return;
+        }
         let (qos, retain) = (self.device.qos, self.device.retain);
         while let Some(outgoing) = self.outbox.next_outgoing(window) {
             let Some(signal) = self.signals.get(outgoing.signal() as usize) else {
@@ -202,9 +218,41 @@ impl<'a> Session<'a> {
                 return;
             }
             self.outbox.hand_out(&outgoing);
-            if self.state.is_stalled {
+            if is_bounded && self.is_enough() {
                 return;
             }
+        }
+    }
+
+    /// Whether `max_rate` lets a message go now.
+    #[cold]
+    #[inline(never)]
+    fn may_begin(&mut self, now: Instant) -> bool {
+        let (max_rate, last) = (self.device.max_rate, self.state.last_publish);
+        max_rate == 0 || self.state.rate.allows(max_rate, last, now)
+    }
+
+    /// A message is handed out, while they go one at a time or in bursts: whether no other follows it now.
+    #[cold]
+    #[inline(never)]
+    fn is_enough(&mut self) -> bool {
+        let is_spent = self.device.max_rate > 0 && self.state.rate.take();
+        is_spent || self.state.is_stalled
+    }
+
+    /// When the next burst may begin, if a message may wait for that. Whether one does, `fill` finds out: where it looks is inlined once.
+    #[cold]
+    #[inline(never)]
+    fn burst_deadline(&self) -> Instant {
+        let waits = self.source() == Source::Outbox
+            && !self.state.proving
+            && self.state.rate.is_spent()
+            && self.transmit.is_empty()
+            && !self.outbox.is_empty();
+        if waits {
+            rate::next_burst(self.device.max_rate, self.state.last_publish)
+        } else {
+            Instant::NEVER
         }
     }
 

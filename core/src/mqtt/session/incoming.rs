@@ -8,8 +8,9 @@ use crate::log::{Printed, debug, info, warning};
 use crate::mqtt::Ack;
 use crate::mqtt::attempt::{Known, Welcome};
 use crate::mqtt::close::Close;
-use crate::mqtt::decode::{Accepted, Incoming, decode};
+use crate::mqtt::decode::{ACK_LEN, Accepted, Incoming, decode, plain_ack};
 use crate::mqtt::encode::{answer, pubrel};
+use crate::mqtt::rate;
 use crate::mqtt::unasked::Unasked;
 use crate::mqtt::violation::Violation;
 use crate::net::backoff::HELD;
@@ -19,6 +20,7 @@ use crate::time::Instant;
 impl Session<'_> {
     pub(super) fn handle_input(&mut self, now: Instant) -> Result<(), Close> {
         let mut handled = 0;
+        let tick = self.state.liveness.tick(now);
         // Each packet may have to be answered, and shown: without room for that it waits.
         while self.control.has_room() && self.state.events.has_room() {
             let rest = self
@@ -35,6 +37,14 @@ impl Session<'_> {
                 self.answer(message);
                 continue;
             }
+            if let Some((ack, packet_id)) = plain_ack(rest)
+                && self.state.phase != Phase::Greeting
+            {
+                handled += ACK_LEN;
+                self.state.events.received(Incoming::Ack { ack, packet_id });
+                self.acknowledge(ack, packet_id, tick, now)?;
+                continue;
+            }
             let Some((packet, len)) = decode(rest, self.state.attempts.level())? else {
                 break;
             };
@@ -49,6 +59,8 @@ impl Session<'_> {
         self.state.filled -= handled;
         Ok(())
     }
+
+    #[inline(never)]
     fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Close> {
         match (self.state.phase, packet) {
             (Phase::Greeting, Incoming::Connack(Ok(accepted))) => self.accept(accepted, now),
@@ -57,7 +69,10 @@ impl Session<'_> {
             // DISCONNECT did not wait for it.
             (Phase::Leaving, Incoming::Connack(_)) => Ok(()),
             (_, Incoming::Connack(_)) => Err(Violation::SecondConnack.into()),
-            (_, Incoming::Ack { ack, packet_id }) => self.acknowledge(ack, packet_id, now),
+            (_, Incoming::Ack { ack, packet_id }) => {
+                let tick = self.state.liveness.tick(now);
+                self.acknowledge(ack, packet_id, tick, now)
+            }
             (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => {
                 self.state.proving &= self.state.liveness.awaits_pong();
                 if self.state.suspicion.goes_one_by_one() && self.device.qos == QoS::AtMostOnce {
@@ -158,6 +173,10 @@ impl Session<'_> {
         }
         self.state.liveness.begin_wait(now);
         self.state.counters.reconnects += u64::from(self.state.was_online);
+        if !self.state.was_online && self.device.max_rate > 0 {
+            // An earlier process, or the session before a reload, may have sent all that a second may have.
+            self.state.last_publish = rate::last_for_a_burst_in_a_second(self.device.max_rate, now);
+        }
         self.state.was_online = true;
         info!(
             "{}: online, MQTT {}, session {}, {} to repeat, {} queued",
@@ -167,17 +186,30 @@ impl Session<'_> {
             self.outbox.to_repeat(),
             self.outbox.queued()
         );
+        if self.device.max_rate > 0 {
+            info!(
+                "{}: at most {} messages a second (max_rate)",
+                self.device.alias, self.device.max_rate
+            );
+        }
         Ok(())
     }
 
-    fn acknowledge(&mut self, ack: Ack, packet_id: u16, now: Instant) -> Result<(), Close> {
+    /// `tick` is that of `now`, see [`Liveness::tick`](crate::mqtt::liveness::Liveness::tick).
+    #[inline]
+    fn acknowledge(
+        &mut self,
+        ack: Ack,
+        packet_id: u16,
+        tick: u8,
+        now: Instant,
+    ) -> Result<(), Close> {
         // A broker without QoS 2 answers each message so; of one that has it, a PUBACK is a breach, and would lose the message.
         if ack == Ack::Puback && self.state.has_qos2 {
             return Err(Violation::PubackAfterPubrec.into());
         }
         self.state.has_qos2 |= ack == Ack::Pubrec && self.device.qos == QoS::ExactlyOnce;
         self.state.liveness.progressed(now);
-        let tick = self.state.liveness.tick(now);
         if self.outbox.is_on_its_way(packet_id) {
             // Acknowledged before it is repeated: it must not go once more.
             self.take_back_unsent();

@@ -19,8 +19,10 @@ use super::attempt::Attempts;
 use super::control::{Control, Pending};
 use super::encode::{Connect, DISCONNECT};
 use super::liveness::Liveness;
+use super::rate::Rate;
 use super::suspicion::Suspicion;
 use super::transmit::{Span, Transmit};
+use super::unacknowledged::Unacknowledged;
 use super::unasked::Unasked;
 use super::{ClientId, Level};
 use crate::config::{Auth, Config, Device, Signal};
@@ -93,12 +95,14 @@ pub struct State {
     /// The broker has answered with PUBREC since it began this session: it has QoS 2.
     has_qos2: bool,
     suspicion: Suspicion,
+    unacknowledged: Unacknowledged,
     /// No message goes out until PINGRESP shows that this connection holds without any.
     proving: bool,
     /// No new message goes out until nothing is in flight: what is set aside is about to be tried again.
     draining: bool,
     /// When a PUBLISH was last written, whole or in part.
     last_publish: Instant,
+    rate: Rate,
     events: Events,
 }
 
@@ -145,9 +149,11 @@ impl<'a> Session<'a> {
             said_no_qos2: false,
             has_qos2: false,
             suspicion: Suspicion::default(),
+            unacknowledged: Unacknowledged::default(),
             proving: false,
             draining: false,
             last_publish: Instant::default(),
+            rate: Rate::default(),
             events: Events::default(),
         };
         Self::resume(config, device, digits, storage, state)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::model::Random;
+use super::pair::Random;
 use super::*;
 
 /// Queues a sample for each letter, as [`put`] does: capital letters are signals of a topic of their own, which is set aside or not.

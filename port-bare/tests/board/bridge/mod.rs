@@ -7,6 +7,7 @@
 //! | `interruptions` | how does it come back? |
 //! | `hostile` | what does it not survive? |
 //! | `mishaps` | does anything get lost or doubled when everything goes wrong at random? |
+//! | `proxied` | how does it get through a proxy? (with the feature `proxy`) |
 //! | `stopping` | what is said at the end? |
 //! | `reporting` | what is logged? (with the feature `log`) |
 
@@ -14,6 +15,8 @@ mod forwarding;
 mod hostile;
 mod interruptions;
 mod mishaps;
+#[cfg(feature = "proxy")]
+mod proxied;
 #[cfg(feature = "log")]
 mod reporting;
 mod rig;

@@ -41,10 +41,37 @@ pub struct Rig {
     pub cable: Rc<RefCell<Cable>>,
     pub redis: Redis,
     pub brokers: [Broker; 2],
+    /// What stands before the first broker.
+    #[cfg(feature = "proxy")]
+    pub proxy: Option<Proxy>,
     /// Which servers are there: Redis, then the brokers.
     pub up: [bool; 3],
     was_open: [bool; 3],
     clock: Clock,
+}
+
+/// A proxy: what it answers, and what it was asked on the connection that it has.
+#[cfg(feature = "proxy")]
+pub struct Proxy {
+    pub answer: &'static str,
+    pub asked: String,
+}
+
+#[cfg(feature = "proxy")]
+impl Proxy {
+    const END: &str = "\r\n\r\n";
+
+    /// What of these bytes is for the broker, if that is all; what the proxy says, if not.
+    fn take<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], &'static str> {
+        if self.asked.ends_with(Self::END) {
+            return Ok(bytes);
+        }
+        self.asked += std::str::from_utf8(bytes).expect("ASCII");
+        Err(match self.asked.ends_with(Self::END) {
+            true => self.answer,
+            false => "",
+        })
+    }
 }
 
 /// What a board does at its start with this mapping table.
@@ -133,6 +160,8 @@ impl Rig {
             cable,
             redis: Redis::new(),
             brokers: [Broker::new(), Broker::new()],
+            #[cfg(feature = "proxy")]
+            proxy: None,
             up: [true; 3],
             was_open: [false; 3],
             clock,
@@ -256,14 +285,27 @@ impl Rig {
                 self.ended(number);
             }
             self.was_open[number] = true;
+            #[cfg(feature = "proxy")]
+            if let (1, Some(proxy)) = (number, &mut self.proxy) {
+                proxy.asked.clear();
+            }
         }
         let socket = self.host.socket(port);
         let mut bytes = [0; 4096];
         let count = socket.recv_slice(&mut bytes).unwrap_or(0);
+        let bytes = &bytes[..count];
+        #[cfg(feature = "proxy")]
+        let bytes = match (number, &mut self.proxy) {
+            (1, Some(proxy)) => proxy.take(bytes).unwrap_or_else(|says| {
+                let _ = socket.send_slice(says.as_bytes());
+                &[]
+            }),
+            _ => bytes,
+        };
         let (answer, closes) = match number {
-            0 => (self.redis.take(&bytes[..count]), false),
+            0 => (self.redis.take(bytes), false),
             _ => {
-                let answer = self.brokers[number - 1].take(&bytes[..count]);
+                let answer = self.brokers[number - 1].take(bytes);
                 (answer.bytes, answer.closes)
             }
         };

@@ -141,6 +141,7 @@ fn check(text: &str, places: &Places<'_>, remarks: &mut Vec<Remark>) {
         && !has_error(remarks)
     {
         remarks.extend(advice::give(&rows, &shared_topics, places));
+        rows.check_providers(&mut |finding| remarks.extend(places.remark(finding)));
     }
 }
 

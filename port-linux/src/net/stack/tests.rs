@@ -59,8 +59,10 @@ impl Link {
         (link, listener.accept().unwrap().0)
     }
 
+    /// As far as it goes, TLS included.
     fn connect(&mut self) -> nb::Result<(), Error> {
-        self.stack.connect(&mut self.socket, self.remote)
+        self.stack.connect(&mut self.socket, self.remote)?;
+        self.stack.secure(&mut self.socket)
     }
 
     /// The address of `localhost`.

@@ -222,3 +222,21 @@ fn renewed_files_make_another_identity_and_the_same_files_do_not() {
     assert_ne!(load(&root, &first), load(&root, &second));
     assert_ne!(load(&root, &first), load(&Authority::new("Root"), &first));
 }
+
+#[test]
+fn a_device_that_shows_no_certificate_needs_no_files_but_its_ca() {
+    let root = Authority::new("Root");
+    let mut files = Files::new(&root.pem(), "", "");
+    files.certificate = "/nonexistent/client.pem".into();
+    let (identity, reports) = files.load_with("broker", |tls| tls.client = None);
+    assert_eq!(reports, [""; 0]);
+    let identity = identity.unwrap();
+    assert!(!identity.shows_certificate() && identity.setup.is_made());
+    let again = files.load_with("broker", |tls| tls.client = None).0;
+    assert_eq!(Some(&identity), again.as_ref());
+    let own = root.issue(&["gateway"], LONG_AGO, FAR_OFF);
+    let with = Files::new(&root.pem(), &own.pem, &own.key_pem)
+        .load("broker", true)
+        .0;
+    assert_ne!(Some(&identity), with.as_ref());
+}

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::line::{Event, Line};
 use crate::packet::ClientPacket;
 use crate::plan::Hostile;
+use crate::proxy::{Heard, Proxy, ProxyFault};
 use crate::trace;
 
 /// A line to a broker, that broker, and what it is made to do.
@@ -34,6 +35,8 @@ pub struct BrokerEnd {
     held: Vec<Vec<u8>>,
     /// Acknowledgements, and copies of them, that go out later.
     late: VecDeque<(u64, u32, Vec<u8>)>,
+    /// What stands before it.
+    proxy: Option<Proxy>,
 }
 
 const PINGRESP: [u8; 2] = [0xd0, 0];
@@ -43,7 +46,12 @@ const LATE: u64 = 5000;
 
 impl BrokerEnd {
     #[must_use]
-    pub fn new(line: Line, server: Broker, ledger: Rc<RefCell<Ledger>>) -> Self {
+    pub fn new(
+        line: Line,
+        server: Broker,
+        ledger: Rc<RefCell<Ledger>>,
+        proxy: Option<Proxy>,
+    ) -> Self {
         BrokerEnd {
             line,
             server,
@@ -57,13 +65,19 @@ impl BrokerEnd {
             has_lied: false,
             held: Vec::new(),
             late: VecDeque::new(),
+            proxy,
         }
     }
 
     #[must_use]
     pub fn next_event(&self) -> Option<u64> {
         let late = self.late.iter().map(|(at, ..)| *at).min();
-        let times = [late, self.line.next_event(), self.server.next_silence()];
+        let times = [
+            late,
+            self.line.next_event(),
+            self.server.next_silence(),
+            self.proxy.as_ref().and_then(Proxy::next_event),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -84,16 +98,35 @@ impl BrokerEnd {
             self.forget_what_is_held();
             self.line.server_close(connection);
         }
+        if let Some(proxy) = &mut self.proxy {
+            proxy.serve(now, &self.line);
+        }
         for event in self.line.events() {
             match event {
-                Event::Opened(connection) => self.server.opened(connection, now),
+                Event::Opened(connection) => match &mut self.proxy {
+                    Some(proxy) => proxy.opened(connection),
+                    None => self.server.opened(connection, now),
+                },
                 Event::Ended(connection) => {
+                    if let Some(proxy) = &mut self.proxy {
+                        proxy.ended(connection);
+                    }
                     if self.server.has_let_in(connection) {
                         self.forget_what_is_held();
                     }
                     self.server.ended(connection);
                 }
                 Event::Bytes(connection, bytes) => {
+                    if let Some(proxy) = &mut self.proxy {
+                        match proxy.take(connection, &bytes, now, &self.line) {
+                            Heard::Nothing => continue,
+                            Heard::Opened => {
+                                self.server.opened(connection, now);
+                                continue;
+                            }
+                            Heard::Passed => {}
+                        }
+                    }
                     let name = self.name();
                     let mut wipes = false;
                     let heard = &mut |packet: &ClientPacket| {
@@ -118,7 +151,7 @@ impl BrokerEnd {
         match answer {
             Answer::Close(connection) => {
                 if let Some(topic) = self.server.last_closed_for.take() {
-                    self.ledger.borrow_mut().closed_for(&topic);
+                    self.ledger.borrow_mut().closed_for(&topic, now);
                 }
                 self.forget_what_is_held();
                 self.line.server_close(connection);
@@ -172,6 +205,13 @@ impl BrokerEnd {
         self.late.iter_mut().for_each(|(at, ..)| *at = now.min(*at));
     }
 
+    /// What the proxy before it does wrong, if there is one.
+    pub fn set_proxy_fault(&mut self, fault: Option<ProxyFault>) {
+        if let Some(proxy) = &mut self.proxy {
+            proxy.fault = fault;
+        }
+    }
+
     /// It answers CONNECT so from now on.
     pub fn greet(&mut self, greeting: Greeting) {
         self.has_lied |= greeting == Greeting::ClaimSession;
@@ -199,11 +239,13 @@ impl BrokerEnd {
         self.ledger.borrow_mut().process_died();
     }
 
-    /// Whether the order of what arrived is the broker's own choice: one that delivers on PUBREL asks for it with PUBREC.
+    /// Whether the order of what arrived is the broker's own choice: one that delivers on PUBREL asks for it with PUBREC, and one that passes a
+    /// message over takes later ones before it.
     #[must_use]
     pub fn has_chosen_the_order(&self) -> bool {
         let has_skipped = self.has_shuffled || self.has_swallowed;
-        has_skipped && self.server.delivers == Delivers::OnPubrel
+        (has_skipped && self.server.delivers == Delivers::OnPubrel)
+            || self.server.passed_over_ever > 0
     }
 
     /// Whether an old message may have come again after newer ones: the broker acknowledged those and not that one.
@@ -231,7 +273,9 @@ impl BrokerEnd {
     pub fn release(&mut self, rng: &mut Rng) {
         self.holds = false;
         rng.shuffle(&mut self.held);
-        self.has_shuffled |= self.held.len() > 1;
+        // One that is slow may be overtaken, too.
+        let overtakes = !self.held.is_empty() && !self.late.is_empty();
+        self.has_shuffled |= self.held.len() > 1 || overtakes;
         let held = std::mem::take(&mut self.held);
         let newest = self.line.open_connection();
         if let Some(newest) = newest.filter(|newest| self.server.has_let_in(*newest)) {
@@ -294,8 +338,10 @@ impl BrokerEnd {
     pub fn heal(&mut self, latency: (u64, u64), now: u64, rng: &mut Rng) {
         heal_line(&self.line, latency);
         self.swallows = 0;
+        self.set_proxy_fault(None);
         self.hurry(now);
         self.server.forbidden.clear();
+        self.server.throttle = None;
         self.server.greeting = Greeting::Welcome;
         self.server.answers_pings = true;
         self.doubles = false;

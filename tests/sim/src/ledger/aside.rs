@@ -3,6 +3,8 @@
 
 use std::mem::take;
 
+use mqtt_client_core::net::backoff::HELD;
+
 use super::{Fate, Item, Ledger, Stage};
 use crate::property;
 use crate::trace::{self, News};
@@ -19,6 +21,15 @@ pub(super) struct Aside {
     any: bool,
     /// A topic has been set aside in this life.
     pub(super) ever: bool,
+}
+
+/// How often the broker has closed the connection for messages on one topic.
+#[derive(Default)]
+pub(super) struct Closes {
+    all: u32,
+    row: u32,
+    longest_row: u32,
+    last_at: u64,
 }
 
 /// The gap is closed once the messages before it have at most so many times its length.
@@ -59,11 +70,19 @@ impl Aside {
 impl Ledger {
     /// Takes in what was logged.
     pub fn settle(&mut self) {
+        // Not at the close itself: what came before it is told behind it.
+        if !self.wire.is_open {
+            self.forget_flight();
+        }
         for news in trace::take_news(&Device::alias(self.number)) {
             self.beginnings += 1;
             match news {
                 News::SetAside(topic) => self.set_aside(&topic),
-                News::TriedAgain => self.take_back(),
+                News::TriedAgain => {
+                    // What is next in turn and set aside leaves the flight before that is asked for.
+                    self.pass_aside();
+                    self.take_back();
+                }
                 News::PubrelUnanswered => self.begin_anew(),
             }
         }
@@ -72,9 +91,14 @@ impl Ledger {
         }
     }
 
-    /// The broker closed the connection for a message on this topic.
-    pub fn closed_for(&mut self, topic: &str) {
-        *self.closed_for.entry(topic.to_string()).or_default() += 1;
+    /// The broker closed the connection for a message on this topic, `now`.
+    pub fn closed_for(&mut self, topic: &str, now: u64) {
+        let closes = self.closed_for.entry(topic.to_string()).or_default();
+        let is_in_row = closes.all > 0 && now - closes.last_at < HELD;
+        closes.all += 1;
+        closes.row = if is_in_row { closes.row + 1 } else { 1 };
+        closes.longest_row = closes.longest_row.max(closes.row);
+        closes.last_at = now;
     }
 
     /// The connection ends as if the broker had closed it, whatever message is on its way: that may look like a reason.
@@ -82,10 +106,10 @@ impl Ledger {
         self.ended_in_order += 1;
     }
 
-    /// The topics for which the broker has closed the connection, and how often.
+    /// The topics for which the broker has closed the connection, and how often in a row: one that has held for long begins a new row.
     pub fn culprits(&self) -> impl Iterator<Item = (&String, u32)> {
         let closes = self.closed_for.iter();
-        closes.map(|(topic, closes)| (topic, *closes))
+        closes.map(|(topic, closes)| (topic, closes.longest_row))
     }
 
     /// How often the bridge has begun something anew for one of these reasons.
@@ -106,7 +130,7 @@ impl Ledger {
             format!("{said} is set aside, not {topic}")
         });
         let topic = &topic.to_string();
-        let closes = self.closed_for.get(topic).copied().unwrap_or_default();
+        let closes = self.closed_for.get(topic).map_or(0, |closes| closes.all);
         let closes = closes + self.ended_in_order;
         // rumqttd closes on the second PUBREL for a doubled PUBREC, which comes while the next message goes alone.
         let is_guilty = closes >= CLOSES || self.device.kind.closes_on_unknown_pubrel();

@@ -172,6 +172,7 @@ impl Ledger {
         self.is_ours = false;
         self.has_qos2 = false;
         self.has_said_identifier = false;
+        self.written.clear();
         self.counters = Counters::default();
         self.wire = Wire {
             connection: self.wire.connection,

@@ -46,7 +46,6 @@ impl Tap for Ledger {
         self.note_unanswered();
         self.ends += u32::from(self.wire.let_in);
         self.wire.is_open = false;
-        self.forget_flight();
         let owed = self.wire.connection;
         trace::note(|| (self.name(), format!("connection {owed} is closed by us")));
     }
@@ -154,9 +153,11 @@ impl Ledger {
         });
         if let Some(id) = publish.id {
             if !self.has_said_identifier {
-                let is_fresh = !self.first_ids.contains(&id);
+                // Once in a life it may be chance: there are 65,535 places to begin at.
+                let is_fresh = !self.first_ids.contains(&id)
+                    || !std::mem::replace(&mut self.has_begun_where_another_did, true);
                 verdict.require(property::FRESH_IDENTIFIERS, is_fresh, || {
-                    format!("{id} is where an earlier process began")
+                    format!("{id} is where an earlier process began, not for the first time")
                 });
                 self.first_ids.push(id);
                 self.has_said_identifier = true;
@@ -186,7 +187,22 @@ impl Ledger {
                 )
             },
         );
+        self.check_rate();
         self.written_whole(index, publish.id);
+    }
+
+    /// [`property::RATE`]
+    fn check_rate(&mut self) {
+        let now = self.clock.get();
+        while self.written.front().is_some_and(|at| at + 1000 < now) {
+            self.written.pop_front();
+        }
+        self.written.push_back(now);
+        let (count, most) = (self.written.len(), self.device.max_rate);
+        self.verdict
+            .require(property::RATE, most == 0 || count <= most, || {
+                format!("{count} messages in a second, of at most {most}")
+            });
     }
 
     fn written_whole(&mut self, index: usize, id: Option<u16>) {

@@ -38,6 +38,9 @@ impl Life<'_> {
             }
             What::ClockAhead(millis) => {
                 self.ahead += millis;
+                for end in &self.brokers {
+                    end.ledger.borrow_mut().clock_is_ahead();
+                }
                 self.wake_up = self.wake_up.saturating_sub(millis).max(now);
                 self.excuse_silence(0);
             }
@@ -60,9 +63,8 @@ impl Life<'_> {
     /// For so long the bridge cannot know what time it is.
     pub(super) fn excuse_silence(&mut self, millis: u64) {
         self.jumps += 1;
-        let until = self.now() + millis;
         for end in &self.brokers {
-            end.ledger.borrow_mut().excuse_silence(until);
+            end.ledger.borrow_mut().excuse_silence(millis);
         }
     }
 
@@ -105,11 +107,16 @@ impl Life<'_> {
             BrokerFault::DoubleAcks => end.doubles = true,
             BrokerFault::SwallowAcks(count) => end.swallows = count,
             BrokerFault::SlowAcks(pace) => end.pace = Some(pace),
+            BrokerFault::Throttle(most) => {
+                end.server.throttle = Some(most);
+                end.server.passed_over = 0;
+            }
             BrokerFault::Publish(qos, len, at) => end.publish(qos, len, at),
             BrokerFault::Forbid(signal) => {
                 let topic = self.plan.world.devices[device].topic(device, signal);
                 end.server.forbidden.insert(topic);
             }
+            BrokerFault::Proxy(fault) => end.set_proxy_fault(Some(fault)),
             BrokerFault::Hostile(how) => {
                 if let Some(connection) = end.be_hostile(how, &mut self.rng) {
                     let bound = 2 * end.ledger.borrow().keep_alive() + 10_000;
@@ -175,9 +182,13 @@ impl Life<'_> {
                     LineFault::Stall(direction) => line.set_stalled(*direction, false),
                 }
             }
-            What::Broker(device, fault, _) => {
+            What::Broker(device, fault, lasts) => {
+                if let BrokerFault::Throttle(0) = fault {
+                    self.check_patience(*device, *lasts);
+                }
                 let end = &mut self.brokers[*device];
                 match fault {
+                    BrokerFault::Throttle(_) => end.server.throttle = None,
                     BrokerFault::Crash { .. } => end.line.set_door(Door::Open),
                     BrokerFault::Greeting(_) => end.server.greeting = Greeting::Welcome,
                     BrokerFault::NoPings => end.server.answers_pings = true,
@@ -185,6 +196,7 @@ impl Life<'_> {
                     BrokerFault::DoubleAcks => end.doubles = false,
                     BrokerFault::SwallowAcks(_) => end.swallows = 0,
                     BrokerFault::SlowAcks(_) => end.hurry(now),
+                    BrokerFault::Proxy(_) => end.set_proxy_fault(None),
                     BrokerFault::Forbid(signal) => {
                         let topic = self.plan.world.devices[*device].topic(*device, *signal);
                         end.server.forbidden.remove(&topic);
@@ -224,7 +236,12 @@ impl Life<'_> {
     pub(super) fn all_is_done(&self) -> bool {
         let channels = self.signals.iter().sum();
         let reads = self.redis.has_subscriber_of(channels) && self.redis.unread().is_none();
-        let is_done = |end: &BrokerEnd| end.ledger.borrow().is_done() && end.is_acknowledged();
+        // At QoS 0 a message is done with before the broker has it.
+        let is_done = |end: &BrokerEnd| {
+            end.ledger.borrow().is_done()
+                && end.is_acknowledged()
+                && !end.line.has_bytes_for_server()
+        };
         reads && !self.asleep && self.brokers.iter().all(is_done)
     }
 
@@ -232,12 +249,16 @@ impl Life<'_> {
         for sample in samples {
             self.published += 1;
             let number = self.published;
-            let last = self.last_values.entry((device, signal)).or_insert(number);
+            let values = &mut self.last_values;
+            let last = values.entry((device, signal)).or_default();
+            if last.is_empty() {
+                *last = value(number);
+            }
             let text = match sample {
                 Published::New | Published::NewBad => {
-                    *last = number;
+                    *last = value(number);
                     let flags = if *sample == Published::New { "" } else { ",IV" };
-                    Some(format!("{number},{number}{flags}"))
+                    Some(format!("{last},{number}{flags}"))
                 }
                 Published::Same => Some(format!("{last},{number}")),
                 Published::Malformed => Some(format!("nonsense {number}")),
@@ -245,5 +266,16 @@ impl Life<'_> {
             };
             self.redis.publish(device, signal, text);
         }
+    }
+}
+
+/// A value that nobody has seen, but for `nan`, in one of the forms that there are.
+fn value(number: u64) -> String {
+    match number % 8 {
+        0 => format!("{number}.5e-10"),
+        1 => format!("-{number}E+05"),
+        2 => "nan".into(),
+        3 => format!("+{number}.25"),
+        _ => number.to_string(),
     }
 }

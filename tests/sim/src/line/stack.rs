@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use embedded_nal::{AddrType, Dns, TcpClientStack, nb};
+use mqtt_client_core::net::Network;
 
 use super::{Connection, Line, Socket};
 use crate::network::{Door, Error, Names};
@@ -106,6 +107,10 @@ impl TcpClientStack for Line {
             });
         }
         buffer[..bytes.len()].copy_from_slice(&bytes);
+        // Who brings less than there is room for, and has more, or the end behind it, tells of that.
+        let pipe = &connection.to_client;
+        let has_more = pipe.has_unread() || pipe.error_met().is_some();
+        cable.stirred |= has_more;
         cable.moves += 1;
         Ok(bytes.len())
     }
@@ -134,6 +139,8 @@ impl TcpClientStack for Line {
         Ok(())
     }
 }
+
+impl Network for Line {}
 
 impl Dns for Line {
     type Error = Error;

@@ -4,6 +4,7 @@ use fastrand::Rng;
 
 use super::{BrokerFault, End, LineFault, Published, What};
 use crate::line::{Cut, Direction};
+use crate::proxy::ProxyFault;
 use crate::world::{Edition, World};
 
 /// Faults in a row that seldom meet by chance.
@@ -45,8 +46,35 @@ pub(super) fn rare_moment(world: &World, at: u64, rng: &mut Rng) -> Vec<(u64, Wh
     ]
 }
 
-/// A single kind of fault befalls one device and nothing else goes wrong: a topic is forbidden, acknowledgements are slow, or lost one by one,
-/// messages come that nobody asked for. All signals speak all the time.
+/// What proxies do, where there are any.
+pub(super) fn proxies(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
+    let mut happenings = Vec::new();
+    for (device, of) in world.devices.iter().enumerate() {
+        if of.proxy.is_none() || world.spared == Some(device) {
+            continue;
+        }
+        for _ in 0..rng.usize(0..6) {
+            let fault = match rng.u8(..8) {
+                0..3 => ProxyFault::Refuse([403, 407, 500, 502, 503, 504][rng.usize(..6)]),
+                3 => ProxyFault::Close,
+                4 => ProxyFault::Silent,
+                5 => ProxyFault::Garbage,
+                6 => ProxyFault::Endless,
+                _ => ProxyFault::Slow(rng.u64(1..1000)),
+            };
+            let at = rng.u64(0..world.storm);
+            let lasts = rng.u64(1..60_000);
+            happenings.push((at, What::Broker(device, BrokerFault::Proxy(fault), lasts)));
+            // So that it is met: a connection begins.
+            let cut = LineFault::Cut(Cut::Reset, None);
+            happenings.push((at, What::Line(End::Broker(device), cut, 1)));
+        }
+    }
+    happenings
+}
+
+/// A single kind of fault befalls one device and nothing else goes wrong: a topic is forbidden, acknowledgements are slow, lost one by one, or do not
+/// come at all, messages come that nobody asked for. All signals speak all the time.
 pub(super) fn calm(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
     let mut happenings = Vec::new();
     for (device, of) in world.devices.iter().enumerate() {
@@ -67,12 +95,13 @@ pub(super) fn calm(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
         None => rng.usize(..count),
     };
     let signal = rng.usize(..world.devices[device].signals);
-    let kind = rng.u8(..4);
-    for _ in 0..[1, rng.usize(1..8)][usize::from(kind > 0)] {
+    let kind = rng.u8(..5);
+    for _ in 0..[1, rng.usize(1..8)][usize::from(kind > 1)] {
         let fault = match kind {
             0 => BrokerFault::Forbid(signal),
-            1 => BrokerFault::SlowAcks(rng.u64(1..1000)),
-            2 => BrokerFault::SwallowAcks(1),
+            1 => BrokerFault::Throttle([0, 0, 2, 30][rng.usize(..4)]),
+            2 => BrokerFault::SlowAcks(rng.u64(1..1000)),
+            3 => BrokerFault::SwallowAcks(1),
             _ => BrokerFault::Publish(rng.u8(..3), rng.usize(..20_000), rng.u16(..)),
         };
         let lasts = rng.u64(10_000..world.storm);

@@ -6,10 +6,11 @@ use mqtt_client_tests::gateway::{self, Gateway};
 
 /// Shown with an error.
 pub const USAGE: &str =
-    "usage: cargo mips [--lean] [--features LIST] [--sizes | --instructions [--with OLD]...] [TARGET...]
+    "usage: cargo mips [--lean] [--features LIST] [--sizes | --authorities | --instructions [--with OLD]...] [TARGET...]
   --lean           without the features that are on by default
   --features LIST  with these
-  --sizes          print the README's table instead: sizes, and memory under the emulator
+  --sizes          print the README's tables instead: sizes, and memory under the emulator
+  --authorities    print its second table alone: what the system's public authorities take
   --instructions   print what a message costs instead, counted by the emulator
   --with OLD       beside an older daemon that is built already, and the ratios
   TARGET           mips-unknown-linux-musl, mipsel-unknown-linux-musl; else both";
@@ -29,8 +30,10 @@ pub struct Arguments {
 pub enum Job {
     /// Binaries and packages.
     Build,
-    /// The README's table of sizes.
+    /// The README's tables of sizes.
     Sizes,
+    /// The second of them.
+    Authorities,
     /// The README's table of instructions.
     Instructions,
 }
@@ -64,6 +67,7 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Arguments, Strin
                 arguments.features.list = words.next().ok_or("--features needs a list")?;
             }
             "--sizes" => arguments.job = Job::Sizes,
+            "--authorities" => arguments.job = Job::Authorities,
             "--instructions" => arguments.job = Job::Instructions,
             "--with" => {
                 let old = words.next().ok_or("--with needs a program")?;
@@ -104,6 +108,7 @@ mod tests {
     #[test]
     fn tables_can_be_asked_for() {
         assert_eq!(parsed("--sizes").unwrap().job, Job::Sizes);
+        assert_eq!(parsed("--authorities").unwrap().job, Job::Authorities);
         let instructions = parsed("--instructions --with old").unwrap();
         assert_eq!(instructions.job, Job::Instructions);
         assert_eq!(instructions.with, [PathBuf::from("old")]);

@@ -1,13 +1,14 @@
 //! `cargo mips`: the daemon for OpenWrt gateways of both MIPS byte orders, as static binaries and as packages.
 //!
 //! ```text
-//! cargo mips [--lean] [--features LIST] [--sizes | --instructions [--with OLD]...] [TARGET...]
+//! cargo mips [--lean] [--features LIST] [--sizes | --authorities | --instructions [--with OLD]...] [TARGET...]
 //! ```
 //!
 //! It installs what it needs (Debian's Rust with the library's source; zig, in `target/tools`), and writes to `target/dist`:
 //! `TARGET/mqtt-client`, and an .ipk for each, with its bill of materials and the licences of its parts beside it. The exit code is 0, 1 if something failed, or 64 for a wrong argument.
 
 mod arguments;
+mod authorities;
 mod build;
 mod emulator;
 mod instructions;
@@ -41,6 +42,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     match arguments.job {
         Job::Build => {}
         Job::Sizes => return sizes::print(&zig, &arguments.gateways),
+        Job::Authorities => return authorities::print(&zig, &arguments.gateways),
         Job::Instructions => {
             return instructions::print(&zig, &arguments.gateways, &arguments.with);
         }

@@ -1,4 +1,4 @@
-//! The README's table: how large the daemon is for each gateway and feature set, and how much memory it takes.
+//! The README's tables: how large the daemon is for each gateway and feature set, and how much memory it takes.
 //!
 //! Memory is measured under the emulator, counting the gateway's own pages alone, so it is indicative: a kernel may share or read ahead
 //! differently.
@@ -7,6 +7,7 @@ use mqtt_client_tests::gateway::Gateway;
 use mqtt_client_tests::install;
 
 use crate::arguments::Features;
+use crate::authorities;
 use crate::build::{self, Binary};
 use crate::resident::{self, Peers};
 use mqtt_client_tests::zig::Zig;
@@ -34,7 +35,7 @@ struct Row {
     resident_over_tls: Option<u64>,
 }
 
-/// Builds and measures everything, and prints the table.
+/// Builds and measures everything, and prints the tables.
 ///
 /// # Errors
 ///
@@ -54,7 +55,9 @@ pub fn print(zig: &Zig, gateways: &[Gateway]) -> Result<(), String> {
     for row in &rows {
         row.print();
     }
-    rows.iter().try_for_each(Row::check)
+    rows.iter().try_for_each(Row::check)?;
+    println!();
+    authorities::print(zig, gateways)
 }
 
 fn measure(zig: &Zig, gateway: &Gateway, lean: bool) -> Result<Row, String> {

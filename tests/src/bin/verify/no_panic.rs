@@ -23,7 +23,8 @@ const FEATURES: [&str; 3] = ["", "defmt", "log"];
 const PANIC: &str = "the_core_can_panic";
 
 /// Functions of the core, from each part of a sample's way and of the configuration's, that every image must hold, inlined or not.
-const FUNCTIONS: [&str; 25] = [
+const FUNCTIONS: [&str; 26] = [
+    "check_providers",
     "skip_white_space",
     "warn_of_shared_topics",
     "any_frame",

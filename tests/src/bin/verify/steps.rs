@@ -85,7 +85,7 @@ pub fn all() -> Vec<Step> {
                     "--test",
                     "bridge",
                 ];
-                let board = ["test", "-p", "mqtt-client-bare", "--features", "log"];
+                let board = ["test", "-p", "mqtt-client-bare", "--features", "log,proxy"];
                 let utility = [
                     "test",
                     "-p",

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+use mqtt_client_core::config::Tls;
 use mqtt_client_core::net::NetworkError;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
@@ -10,6 +11,7 @@ use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, Supporte
 use super::*;
 use crate::tls::testing::{Authority, FAR_OFF, Files, Issued, LONG_AGO, server, server_of};
 
+mod offers;
 mod resumption;
 
 const NAME: &str = "broker.example";
@@ -73,9 +75,19 @@ impl Site {
 
     /// A link to a broker that the configuration calls `host`.
     fn link(&self, host: &str, verify_hostname: bool, listener: &TcpListener) -> Link {
+        self.link_with(host, listener, |tls| tls.verify_hostname = verify_hostname)
+    }
+
+    /// The same with other settings.
+    fn link_with(
+        &self,
+        host: &str,
+        listener: &TcpListener,
+        change: impl FnOnce(&mut Tls<'_>),
+    ) -> Link {
         let (ca, own) = (self.authority.pem(), &self.gateway);
         let files = Files::new(&ca, &own.pem, &own.key_pem);
-        let identity = files.load(host, verify_hostname).0.unwrap();
+        let identity = files.load_with(host, change).0.unwrap();
         Link::new(Transport::Tls(identity), listener.local_addr().unwrap())
     }
 }

@@ -4,7 +4,8 @@ use lexopt::prelude::*;
 
 pub const USAGE: &str = "usage: cargo sim [--seeds N] [--seed S] [--keep I,J,...] [--brief]
        cargo sim --plan --seed S [--keep I,J,...]
-       cargo sim --mutants [WORD...]";
+       cargo sim --mutants [WORD...]
+       cargo sim --fleet";
 
 /// See the command's page.
 pub struct Arguments {
@@ -22,6 +23,7 @@ pub enum Task {
     ShowPlan,
     /// Those whose names hold one of these words, or all.
     TryMutants(Vec<String>),
+    Fleet,
 }
 
 /// Lives without an argument.
@@ -53,6 +55,7 @@ pub fn parse() -> Result<Arguments, lexopt::Error> {
             }
             Long("brief") => arguments.brief = true,
             Long("plan") => arguments.task = Task::ShowPlan,
+            Long("fleet") => arguments.task = Task::Fleet,
             Long("mutants") => arguments.task = Task::TryMutants(Vec::new()),
             Value(word) => match &mut arguments.task {
                 Task::TryMutants(words) => words.push(word.string()?),

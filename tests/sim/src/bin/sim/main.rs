@@ -4,11 +4,13 @@
 //! cargo sim [--seeds N] [--seed S] [--keep I,J,...]    N lives, from seed S on; one with its trace if N is 1
 //! cargo sim --plan --seed S                            what happens in a life
 //! cargo sim --mutants [NAME...]                        whether each deliberate mistake is caught; writes docs/mutants.md
+//! cargo sim --fleet                                    how 10,000 bridges come back to one broker; writes docs/fleet.md and docs/fleet.svg
 //! ```
 //!
 //! The exit code is 0 if everything held, 1 if something did not, 64 for a wrong argument.
 
 mod arguments;
+mod fleet;
 mod mutants;
 mod report;
 
@@ -35,10 +37,8 @@ fn main() -> ExitCode {
             report::plan(&planned(&arguments, arguments.seed));
             true
         }
-        Task::TryMutants(names) => mutants::try_all(names).unwrap_or_else(|error| {
-            eprintln!("cargo sim: {error}");
-            false
-        }),
+        Task::TryMutants(names) => told(mutants::try_all(names)),
+        Task::Fleet => told(fleet::run()),
         Task::Live if arguments.seeds == 1 => report::one(&planned(&arguments, arguments.seed)),
         Task::Live => live(&arguments),
     };
@@ -47,6 +47,14 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Whether everything held; an error is told.
+fn told(result: Result<bool, String>) -> bool {
+    result.unwrap_or_else(|error| {
+        eprintln!("cargo sim: {error}");
+        false
+    })
 }
 
 fn planned(arguments: &Arguments, seed: u64) -> Plan {

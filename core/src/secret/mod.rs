@@ -3,34 +3,96 @@
 //! A peer may repeat what it was told, in words of its own. So whatever came from outside is shown by way of the [`Secrets`] of the
 //! connection that it came over, which the configuration names (`config/secrets.rs`): a new secret is one line there.
 
+#[cfg(feature = "proxy")]
+mod login;
+
+use core::fmt::{self, Debug, Formatter};
+
+#[cfg(feature = "proxy")]
+pub use login::Login;
+
 /// What stands in the place of a secret.
 pub(crate) const MASK: &str = "***";
 
 /// Shorter secrets are masked as words of their own only: a `1234` would blot the digits of every timestamp.
-const LONG: usize = 8;
+pub(crate) const LONG: usize = 8;
+
+/// A password. It shows in no output: its `Debug` prints stars, and it has no `Display`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret<'a>(&'a str);
+
+impl<'a> Secret<'a> {
+    #[must_use]
+    pub const fn new(text: &'a str) -> Self {
+        Secret(text)
+    }
+
+    /// The password itself, for the bytes that carry it and for nothing else.
+    #[must_use]
+    pub const fn expose(self) -> &'a str {
+        self.0
+    }
+}
+
+impl Debug for Secret<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
 
 /// The texts that are to be masked; an empty one is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Secrets<'a>([&'a str; 2]);
+pub struct Secrets<'a> {
+    texts: [&'a str; 3],
+    /// Of the login of which the last text is the password: both are masked in the form in which they are sent.
+    #[cfg(feature = "proxy")]
+    username: &'a str,
+}
 
 impl<'a> Secrets<'a> {
-    pub const NONE: Secrets<'static> = Secrets(["", ""]);
+    pub const NONE: Secrets<'static> = Secrets::of(["", ""]);
 
     /// These texts.
     #[must_use]
     pub const fn of(texts: [&'a str; 2]) -> Self {
-        Secrets(texts)
+        let [one, other] = texts;
+        Secrets {
+            texts: [one, other, ""],
+            #[cfg(feature = "proxy")]
+            username: "",
+        }
     }
 
     /// This text only.
     #[must_use]
     pub fn one(text: &'a str) -> Self {
-        Secrets([text, ""])
+        Secrets::of([text, ""])
+    }
+
+    /// And what a proxy is told.
+    #[cfg(feature = "proxy")]
+    #[must_use]
+    pub fn and(self, login: Login<'a>) -> Self {
+        let [one, other, _] = self.texts;
+        Secrets {
+            texts: [one, other, login.password.expose()],
+            username: login.username,
+        }
+    }
+
+    #[cfg(feature = "proxy")]
+    fn login(&self) -> Option<Login<'a>> {
+        let (username, [.., password]) = (self.username, self.texts);
+        let password = Some(password).filter(|password| !password.is_empty());
+        password.map(|password| Login {
+            username,
+            password: Secret::new(password),
+        })
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|secret| secret.is_empty())
+        self.texts.iter().all(|secret| secret.is_empty())
     }
 
     /// The text in pieces: single bytes, and [`MASK`] for each secret.
@@ -56,7 +118,12 @@ impl<'a> Secrets<'a> {
                 _ => 0,
             }
         };
-        self.0.map(begins).into_iter().max().unwrap_or(0)
+        let length = self.texts.map(begins).into_iter().max().unwrap_or(0);
+        #[cfg(feature = "proxy")]
+        if let Some(login) = self.login() {
+            return length.max(login.length_in_front_of(rest));
+        }
+        length
     }
 }
 
