@@ -22,7 +22,6 @@ const ABILITIES: Abilities = Abilities {
     tls: false,
     ipv6: false,
     local_servers: false,
-    spool: false,
 };
 
 /// All that a board decides.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
-use mqtt_client_core::config::{Config, Device, Redis, Signal, Version, Will};
+use mqtt_client_core::config::{Config, Device, Redis, Signal, Spool, Version, Will};
 use mqtt_client_core::mqtt::close::Close;
 use mqtt_client_core::mqtt::session::{MIN_INPUT, Session, State, Storage};
 use mqtt_client_core::mqtt::{MAX_PUBLISH, QoS};
@@ -27,6 +27,7 @@ use crate::pieces::ways_to_split;
 /// Signal 0, on the topic "t".
 static CONFIG: LazyLock<Config<'static>> = LazyLock::new(|| Config {
     redis: Redis::default(),
+    spool: Spool::default(),
     devices: &[],
     signals: const {
         &[Signal {

@@ -124,7 +124,7 @@ fn check_finding(finding: &Finding<'_>, text: &[u8], rows: Option<Sizes>) {
     let shown = finding.in_file("table.json").to_string();
     assert!(!shown.chars().any(char::is_control), "{shown:?}");
     let rows = |table| match (table, rows) {
-        (Table::Top | Table::Redis, _) => 1,
+        (Table::Top | Table::Redis | Table::Spool, _) => 1,
         (Table::Devices, Some(rows)) => rows.devices,
         (Table::Signals, Some(rows)) => rows.signals,
         (_, None) => 0,

@@ -10,8 +10,6 @@ pub struct Abilities {
     /// Servers on the same machine: loopback addresses, Unix sockets, and the Redis that is meant where `redis.host` is not
     /// given.
     pub local_servers: bool,
-    /// Storage that samples are kept on.
-    pub spool: bool,
 }
 
 impl Abilities {
@@ -20,6 +18,5 @@ impl Abilities {
         tls: true,
         ipv6: true,
         local_servers: true,
-        spool: true,
     };
 }

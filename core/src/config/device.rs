@@ -63,6 +63,9 @@ pub(super) fn device<'a>(
         proxy: proxy(fields),
         max_rate: fields.integer(Key::MaxRate),
         spool_size: spool_size(fields),
+        replay_rate: fields.integer(Key::ReplayRate),
+        live_first: fields.boolean(Key::LiveFirst),
+        max_age: fields.integer(Key::MaxAge),
     };
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
@@ -83,10 +86,7 @@ pub(super) fn device<'a>(
 
 /// A device that is not enabled may ask for what this build does not have.
 fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let Abilities { tls, spool, .. } = fields.check.abilities;
-    if device.spool_size > 0 && !spool {
-        fields.error(Key::SpoolSize, Problem::NotBuiltIn("a spool"));
-    }
+    let Abilities { tls, .. } = fields.check.abilities;
     if matches!(device.auth, Auth::Tls(_)) && !tls {
         fields.error(Key::Auth, Problem::NotBuiltIn("TLS"));
     }
@@ -100,6 +100,9 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     }
     if cfg!(not(feature = "proxy")) && fields.row.is_given(Key::Proxy) {
         fields.error(Key::Proxy, Problem::NotBuiltIn("proxies"));
+    }
+    if cfg!(not(feature = "spool")) && device.spool_size > 0 {
+        fields.error(Key::SpoolSize, Problem::NotBuiltIn("a spool"));
     }
 }
 

@@ -182,6 +182,12 @@ pub struct Device<'a> {
     pub max_rate: u16,
     /// Bytes on storage for samples that wait, 65,536 to 2^40; 0: none.
     pub spool_size: u64,
+    /// Messages sent from the spool in any second, at most, 1 to 65535; 0: as many as there are.
+    pub replay_rate: u16,
+    /// Whether new samples go beside those of the spool, and not behind them.
+    pub live_first: bool,
+    /// Seconds after which a waiting sample is dropped; 0: never.
+    pub max_age: u32,
 }
 
 impl Device<'_> {
@@ -205,6 +211,9 @@ impl Device<'_> {
         proxy: None,
         max_rate: Table::Devices.default(Key::MaxRate) as u16,
         spool_size: 0,
+        replay_rate: Table::Devices.default(Key::ReplayRate) as u16,
+        live_first: Table::Devices.default(Key::LiveFirst) == 1,
+        max_age: Table::Devices.default(Key::MaxAge) as u32,
     };
 }
 

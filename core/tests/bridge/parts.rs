@@ -1,7 +1,7 @@
 //! What does a bridge have to be made of?
 
 use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
-use mqtt_client_core::config::{Config, Device, Redis, Secret};
+use mqtt_client_core::config::{Config, Device, Redis, Secret, Spool};
 use mqtt_client_core::mqtt::{QoS, session};
 use mqtt_client_core::redis::session::MIN_INPUT;
 use mqtt_client_core::routes::TooSmall;
@@ -39,6 +39,7 @@ fn sizes_are_what_the_configuration_needs_or_what_is_wished_if_that_is_more() {
             password: Some(Secret::new("0123456789")),
             ..Redis::default()
         },
+        spool: Spool::default(),
         devices: &[],
         signals: &[],
     };

@@ -2,7 +2,7 @@
 
 use mqtt_client_core::bridge::reload::{Kept, Origin, Reload, carry_last};
 use mqtt_client_core::config::{
-    Auth, Config, Credentials, Device, Redis, Secret, Signal, Version, Will,
+    Auth, Config, Credentials, Device, Redis, Secret, Signal, Spool, Version, Will,
 };
 use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::QoS;
@@ -26,6 +26,7 @@ const POWER: Signal<'_> = Signal {
 fn config<'a>(devices: &'a [Device<'a>], signals: &'a [Signal<'a>]) -> Config<'a> {
     Config {
         redis: Redis::default(),
+        spool: Spool::default(),
         devices,
         signals,
     }

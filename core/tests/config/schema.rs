@@ -6,7 +6,7 @@ use mqtt_client_core::config::{
 
 use crate::{EXAMPLE, check, device, file, object, signal, valid_rows};
 
-const TABLES: [Table; 3] = [Table::Devices, Table::Signals, Table::Redis];
+const TABLES: [Table; 4] = [Table::Devices, Table::Signals, Table::Redis, Table::Spool];
 
 /// The columns that a file has rows or a block for.
 fn columns() -> impl Iterator<Item = (Table, Column)> {
@@ -21,6 +21,10 @@ fn file_of(table: Table, row: &str) -> (String, &'static str) {
     match table {
         Table::Devices => (file(&[row], &[]), "devices[0]"),
         Table::Signals => (file(&[], &[row]), "signals[0]"),
+        Table::Spool => (
+            format!(r#"{{"spool": {row}, "devices": [], "signals": []}}"#),
+            "spool",
+        ),
         Table::Redis | Table::Top => (
             format!(r#"{{"redis": {row}, "devices": [], "signals": []}}"#),
             "redis",
@@ -209,6 +213,7 @@ fn the_complete_example_has_every_key_in_the_schemas_order() {
         }
         let start = match table {
             Table::Redis | Table::Top => "\"redis\": {",
+            Table::Spool => "\"spool\": {",
             Table::Devices => "\"devices\": [",
             Table::Signals => "\"signals\": [",
         };

@@ -35,7 +35,7 @@ mod unasked;
 
 use std::sync::LazyLock;
 
-use mqtt_client_core::config::{Config, Device, Redis, Signal};
+use mqtt_client_core::config::{Config, Device, Redis, Signal, Spool};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::mqtt::close::Close;
 use mqtt_client_core::mqtt::session::{Session, State, Storage};
@@ -77,6 +77,7 @@ fn device(qos: QoS) -> Device<'static> {
 /// Signals 0 and 1, on a topic each.
 static CONFIG: LazyLock<Config<'static>> = LazyLock::new(|| Config {
     redis: Redis::default(),
+    spool: Spool::default(),
     devices: &[],
     signals: const {
         &[

@@ -3,8 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::spool::{Buffers, Event, Log, NAMES, Numbered};

@@ -70,12 +70,13 @@ fn check(name: &str, text: &[u8]) -> Result<(), Failure> {
 }
 
 fn workbook(table: &Value) -> Result<Vec<u8>, XlsxError> {
-    let redis = table.get(Key::Redis.name()).and_then(Value::as_object);
     let mut workbook = Workbook::new();
     add_tab(&mut workbook, Table::Devices, &rows(table, Key::Devices))?;
     add_tab(&mut workbook, Table::Signals, &rows(table, Key::Signals))?;
-    if let Some(redis) = redis {
-        add_tab(&mut workbook, Table::Redis, &[redis])?;
+    for (block, key) in [(Table::Redis, Key::Redis), (Table::Spool, Key::Spool)] {
+        if let Some(row) = table.get(key.name()).and_then(Value::as_object) {
+            add_tab(&mut workbook, block, &[row])?;
+        }
     }
     workbook.save_to_buffer()
 }

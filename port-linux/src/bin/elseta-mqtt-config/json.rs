@@ -11,10 +11,15 @@ use crate::value::Value;
 /// The mapping table, with the devices of other protocols or without.
 pub fn table(rows: &Rows, foreign: bool) -> String {
     let mut text = String::from("{\n");
-    if let Some(redis) = rows.redis.first() {
-        let _ = write!(text, "  \"{}\": ", Key::Redis.name());
-        push_row(&mut text, Table::Redis, redis);
-        text.push_str(",\n");
+    for (table, key, block) in [
+        (Table::Redis, Key::Redis, &rows.redis),
+        (Table::Spool, Key::Spool, &rows.spool),
+    ] {
+        if let Some(row) = block.first() {
+            let _ = write!(text, "  \"{}\": ", key.name());
+            push_row(&mut text, table, row);
+            text.push_str(",\n");
+        }
     }
     let devices = rows.devices.iter().filter(|row| foreign || !row.foreign);
     push_rows(&mut text, Table::Devices, Key::Devices, devices);

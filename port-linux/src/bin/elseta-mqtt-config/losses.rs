@@ -39,8 +39,10 @@ pub fn losses(table: &Value) -> Vec<String> {
         let counts = |key| is_ours || key == Key::DeviceAlias;
         losses.row(&place, Table::Signals, row, counts);
     }
-    if let Some(row) = table.get(Key::Redis.name()).and_then(Value::as_object) {
-        losses.row(Key::Redis.name(), Table::Redis, row, |_| true);
+    for (block, key) in [(Table::Redis, Key::Redis), (Table::Spool, Key::Spool)] {
+        if let Some(row) = table.get(key.name()).and_then(Value::as_object) {
+            losses.row(key.name(), block, row, |_| true);
+        }
     }
     losses.0
 }

@@ -17,6 +17,7 @@ use crate::workbook::{Area, Cell, Line, Sheet, Spot};
 #[derive(Debug, Default)]
 pub struct Rows {
     pub redis: Vec<Row>,
+    pub spool: Vec<Row>,
     pub devices: Vec<Row>,
     pub signals: Vec<Row>,
     /// By sheet.
@@ -66,21 +67,30 @@ pub fn read(sheets: &[Sheet], remarks: &mut Vec<Remark>) -> Rows {
             .enumerate()
             .filter(move |(_, sheet)| sheet.table == table)
     };
-    for (number, sheet) in ours(Table::Redis).chain(ours(Table::Devices)) {
+    for (number, sheet) in
+        (ours(Table::Redis).chain(ours(Table::Spool))).chain(ours(Table::Devices))
+    {
         let Some(header) = rows.headers.get(number) else {
             continue;
         };
         let tab = Tab::new(number, sheet, header);
         let read = tab.read(|line| tab.is_foreign(line), |_| true, remarks);
-        if sheet.table == Table::Redis {
-            rows.redis.extend(read);
-        } else {
-            rows.devices.extend(read);
+        match sheet.table {
+            Table::Redis => rows.redis.extend(read),
+            Table::Spool => rows.spool.extend(read),
+            _ => rows.devices.extend(read),
         }
     }
-    for second in rows.redis.iter().skip(1) {
-        let text = "there is one Redis, so this tab has one row";
-        remarks.push(Remark::error(second.sheet, Spot::Row(second.row), "", text));
+    for (block, text) in [
+        (&rows.redis, "there is one Redis, so this tab has one row"),
+        (
+            &rows.spool,
+            "there is one folder for spools, so this tab has one row",
+        ),
+    ] {
+        for second in block.iter().skip(1) {
+            remarks.push(Remark::error(second.sheet, Spot::Row(second.row), "", text));
+        }
     }
     let aliases = |foreign| {
         let devices = rows

@@ -26,6 +26,7 @@ impl<'w> Tab<'w> {
         sheet.set_name(match table {
             Table::Devices => "Devices",
             Table::Signals => "Signals",
+            Table::Spool => "Spool",
             Table::Redis | Table::Top => "Redis",
         })?;
         sheet.set_freeze_panes(1, 2)?;

@@ -156,6 +156,7 @@ impl Places<'_> {
         match table {
             Table::Top => None,
             Table::Redis => self.rows.redis.first(),
+            Table::Spool => self.rows.spool.first(),
             Table::Devices => self.rows.devices.get(row),
             Table::Signals => self.rows.signals.get(row),
         }

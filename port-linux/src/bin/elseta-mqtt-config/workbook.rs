@@ -28,7 +28,7 @@ pub use doubts::Doubt;
 #[derive(Debug)]
 pub struct Sheet {
     pub name: String,
-    /// [`Table::Devices`], [`Table::Signals`] or [`Table::Redis`].
+    /// [`Table::Devices`], [`Table::Signals`], [`Table::Redis`] or [`Table::Spool`].
     pub table: Table,
     pub hidden: bool,
     /// The rows that are not blank, from above.
@@ -262,6 +262,7 @@ fn table(name: &str) -> Option<Table> {
     match name.as_str() {
         "devices" => Some(Table::Devices),
         "redis" => Some(Table::Redis),
+        "spool" => Some(Table::Spool),
         _ if name.starts_with("signals") => Some(Table::Signals),
         _ => None,
     }
@@ -424,6 +425,7 @@ mod tests {
             ("Signals (north)", Some(Table::Signals)),
             ("My signals", None),
             ("Redis", Some(Table::Redis)),
+            ("Spool", Some(Table::Spool)),
             ("Sheet1", None),
         ] {
             assert_eq!(table(name), expected, "{name}");
