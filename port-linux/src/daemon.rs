@@ -442,16 +442,8 @@ fn has_more(bridge: &Bridge<'_, '_, Stack>) -> bool {
 fn report(brokers: &[Broker<'_, Stack>]) {
     let until = std::time::Instant::now() + PATIENCE;
     for broker in brokers {
-        let spooled = broker
-            .spool()
-            .map(|spool| format!(" spooled {}", spool.spooled()));
         logger::say(
-            format_args!(
-                "{}: {}{}",
-                broker.device().alias,
-                broker.counters(),
-                spooled.unwrap_or_default()
-            ),
+            format_args!("{}: {}", broker.device().alias, broker.counters()),
             until.saturating_duration_since(std::time::Instant::now()),
         );
     }
