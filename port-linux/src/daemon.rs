@@ -97,6 +97,8 @@ struct Daemon<'o> {
     started: u64,
     report_at: Instant,
     spools: Spools,
+    /// When the system's clock was last looked at: it may be set at any time.
+    clock_at: Instant,
     /// The next device's key: never used twice, so that a late event finds nobody.
     next_key: u32,
 }
@@ -125,6 +127,7 @@ impl<'o> Daemon<'o> {
             started: monotonic_millis(),
             report_at: Instant::from_millis(REPORT_EVERY),
             spools: Spools::default(),
+            clock_at: Instant::default(),
             next_key: FIRST_DEVICE_KEY,
         })
     }
@@ -256,9 +259,7 @@ impl<'o> Daemon<'o> {
         brokers: Vec<Broker<'a, Stack>>,
         spools: &'a mut [Option<Kept>],
     ) -> Vec<Broker<'a, Stack>> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = since_1970.map_or(0, |time| time.as_secs());
-        let started = now.saturating_sub(self.now().as_millis() / SECOND);
+        let started = self.clock_at_start();
         let brokers = brokers.into_iter().zip(spools).zip(config.devices);
         brokers
             .map(|((broker, spool), device)| match spool {
@@ -266,6 +267,13 @@ impl<'o> Daemon<'o> {
                 None => broker,
             })
             .collect()
+    }
+
+    /// What the system's clock showed at time 0, in seconds.
+    fn clock_at_start(&self) -> u64 {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since_1970.map_or(0, |time| time.as_secs());
+        now.saturating_sub(self.now().as_millis() / SECOND)
     }
 
     fn redis_stack(&self, config: &Config<'_>) -> Stack {
@@ -316,6 +324,10 @@ impl<'o> Daemon<'o> {
         let mut impatient_from = Instant::NEVER;
         loop {
             let now = self.now();
+            if now >= self.clock_at {
+                bridge.set_clock_at_start(self.clock_at_start());
+                self.clock_at = now + SECOND;
+            }
             let mut wake_up = bridge.poll(now, &mut self.show);
             self.show.flush();
             if bridge.has_stopped() {
@@ -350,6 +362,8 @@ impl<'o> Daemon<'o> {
                 continue;
             }
             if self.signals.take_report() {
+                // How old what waits is, it says as of now.
+                let _ = bridge.poll(self.now(), &mut self.show);
                 report(bridge.brokers());
             }
             if self.signals.stop() {

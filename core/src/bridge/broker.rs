@@ -155,6 +155,13 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         self.spool.as_ref()
     }
 
+    #[cfg(feature = "spool")]
+    pub(super) fn set_clock_at_start(&mut self, seconds: u64) {
+        if let Some(spool) = &mut self.spool {
+            spool.set_clock_at_start(seconds);
+        }
+    }
+
     #[must_use]
     pub fn device(&self) -> &'a Device<'a> {
         self.device

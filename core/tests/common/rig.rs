@@ -46,6 +46,9 @@ const RANDOM: u32 = 0;
 /// Milliseconds.
 pub const FLUSH_INTERVAL: u64 = 10_000;
 
+/// The system clock at time 0, in seconds.
+const STARTED: u64 = 1_708_000_000;
+
 /// Polls in a row without any wait, of which each moved something: more than any burst of these tests needs.
 const LONGEST_BURST: usize = 100_000;
 
@@ -165,7 +168,7 @@ impl SpoolMemory {
             places: &mut self.places,
             names: &mut self.names,
         });
-        Spool::new(device, log, disk, FLUSH_INTERVAL, 1000)
+        Spool::new(device, log, disk, FLUSH_INTERVAL, STARTED)
     }
 }
 

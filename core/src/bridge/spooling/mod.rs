@@ -179,8 +179,8 @@ impl<'a> Spool<'a> {
     }
 
     /// The system's clock at time 0, in seconds: it may have been set.
-    pub fn set_started(&mut self, started: u64) {
-        self.at.started = started;
+    pub(super) fn set_clock_at_start(&mut self, seconds: u64) {
+        self.at.started = seconds;
     }
 
     /// Samples that wait here and not in the outbox.
