@@ -264,3 +264,31 @@ fn the_counters_say_how_old_the_oldest_is_across_a_restart() {
         assert_eq!(counters.received, 100);
     });
 }
+
+#[test]
+fn how_old_a_sample_is_that_was_accepted_before_the_clock_was_set_nobody_knows() {
+    for live_first in 0..2 {
+        let (table, disk) = (
+            one_device(&format!(
+                r#", "mqtt_qos": 1, "max_age": 60, "live_first": {live_first}"#
+            )),
+            disk(),
+        );
+        with_spools(&table, std::slice::from_ref(&disk), |rig| {
+            rig.bridge.set_clock_at_start(0);
+            rig.brokers[0].line.set_door(Door::Refused);
+            rig.run_until(5000);
+            publish(rig, 0..100);
+            rig.run_until(20_000);
+        });
+        disk.cut();
+        with_spools(&table, std::slice::from_ref(&disk), |rig| {
+            rig.brokers[0].line.set_door(Door::Refused);
+            rig.run_until(20_000);
+            rig.brokers[0].line.set_door(Door::Open);
+            rig.run_until(60_000);
+            assert_eq!(values(rig), (0..100).collect::<Vec<_>>());
+        });
+        disk.forget_process();
+    }
+}

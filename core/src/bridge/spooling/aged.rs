@@ -7,7 +7,7 @@ use crate::routes::Routes;
 use crate::time::{Instant, SECOND};
 
 /// A clock that shows less was never set: this is the beginning of 2020. How old a sample is that was accepted then, nobody knows.
-const SET: u64 = 1_577_836_800;
+pub(super) const SET: u64 = 1_577_836_800;
 
 /// Dropped samples are spoken of once in so many milliseconds.
 const QUIET: u64 = 60 * SECOND;

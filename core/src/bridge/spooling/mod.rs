@@ -373,10 +373,12 @@ impl<'a> Spool<'a> {
         }
     }
 
-    /// Samples that are in the outbox only, at most.
+    /// Samples that are in the outbox only, at most, and would be better off in the log.
     fn unwritten<S: Sink>(&self, session: &S) -> u64 {
         if self.at.live.is_some() {
-            session.outbox().map_or(0, |outbox| outbox.queued() as u64)
+            // What goes out now need not move.
+            let outbox = session.outbox().filter(|_| !session.is_online());
+            outbox.map_or(0, |outbox| outbox.queued() as u64)
         } else {
             self.at.accepted.saturating_sub(self.log.end())
         }

@@ -1,6 +1,6 @@
 //! What becomes of a sample that comes back? It goes to the outbox, unless its signal is gone or it is too old.
 
-use super::aged::is_too_old;
+use super::aged::{SET, is_too_old};
 use super::{Sink, Spool};
 use crate::log::warning;
 use crate::routes::Routes;
@@ -39,7 +39,11 @@ impl<'a> Spool<'a> {
                     if !session.queue_returned(signal, is_aside, is_overtaken, &next.sample) {
                         break;
                     }
-                    let at = self.at.time_of(accepted);
+                    let at = if accepted < SET {
+                        now.as_millis() as i64
+                    } else {
+                        self.at.time_of(accepted)
+                    };
                     self.at.returned.note(before, at, self.at.flush_interval);
                 }
                 None => gone += 1,
