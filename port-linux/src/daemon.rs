@@ -431,19 +431,8 @@ fn has_more(bridge: &Bridge<'_, '_, Stack>) -> bool {
 fn report(brokers: &[Broker<'_, Stack>]) {
     let until = std::time::Instant::now() + PATIENCE;
     for broker in brokers {
-        #[cfg(feature = "spool")]
-        let spooled = broker
-            .spool()
-            .map(|spool| format!(" spooled {}", spool.spooled()));
-        #[cfg(not(feature = "spool"))]
-        let spooled = None::<String>;
         logger::say(
-            format_args!(
-                "{}: {}{}",
-                broker.device().alias,
-                broker.counters(),
-                spooled.unwrap_or_default()
-            ),
+            format_args!("{}: {}", broker.device().alias, broker.counters()),
             until.saturating_duration_since(std::time::Instant::now()),
         );
     }

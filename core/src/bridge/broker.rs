@@ -168,18 +168,22 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
 
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let counters = Counters {
+        let counters = self.counters_without_spool();
+        #[cfg(feature = "spool")]
+        if let Some(spool) = self.spool() {
+            return spool.counted(counters, &self.session);
+        }
+        counters
+    }
+
+    /// The counters but for what its spool adds: that goes on by itself.
+    pub(super) fn counters_without_spool(&self) -> Counters {
+        Counters {
             received: self.intake.received,
             rejected: self.intake.rejected,
             suppressed: self.intake.suppressed,
             ..self.session.counters()
-        };
-        #[cfg(feature = "spool")]
-        let counters = Counters {
-            dropped: counters.dropped + self.spool().map_or(0, Spool::dropped),
-            ..counters
-        };
-        counters
+        }
     }
 
     /// Takes in a new sample of this signal, if there is any room for it; `now` tells how long it has waited later.
@@ -234,7 +238,7 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         #[cfg(feature = "spool")]
         if let Some(spool) = &mut self.spool {
             let has_left = self.link.has_ended();
-            let again = spool.work(now, has_left, &mut self.session, routes);
+            let again = spool.work(now, has_left, number, &mut self.session, routes);
             return wake_up.min(again);
         }
         wake_up
