@@ -7,7 +7,7 @@ use super::finding::Problem;
 use super::json::{SyntaxError, Value};
 use super::proxy::proxy;
 use super::schema::{Key, MQTT_5};
-use super::spool::spool_size;
+use super::spool::{spool_size, without_spool};
 use super::{Auth, Authorities, ClientFiles, Credentials, Device, Secret, Tls, Version, Will};
 use crate::delivery::QoS;
 
@@ -79,6 +79,7 @@ pub(super) fn device<'a>(
     if enable {
         built_in(fields, &device);
         advice::device(fields, &device);
+        without_spool(fields, &device);
     }
     fields.keys()?;
     Ok((device, enable))

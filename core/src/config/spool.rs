@@ -1,10 +1,10 @@
 //! What are the rules of the `spool` block, and of a device's part in it?
 
-use super::Spool;
 use super::check::Fields;
 use super::finding::Problem;
 use super::json::SyntaxError;
 use super::schema::Key;
+use super::{Device, Spool};
 
 /// Smallest spool, in bytes: four segments of the smallest length.
 const SMALLEST: i64 = 65_536;
@@ -29,4 +29,18 @@ pub(super) fn spool_size(fields: &mut Fields<'_, '_, '_>) -> u64 {
         fields.error(Key::SpoolSize, Problem::NotInRange { value, min, max });
     }
     size as u64
+}
+
+/// What waits in memory alone goes in its order, and is not counted by its age.
+pub(super) fn without_spool(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
+    let given = [
+        (Key::LiveFirst, device.live_first),
+        (Key::MaxAge, device.max_age > 0),
+    ];
+    for (key, is_given) in given {
+        if is_given && device.spool_size == 0 {
+            let because = "spool_size=0";
+            fields.warn(key, Problem::Ignored { because });
+        }
+    }
 }

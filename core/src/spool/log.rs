@@ -10,7 +10,7 @@ use crate::time::Instant;
 
 /// Memory for one log, all of it the caller's.
 pub struct Buffers<'a> {
-    /// Blocks that wait to be written: at least two, of which 32 are used.
+    /// Blocks that wait to be written: at least two, of which 16 are used.
     pub blocks: &'a mut [[u8; BLOCK]],
     /// What was read from storage.
     pub window: &'a mut [u8; BLOCK],
@@ -133,6 +133,8 @@ pub(super) const FIRST: u64 = 1 << 62;
 
 impl<'a> Log<'a> {
     /// A log that looks at its storage at the first poll.
+    // What is so large is made in one place only.
+    #[inline(never)]
     #[must_use]
     pub fn new(buffers: Buffers<'a>) -> Self {
         let at = Standing {

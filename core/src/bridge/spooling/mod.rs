@@ -111,6 +111,8 @@ struct Standing {
 impl<'a> Spool<'a> {
     /// A spool whose storage is looked at from the first poll on. `flush_interval` in milliseconds; `started` is the system's clock at time 0,
     /// in seconds.
+    // As in [`Broker::set_spool`](super::Broker::set_spool), here and below.
+    #[inline(never)]
     pub fn new(
         device: &'a Device<'a>,
         log: Log<'a>,
@@ -151,6 +153,7 @@ impl<'a> Spool<'a> {
     }
 
     /// The spool that [`Spool::suspend`] ended, with the same memory and storage, and perhaps another interval.
+    #[inline(never)]
     pub fn resume(
         device: &'a Device<'a>,
         buffers: Buffers<'a>,
@@ -158,18 +161,18 @@ impl<'a> Spool<'a> {
         flush_interval: u64,
         suspended: Suspended,
     ) -> Self {
-        Spool {
+        let mut spool = Spool {
             device,
             log: Log::resume(buffers, suspended.log),
             storage,
-            at: Standing {
-                flush_interval,
-                ..suspended.at
-            },
-        }
+            at: suspended.at,
+        };
+        spool.at.flush_interval = flush_interval;
+        spool
     }
 
     /// Ends the spool here, and keeps what is needed to go on.
+    #[inline(never)]
     #[must_use]
     pub fn suspend(self) -> Suspended {
         Suspended {
