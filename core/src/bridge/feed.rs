@@ -202,6 +202,7 @@ impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
         );
         let is_aside = self.routes.is_aside(number);
         let session = broker.session_mut();
+        session.accepts_at(self.now);
         if session.queue(number, is_aside, &sample)
             || make_room(session, self.routes, &sample) && session.queue(number, is_aside, &sample)
         {

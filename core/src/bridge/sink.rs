@@ -13,6 +13,9 @@ use crate::time::Instant;
 
 /// A way out for the samples of one device, driven by a link.
 pub trait Sink: Protocol {
+    /// Samples that are queued from now on are accepted now: for a sink that counts how long they wait.
+    fn accepts_at(&mut self, _now: Instant) {}
+
     /// Queues a sample of the signal of this number. `is_aside`: an [event](Event::SetAside) said that its topic is. `false` if there is no
     /// room for it.
     fn queue(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool;
@@ -46,6 +49,11 @@ pub trait Sink: Protocol {
 }
 
 impl Sink for Session<'_> {
+    #[inline]
+    fn accepts_at(&mut self, now: Instant) {
+        Session::accepts_at(self, now);
+    }
+
     #[inline]
     fn queue(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
         Session::queue(self, signal, is_aside, sample)

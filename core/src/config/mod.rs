@@ -66,7 +66,7 @@ pub use parse::{Invalid, Storage, parse, rows};
 #[cfg(feature = "providers")]
 pub use provider::Limit;
 pub use rows::Rows;
-pub use schema::{Key, MQTT_5};
+pub use schema::Key;
 pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 
@@ -159,6 +159,12 @@ pub struct Device<'a> {
     pub proxy: Option<Proxy<'a>>,
     /// PUBLISH in any second, at most, 1 to 65535; 0: as many as there are.
     pub max_rate: u16,
+    /// Seconds that the broker keeps the session. This and what follows only with [`Version::V5`].
+    pub session_expiry: u32,
+    /// Seconds that a message is of use, counted from when the sample was accepted; 0: for ever.
+    pub message_expiry: u32,
+    /// Whether a number stands for a topic that was sent before.
+    pub topic_alias: bool,
 }
 
 impl Device<'_> {
@@ -181,6 +187,9 @@ impl Device<'_> {
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
         proxy: None,
         max_rate: Table::Devices.default(Key::MaxRate) as u16,
+        session_expiry: Table::Devices.default(Key::SessionExpiry) as u32,
+        message_expiry: Table::Devices.default(Key::MessageExpiry) as u32,
+        topic_alias: Table::Devices.default(Key::TopicAlias) == 1,
     };
 }
 
@@ -253,6 +262,7 @@ pub enum Version {
     Auto,
     V3_1,
     V3_1_1,
+    V5,
 }
 
 /// A row of the Signals tab.

@@ -113,9 +113,9 @@ impl Outbox<'_> {
         total - aside.count - count
     }
 
-    /// Calls `each` with signal and sample of every message that the broker has not confirmed, oldest first: for an outbox of another size or
-    /// QoS to take them over.
-    pub fn for_each_unconfirmed(&self, mut each: impl FnMut(u32, &Sample<'_>)) {
+    /// Calls `each` with signal, sample and [stamp](Outbox::stamp) of every message that the broker has not confirmed, oldest first: for an
+    /// outbox of another size or QoS to take them over.
+    pub fn for_each_unconfirmed(&self, mut each: impl FnMut(u32, &Sample<'_>, Option<u32>)) {
         let mut position = self.behind();
         for index in 0..self.at.aside.count + self.at.count {
             if index == self.at.aside.count {
@@ -131,7 +131,7 @@ impl Outbox<'_> {
                 let text = text.get_mut(..head.text_len()).unwrap_or_default();
                 head.read_text(&self.ring, position, text);
                 if let Some(sample) = Sample::of_text(text, head.quality()) {
-                    each(head.signal(), &sample);
+                    each(head.signal(), &sample, head.stamp(&self.ring, position));
                 }
             }
             position = self.ring.wrap(position + head.record_len());

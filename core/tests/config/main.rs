@@ -14,6 +14,7 @@ mod rows;
 mod rules;
 mod schema;
 mod values;
+mod versions;
 
 use mqtt_client_core::config::{
     Abilities, Config, Device, Finding, Rows, Severity, Signal, Storage, measure, parse, rows,
