@@ -323,7 +323,7 @@ impl<'c> Client<'c> {
         let outbox = self.session.outbox();
         assert!(outbox.in_flight() <= self.trace.window);
         let mut values = BTreeSet::new();
-        outbox.for_each_unconfirmed(|_, sample| {
+        outbox.for_each_unconfirmed(|_, sample, _| {
             assert!(values.insert(sample.value.to_vec()), "a sample twice");
         });
     }

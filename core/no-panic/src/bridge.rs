@@ -163,15 +163,16 @@ fn take_over(broker: &mut Broker<'_, Network>) {
         let has_moved = black_box(false);
         black_box(Some(NewSignal { number, has_moved }))
     });
-    let counters = broker.hand_over(|signal, sample| {
+    let counters = broker.hand_over(|signal, sample, accepted| {
         mine!(mine_unconfirmed);
-        black_box((signal, sample));
+        black_box((signal, sample, accepted));
     });
     let mut bytes = [0; 64];
     let sample = (
         black_box(Some(0)),
         &*unknown(&mut bytes),
         black_box(Quality::Good),
+        black_box(Some(0)),
     );
     broker.take_over(
         black_box(counters),

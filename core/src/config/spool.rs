@@ -31,16 +31,10 @@ pub(super) fn spool_size(fields: &mut Fields<'_, '_, '_>) -> u64 {
     size as u64
 }
 
-/// What waits in memory alone goes in its order, and is not counted by its age.
+/// What waits in memory alone goes in its order.
 pub(super) fn without_spool(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let given = [
-        (Key::LiveFirst, device.live_first),
-        (Key::MaxAge, device.max_age > 0),
-    ];
-    for (key, is_given) in given {
-        if is_given && device.spool_size == 0 {
-            let because = "spool_size=0";
-            fields.warn(key, Problem::Ignored { because });
-        }
+    if device.live_first && device.spool_size == 0 {
+        let because = "spool_size=0";
+        fields.warn(Key::LiveFirst, Problem::Ignored { because });
     }
 }
