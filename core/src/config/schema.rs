@@ -208,7 +208,7 @@ schema! {
         LiveFirst "live_first": boolean(false),
             note("With a spool: whether new samples go at once, beside those that waited in it, and not behind them.");
         MaxAge "max_age": integer(Integer { min: 0, max: i32::MAX as i64, default: 0 }),
-            note("With a spool: seconds after which a sample that waits is dropped. 0: never.");
+            note("Seconds after which a sample that waits is dropped. 0: never.");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
         TlsClientAuth "tls_client_auth": boolean(true),
