@@ -7,6 +7,7 @@
 //! | `hours` | for how long does a spool last? |
 //! | `file_system` | where may a spool lie, and where not? |
 //! | `folder` | how are the segments' files opened, so that they are ours and nobody else's? |
+//! | `list` | what does a spool hold? |
 //! | `kept` | what goes on from one bridge to the next? |
 //! | `worker` | what does the thread do, and who wakes whom? |
 
@@ -15,6 +16,7 @@ mod file_system;
 mod folder;
 mod hours;
 mod kept;
+pub mod list;
 mod worker;
 
 use std::mem::take;

@@ -36,7 +36,7 @@ impl Drop for Place {
 }
 
 /// The next, once the thread of a log before has let go of the folder.
-fn with_log(folder: &Path, script: impl FnOnce(&mut Log<'_>, &mut dyn FnMut(&mut Log<'_>))) {
+pub fn with_log(folder: &Path, script: impl FnOnce(&mut Log<'_>, &mut dyn FnMut(&mut Log<'_>))) {
     let begun = std::time::Instant::now();
     let mut script = Some(script);
     while let Some(next) = script.take() {
@@ -108,7 +108,7 @@ fn read_all(log: &mut Log<'_>, settle: &mut dyn FnMut(&mut Log<'_>)) -> Vec<u32>
     values
 }
 
-fn fill(folder: &Path, values: std::ops::Range<u32>) {
+pub fn fill(folder: &Path, values: std::ops::Range<u32>) {
     with_log(folder, |log, settle| {
         for value in values {
             while !push(log, value) {
