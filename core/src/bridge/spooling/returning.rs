@@ -15,7 +15,7 @@ impl<'a> Spool<'a> {
         routes: &mut Routes<'a>,
         most: usize,
     ) -> usize {
-        let (mut count, mut gone, mut aged) = (0, 0, 0);
+        let (mut count, mut gone, mut aged, mut has_asked) = (0, 0, 0, false);
         let now_second = self.at.second_of(now.as_millis() as i64);
         while count < most {
             let before = self.log.next_number();
@@ -24,8 +24,14 @@ impl<'a> Spool<'a> {
                 .log
                 .next_sample(&mut |name| routes.find_alias(alias, name));
             let Some(next) = next else {
-                break;
+                if core::mem::replace(&mut has_asked, true) {
+                    break;
+                }
+                // Storage that answers at once has the next block then; any other wakes whoever waits for it.
+                let _ = self.log.poll(now, self.storage);
+                continue;
             };
+            has_asked = false;
             let accepted = next.second;
             match next.signal {
                 Some(signal) if is_too_old(accepted, now_second, self.device.max_age) => {
