@@ -163,6 +163,8 @@ impl<'t> Tables<'t> {
         let filled = filled.inspect(|rows| {
             modes::warn(path, rows);
             warn_of_large_buffers(path, rows);
+            #[cfg(feature = "spool")]
+            crate::spool::warn(path, rows);
         });
         filled.map_err(|invalid| {
             let _ = transports(path, invalid.devices, complain);

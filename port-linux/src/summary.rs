@@ -33,6 +33,8 @@ fn write(rows: &Rows<'_>, output: &mut impl Write) -> io::Result<()> {
     )?;
     for (number, (device, enabled)) in (0..).zip(rows.devices()) {
         write_device(device, enabled, output)?;
+        #[cfg(feature = "spool")]
+        write_spool(rows, number, device, output)?;
         let signals = rows.signals();
         for (signal, enabled) in signals.filter(|(signal, _)| signal.device == number) {
             let channel = signal.channel_pieces(device.alias).concat();
@@ -83,4 +85,28 @@ fn write_mqtt5(device: &Device<'_>, output: &mut impl Write) -> io::Result<()> {
         write!(output, " topic_alias")?;
     }
     Ok(())
+}
+
+/// How long the spool of the device of this number lasts.
+#[cfg(feature = "spool")]
+fn write_spool(
+    rows: &Rows<'_>,
+    number: u16,
+    device: &Device<'_>,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    let Some(path) = rows.spool.path.filter(|_| device.spool_size > 0) else {
+        return Ok(());
+    };
+    let load = crate::spool::Load::of(rows, number, device);
+    writeln!(
+        output,
+        "  spool {} bytes in {}/{}: some {} at 1 sample a second, {} at 10, {} at 100",
+        device.spool_size,
+        Legible(path),
+        Legible(device.alias),
+        load.lasts(1),
+        load.lasts(10),
+        load.lasts(100)
+    )
 }

@@ -26,7 +26,8 @@ pub struct Spools(Vec<Option<Box<Kept>>>);
 
 /// What is kept of one.
 struct Kept {
-    folder: String,
+    path: String,
+    alias: String,
     files: Files,
     memory: Memory,
     suspended: Option<Box<Suspended>>,
@@ -49,13 +50,14 @@ impl Spools {
             if let Some(path) = config.spool.path
                 && device.spool_size > 0
             {
-                let folder = format!("{path}/{}", device.alias);
                 for kept in &mut old {
-                    if kept.as_ref().is_some_and(|kept| kept.folder == folder) {
+                    let same = |kept: &Box<Kept>| kept.path == path && kept.alias == device.alias;
+                    if kept.as_ref().is_some_and(same) {
                         spool = kept.take();
                     }
                 }
-                let kept = spool.get_or_insert_with(|| Kept::new(folder, poller.clone()));
+                let kept =
+                    spool.get_or_insert_with(|| Kept::new(path, device.alias, poller.clone()));
                 kept.files.resize(device.spool_size);
             }
             spools.push(spool);
@@ -99,10 +101,11 @@ pub fn suspend(brokers: &mut [Broker<'_, Stack>]) -> Vec<Option<Box<Suspended>>>
 }
 
 impl Kept {
-    fn new(folder: String, poller: Arc<Poller>) -> Box<Self> {
+    fn new(path: &str, alias: &str, poller: Arc<Poller>) -> Box<Self> {
         Box::new(Kept {
-            files: Files::new(&folder, poller),
-            folder,
+            files: Files::new(path, alias, poller),
+            path: path.into(),
+            alias: alias.into(),
             memory: Memory {
                 blocks: [[0; BLOCK]; BLOCKS],
                 window: [0; BLOCK],
