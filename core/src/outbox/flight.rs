@@ -94,6 +94,20 @@ impl Outbox<'_> {
         self.qos = qos;
     }
 
+    /// The receiver had no quota for this message, which is in flight and not received: whether that is news.
+    pub fn postpone(&mut self, packet_id: u16) -> bool {
+        let index = self.index_of(packet_id);
+        index.is_some_and(|index| {
+            self.handshakes.get(index).stage == Stage::Published && self.handshakes.postpone(index)
+        })
+    }
+
+    /// Whether messages in flight are awaited that are not [postponed](Outbox::postpone).
+    #[must_use]
+    pub fn awaits_others(&self) -> bool {
+        self.to_repeat() > self.handshakes.postponed()
+    }
+
     /// Signal and stage of the message with this identifier, if it is in flight: walks along those before it.
     #[must_use]
     pub fn in_flight_as(&self, packet_id: u16) -> Option<(u32, Stage)> {

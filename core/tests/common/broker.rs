@@ -145,7 +145,8 @@ impl Broker {
                 self.will = false;
                 answer.closes = true;
             }
-            ClientPacket::DisconnectFor(_) => panic!("{packet} is of MQTT 5"),
+            // The will is sent.
+            ClientPacket::DisconnectFor(_) => answer.closes = true,
         }
     }
 

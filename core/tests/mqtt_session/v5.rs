@@ -164,6 +164,10 @@ fn a_message_without_quota_goes_again_after_a_pause_as_a_new_one() {
         client
             .hears(10, &refused(packet_type, 2, 0x97))
             .expect("no breach");
+        // Said twice, it is one message all the same.
+        client
+            .hears(11, &refused(packet_type, 2, 0x97))
+            .expect("no breach");
         client.queues("4");
         assert!(client.says(10).is_empty(), "nothing new meanwhile");
         assert_eq!(client.deadline(), 5010);

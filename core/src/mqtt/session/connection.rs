@@ -79,7 +79,7 @@ impl Protocol for Session<'_> {
             if self.begins_anew() {
                 self.leave();
             }
-            if self.state.v5.postponed > 0 {
+            if self.state.v5.is_postponing {
                 self.send_postponed(now);
             }
             if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {
@@ -354,7 +354,7 @@ impl<'a> Session<'a> {
 
     /// How many messages may be in flight: no new one while what is set aside waits to be tried again.
     fn window(&self) -> usize {
-        if self.state.draining || self.state.v5.postponed > 0 {
+        if self.state.draining || self.state.v5.is_postponing {
             0
         } else {
             let agreed = self.state.v5.agreed.receive_maximum;

@@ -381,6 +381,8 @@ impl<'a> Session<'a> {
     /// was first sent, the session begins anew: a DUP never has other contents.
     pub fn renumber(&mut self, new_signal: impl FnMut(u32) -> Option<NewSignal>) {
         self.take_back_unsent();
+        // They are by the signals' numbers.
+        self.state.v5.aliases.forget();
         let Renumbered {
             dropped,
             has_lost_topics,

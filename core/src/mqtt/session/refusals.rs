@@ -76,7 +76,9 @@ impl<'a> Session<'a> {
         }
         let message = self.outbox.in_flight_as(packet_id);
         if let (Reason::QUOTA_EXCEEDED, Some((signal, Stage::Published))) = (reason, message) {
-            self.postpone(signal, now);
+            if self.outbox.postpone(packet_id) {
+                self.postpone(signal, now);
+            }
             return Ok(());
         }
         let tick = self.state.liveness.tick(now);
@@ -135,7 +137,7 @@ impl<'a> Session<'a> {
     /// The broker has no quota for a message of this signal, which says nothing about the message: it waits for a while with all that is new,
     /// and goes again.
     fn postpone(&mut self, signal: u32, now: Instant) {
-        if self.state.v5.postponed == 0 {
+        if !core::mem::replace(&mut self.state.v5.is_postponing, true) {
             let topic = Printed(Topic(self.topic_of(signal)));
             let (alias, seconds) = (self.device.alias, PAUSE / SECOND);
             let reason = Printed(Reason::QUOTA_EXCEEDED);
@@ -152,7 +154,6 @@ impl<'a> Session<'a> {
             }
             self.state.v5.pause_until = now + PAUSE;
         }
-        self.state.v5.postponed = self.state.v5.postponed.saturating_add(1);
     }
 
     /// Sends what was postponed, once the pause is over and all else that is in flight is done with: as new messages, since the broker has
@@ -165,15 +166,14 @@ impl<'a> Session<'a> {
         }
         // What is awaited then wakes up the session.
         self.state.v5.pause_until = Instant::NEVER;
-        let awaited = self.outbox.to_repeat();
-        if awaited > usize::from(self.state.v5.postponed) || self.transmit.is_half_written() {
+        if self.outbox.awaits_others() || self.transmit.is_half_written() {
             return;
         }
         self.take_back_unsent();
         let (again, dropped) = self.outbox.begin_anew();
         self.state.counters.sent -= again as u64;
         self.count_dropped(dropped as u64);
-        self.state.v5.postponed = 0;
+        self.state.v5.is_postponing = false;
         self.state.liveness.begin_wait(now);
     }
 

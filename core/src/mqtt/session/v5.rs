@@ -32,8 +32,8 @@ pub(super) struct Memory {
     pub(super) assigned: Option<heapless::String<MAX_ASSIGNED>>,
     pub(super) aliases: Aliases,
     pub(super) refusals: Refusals,
-    /// Messages in flight that the broker had no quota for, and until when they wait; [`Instant::NEVER`]: no longer.
-    pub(super) postponed: u16,
+    /// The broker had no quota for messages in flight, and until when they wait; [`Instant::NEVER`]: no longer.
+    pub(super) is_postponing: bool,
     pub(super) pause_until: Instant,
     pub(super) said_quota: bool,
     /// A message that was to be repeated is refused unsent: others may have their turn.
@@ -63,7 +63,7 @@ impl Memory {
             assigned: None,
             aliases: Aliases::default(),
             refusals: Refusals::default(),
-            postponed: 0,
+            is_postponing: false,
             pause_until: Instant::NEVER,
             said_quota: false,
             has_refused: false,
@@ -74,7 +74,7 @@ impl Memory {
     }
 
     pub(super) fn connection_ended(&mut self) {
-        self.postponed = 0;
+        self.is_postponing = false;
         self.pause_until = Instant::NEVER;
         self.said_expired = false;
         self.aliases.forget();

@@ -116,6 +116,7 @@ pub fn decode(input: &[u8], longest: usize) -> Result<Option<(Incoming<'_>, usiz
     let expected_flags = match packet_type {
         CONNACK | PUBACK | PUBREC | PUBCOMP | PINGRESP | DISCONNECT => 0,
         PUBREL => 2,
+        PUBLISH if flags & 0x06 == 0x06 => return Err(Violation::QoS3),
         PUBLISH => flags,
         AUTH => return Err(Breach::Authentication.into()),
         _ if *first == TLS_ALERT => return Err(Violation::TlsRecord),
@@ -250,8 +251,7 @@ fn publish(flags: u8, body: &[u8]) -> Result<Incoming<'_>, Violation> {
     let qos = match flags >> 1 & 3 {
         0 => QoS::AtMostOnce,
         1 => QoS::AtLeastOnce,
-        2 => QoS::ExactlyOnce,
-        _ => return Err(Violation::QoS3),
+        _ => QoS::ExactlyOnce,
     };
     let (rest, topic) = string(Input(body)).map_err(|_| malformed)?;
     let (rest, packet_id) = match qos {
