@@ -22,6 +22,7 @@ const ABILITIES: Abilities = Abilities {
     tls: false,
     ipv6: false,
     local_servers: false,
+    files: false,
 };
 
 /// All that a board decides.

@@ -10,6 +10,8 @@ pub struct Abilities {
     /// Servers on the same machine: loopback addresses, Unix sockets, and the Redis that is meant where `redis.host` is not
     /// given.
     pub local_servers: bool,
+    /// A file system: without one `spool.path` is not needed, and without effect.
+    pub files: bool,
 }
 
 impl Abilities {
@@ -18,5 +20,6 @@ impl Abilities {
         tls: true,
         ipv6: true,
         local_servers: true,
+        files: true,
     };
 }

@@ -1,10 +1,10 @@
 //! What are the rules of the `spool` block, and of a device's part in it?
 
-use super::Spool;
 use super::check::Fields;
 use super::finding::Problem;
 use super::json::SyntaxError;
 use super::schema::Key;
+use super::{Device, Spool};
 
 /// Smallest spool, in bytes: four segments of the smallest length.
 const SMALLEST: i64 = 65_536;
@@ -20,13 +20,16 @@ pub(super) fn spool<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Spool<'a>, Sy
     })
 }
 
-/// Bytes of a device's spool.
-pub(super) fn spool_size(fields: &mut Fields<'_, '_, '_>) -> u64 {
+/// What a device's row says of it.
+pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
     let size = fields.given_integer(Key::SpoolSize).unwrap_or_default();
     if (1..SMALLEST).contains(&size) {
         let value = fields.shown(Key::SpoolSize);
         let (min, max) = (SMALLEST, 1 << 40);
         fields.error(Key::SpoolSize, Problem::NotInRange { value, min, max });
     }
-    size as u64
+    device.spool_size = size as u64;
+    device.replay_rate = fields.integer(Key::ReplayRate);
+    device.live_first = fields.boolean(Key::LiveFirst);
+    device.max_age = fields.integer(Key::MaxAge);
 }
