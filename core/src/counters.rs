@@ -2,12 +2,12 @@
 
 use core::fmt;
 
-/// Counted since the start. `received` is always `rejected + suppressed + queued + sent + dropped`; at QoS 1 and 2
+/// Counted since the start. `received` is always `rejected + suppressed + queued + sent + dropped`, and what is spooled; at QoS 1 and 2
 /// `sent - acknowledged` are in flight, at QoS 0 nothing is acknowledged. A port that begins a new session for changed settings lets them
 /// go on: what was in flight is then queued again, and what was sent at QoS 0 stays unacknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Messages from Redis for this device's signals.
+    /// Messages from Redis for this device's signals, and samples that earlier processes left in its spool.
     pub received: u64,
     /// Malformed ones, see [`crate::sample::Rejection`].
     pub rejected: u64,
@@ -23,6 +23,17 @@ pub struct Counters {
     pub dropped: u64,
     /// Connections to the broker after the first.
     pub reconnects: u64,
+    /// Of a device that has a spool.
+    pub spool: Option<Spooled>,
+}
+
+/// What waits longer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spooled {
+    /// Samples that wait on storage, or are about to, and not in the outbox.
+    pub spooled: u64,
+    /// Age of the oldest sample that waits anywhere, in seconds.
+    pub oldest: u64,
 }
 
 impl fmt::Display for Counters {
@@ -38,6 +49,10 @@ impl fmt::Display for Counters {
             self.acknowledged,
             self.dropped,
             self.reconnects
-        )
+        )?;
+        if let Some(Spooled { spooled, oldest }) = self.spool {
+            write!(f, " spooled {spooled} oldest {oldest}")?;
+        }
+        Ok(())
     }
 }

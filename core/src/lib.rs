@@ -155,6 +155,7 @@ pub mod observer;
 pub mod outbox;
 pub mod payload;
 pub mod random;
+mod rate;
 pub mod redis;
 pub mod routes;
 pub mod sample;

@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 9] = [
     &[
         "bytes", "input", "time", "random", "index", "delivery", "counters",
     ],
-    &["secret", "sample"],
+    &["secret", "sample", "rate"],
     &["log", "payload"],
     &["outbox", "net", "spool"],
     &["config"],

@@ -8,10 +8,11 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+#[cfg(feature = "spool")]
+use std::time::UNIX_EPOCH;
 
 use mqtt_client_core::bridge::reload::Successor;
-use mqtt_client_core::bridge::spooling::Spool;
 use mqtt_client_core::bridge::{Bridge, Broker, Feed};
 use mqtt_client_core::config::{Config, Device, Endpoint};
 use mqtt_client_core::index::Index;
@@ -31,7 +32,8 @@ use crate::reload::{Carried, Plan, Start, SuspendedFeed, new_signal};
 use crate::rights::give_up_rights;
 use crate::show::Show;
 use crate::signals::Signals;
-use crate::spool::{Kept, Spools};
+#[cfg(feature = "spool")]
+use crate::spool::{Spools, suspend};
 use crate::{EX_CONFIG, EX_OSERR, logger};
 
 /// Between two reports of the counters, at debug level 2 and above.
@@ -96,7 +98,11 @@ struct Daemon<'o> {
     /// The system's clock, in milliseconds, at the core's time 0.
     started: u64,
     report_at: Instant,
+    #[cfg(feature = "spool")]
     spools: Spools,
+    /// When the system's clock is looked at next: it may be set at any time.
+    #[cfg(feature = "spool")]
+    clock_at: Instant,
     /// The next device's key: never used twice, so that a late event finds nobody.
     next_key: u32,
 }
@@ -124,7 +130,10 @@ impl<'o> Daemon<'o> {
             random: random::seed(digits),
             started: monotonic_millis(),
             report_at: Instant::from_millis(REPORT_EVERY),
+            #[cfg(feature = "spool")]
             spools: Spools::default(),
+            #[cfg(feature = "spool")]
+            clock_at: Instant::default(),
             next_key: FIRST_DEVICE_KEY,
         })
     }
@@ -181,15 +190,22 @@ impl<'o> Daemon<'o> {
             .zip(carried.brokers)
             .map(|(device, carried)| carried.into_parts(device))
             .unzip();
-        let mut spools = self.spools.take(config, &self.poller);
+        #[cfg(feature = "spool")]
+        let (mut spools, since_1970) = (
+            self.spools.take(config, &self.poller),
+            self.clock_at_start(),
+        );
         let parts = Routes::new(config, &mut slots, &mut last).and_then(|routes| {
             let feed = self.feed(config, &mut feed_memory, suspended_feed, &left)?;
             let brokers = self.brokers(config, starts, &mut memories, &carried.successors)?;
-            Ok((routes, feed, self.with_spools(config, brokers, &mut spools)))
+            Ok((routes, feed, brokers))
         });
         let Ok((routes, feed, mut brokers)) = parts else {
             return Ended::Failed(io::Error::other("more signals than can be numbered"));
         };
+
+        #[cfg(feature = "spool")]
+        spools.give(config, since_1970, &mut brokers);
 
         let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
         let ended = self.watch(config, &mut bridge);
@@ -202,21 +218,13 @@ impl<'o> Daemon<'o> {
             Ended::Failed(error) => Ended::Failed(error),
             Ended::Reloaded(text, plan) => {
                 let suspended_feed = feed.suspend();
-                let suspended_spools: Vec<_> = (brokers.iter_mut())
-                    .map(|broker| broker.take_spool().map(Spool::suspend))
-                    .collect();
+                #[cfg(feature = "spool")]
+                let suspended_spools = suspend(&mut brokers);
                 let remains = plan.take_apart(brokers, self.now(), &mut self.show);
                 let feed = suspended_feed.map(|suspended| (feed_memory, suspended));
                 let brokers = memories.into_iter().zip(remains).collect();
-                for ((kept, suspended), device) in
-                    (spools.into_iter().zip(suspended_spools)).zip(config.devices)
-                {
-                    let kept = kept.map(|mut kept| {
-                        kept.suspend(suspended);
-                        kept
-                    });
-                    self.spools.put_back(device, kept);
-                }
+                #[cfg(feature = "spool")]
+                self.spools.put_back(spools, suspended_spools);
                 Ended::Reloaded(text, plan.carry(feed, brokers, &last))
             }
         }
@@ -249,23 +257,12 @@ impl<'o> Daemon<'o> {
             .collect()
     }
 
-    /// The same, each with its spool if it has one.
-    fn with_spools<'a>(
-        &self,
-        config: &'a Config<'a>,
-        brokers: Vec<Broker<'a, Stack>>,
-        spools: &'a mut [Option<Kept>],
-    ) -> Vec<Broker<'a, Stack>> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = since_1970.map_or(0, |time| time.as_secs());
-        let started = now.saturating_sub(self.now().as_millis() / SECOND);
-        let brokers = brokers.into_iter().zip(spools).zip(config.devices);
-        brokers
-            .map(|((broker, spool), device)| match spool {
-                Some(kept) => broker.with_spool(kept.spool(config, device, started)),
-                None => broker,
-            })
-            .collect()
+    /// What the system's clock showed at time 0, in seconds.
+    #[cfg(feature = "spool")]
+    fn clock_at_start(&self) -> u64 {
+        // A clock before 1970 is as wrong as one that begins there.
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        now.saturating_sub(self.now().as_millis() / SECOND)
     }
 
     fn redis_stack(&self, config: &Config<'_>) -> Stack {
@@ -316,6 +313,11 @@ impl<'o> Daemon<'o> {
         let mut impatient_from = Instant::NEVER;
         loop {
             let now = self.now();
+            #[cfg(feature = "spool")]
+            if now >= self.clock_at {
+                bridge.set_clock_at_start(self.clock_at_start());
+                self.clock_at = now + SECOND;
+            }
             let mut wake_up = bridge.poll(now, &mut self.show);
             self.show.flush();
             if bridge.has_stopped() {
@@ -350,6 +352,8 @@ impl<'o> Daemon<'o> {
                 continue;
             }
             if self.signals.take_report() {
+                // How old what waits is, it says as of now.
+                let _ = bridge.poll(self.now(), &mut self.show);
                 report(bridge.brokers());
             }
             if self.signals.stop() {
@@ -442,16 +446,8 @@ fn has_more(bridge: &Bridge<'_, '_, Stack>) -> bool {
 fn report(brokers: &[Broker<'_, Stack>]) {
     let until = std::time::Instant::now() + PATIENCE;
     for broker in brokers {
-        let spooled = broker
-            .spool()
-            .map(|spool| format!(" spooled {}", spool.spooled()));
         logger::say(
-            format_args!(
-                "{}: {}{}",
-                broker.device().alias,
-                broker.counters(),
-                spooled.unwrap_or_default()
-            ),
+            format_args!("{}: {}", broker.device().alias, broker.counters()),
             until.saturating_duration_since(std::time::Instant::now()),
         );
     }

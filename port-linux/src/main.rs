@@ -11,7 +11,7 @@
 //! | [`daemon`] | what wakes the bridge, and what ends it? |
 //! | [`reload`] | what goes on when the configuration changes? |
 //! | [`memory`] | how much memory has each session? |
-//! | [`net`], [`poller`] | how are peers reached without ever waiting, and what does the one wait wait for? |
+//! | [`net`], [`poller`], [`thread`] | how are peers reached without ever waiting, and what does the one wait wait for? |
 //! | [`tls`] | who are we to a broker, whom do we trust, and what goes wrong? |
 //! | [`logger`], [`show`], [`outlet`], [`summary`], [`date`] | what does a person see? |
 //! | [`signals`], [`machine_id`] | what comes from the system? |
@@ -41,10 +41,12 @@ mod reload;
 mod rights;
 mod show;
 mod signals;
+#[cfg(feature = "spool")]
 mod spool;
 mod summary;
 #[cfg(test)]
 mod testing;
+mod thread;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -86,8 +88,15 @@ fn version() -> String {
     } else {
         "without HTTP proxies"
     };
+    let spool = if cfg!(feature = "spool") {
+        "with a spool"
+    } else {
+        "without a spool"
+    };
     let number = env!("CARGO_PKG_VERSION");
-    format!("mqtt-client {number}\nMQTT 3.1, 3.1.1; built {tls}, {proxies}, without MQTT 5\n")
+    format!(
+        "mqtt-client {number}\nMQTT 3.1, 3.1.1; built {tls}, {proxies}, {spool}, without MQTT 5\n"
+    )
 }
 
 fn print(text: &str) -> ExitCode {

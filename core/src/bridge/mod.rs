@@ -93,6 +93,14 @@ impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
         self.stop_by.is_some() && self.brokers.iter().all(Broker::has_ended)
     }
 
+    /// What the system's clock showed at time 0, in seconds: it may have been set. Spools know by it how old samples are of earlier processes.
+    #[cfg(feature = "spool")]
+    pub fn set_clock_at_start(&mut self, seconds: u64) {
+        for broker in &mut *self.brokers {
+            broker.set_clock_at_start(seconds);
+        }
+    }
+
     /// What has happened so far, for each device.
     pub fn counters(&self) -> impl Iterator<Item = (&'a Device<'a>, Counters)> {
         self.brokers

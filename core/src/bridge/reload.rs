@@ -180,7 +180,7 @@ impl<N: Network> Broker<'_, N> {
                 samples += 1;
                 each(signal, sample);
             });
-        let counters = self.counters();
+        let counters = self.counters_without_spool();
         // What is in flight is sent once more, and counted then.
         let in_flight = samples.saturating_sub(counters.queued);
         Counters {
@@ -225,7 +225,7 @@ impl<N: Network> Broker<'_, N> {
     /// The last counters of a broker whose device is gone: nobody will send what waits.
     #[must_use]
     pub fn give_up(&self) -> Counters {
-        let counters = self.counters();
+        let counters = self.counters_without_spool();
         let queued = counters.queued;
         if queued > 0 {
             warning!(

@@ -7,6 +7,8 @@ use crate::counters::Counters;
 use crate::mqtt::close::Close;
 use crate::mqtt::session::{Event, Session};
 use crate::net::protocol::{ClosedBy, Protocol};
+#[cfg(feature = "spool")]
+use crate::outbox::Held;
 use crate::outbox::Room;
 use crate::sample::Sample;
 use crate::time::Instant;
@@ -50,6 +52,38 @@ pub trait Sink: Protocol {
     /// What is not delivered at the end is not lost: nothing is to be said of it.
     #[cfg(feature = "spool")]
     fn leave_to_spool(&mut self) {}
+
+    /// Queues a sample that comes back from a spool, see [`Sink::queue`]. `is_overtaken`: a later one of its signal did not wait for it.
+    #[cfg(feature = "spool")]
+    fn queue_returned(
+        &mut self,
+        signal: u32,
+        is_aside: bool,
+        is_overtaken: bool,
+        sample: &Sample<'_>,
+    ) -> bool {
+        let _ = is_overtaken;
+        self.queue(signal, is_aside, sample)
+    }
+
+    /// Takes samples out that have not been sent, see [`Outbox::withdraw`](crate::outbox::Outbox::withdraw); how many.
+    #[cfg(feature = "spool")]
+    fn withdraw(&mut self, is_taken: &mut dyn FnMut(Held) -> bool) -> usize {
+        let _ = is_taken;
+        0
+    }
+
+    /// So many samples wait in a spool; `None`: they come at their own pace.
+    #[cfg(feature = "spool")]
+    fn set_backlog(&mut self, elsewhere: Option<u64>) {
+        let _ = elsewhere;
+    }
+
+    /// Whether samples that are queued go out now.
+    #[cfg(feature = "spool")]
+    fn is_online(&self) -> bool {
+        true
+    }
 
     /// Its own part of the counters: what became of the samples that were queued.
     fn counters(&self) -> Counters;
@@ -102,6 +136,32 @@ impl Sink for Session<'_> {
     #[cfg(feature = "spool")]
     fn leave_to_spool(&mut self) {
         Session::leave_to_spool(self);
+    }
+
+    #[cfg(feature = "spool")]
+    fn queue_returned(
+        &mut self,
+        signal: u32,
+        is_aside: bool,
+        is_overtaken: bool,
+        sample: &Sample<'_>,
+    ) -> bool {
+        Session::queue_returned(self, signal, is_aside, is_overtaken, sample)
+    }
+
+    #[cfg(feature = "spool")]
+    fn withdraw(&mut self, is_taken: &mut dyn FnMut(Held) -> bool) -> usize {
+        Session::withdraw(self, is_taken)
+    }
+
+    #[cfg(feature = "spool")]
+    fn set_backlog(&mut self, elsewhere: Option<u64>) {
+        Session::set_backlog(self, elsewhere);
+    }
+
+    #[cfg(feature = "spool")]
+    fn is_online(&self) -> bool {
+        Session::is_online(self)
     }
 
     fn counters(&self) -> Counters {

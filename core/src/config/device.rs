@@ -66,7 +66,7 @@ pub(super) fn device<'a>(
         max_rate: fields.integer(Key::MaxRate),
         ..Device::EMPTY
     };
-    // These are no smaller business than the rest, so that a small board without a spool does without.
+    // A build without a spool does not read what it does not use: 500 bytes of a board's flash.
     #[cfg(feature = "spool")]
     spool::device(fields, &mut device);
     let bytes = device.client_id.map_or(0, str::len);
@@ -81,6 +81,8 @@ pub(super) fn device<'a>(
     if enable {
         built_in(fields, &device);
         advice::device(fields, &device);
+        #[cfg(feature = "spool")]
+        spool::without_spool(fields, &device);
     }
     fields.keys()?;
     Ok((device, enable))

@@ -183,7 +183,7 @@ pub struct Device<'a> {
     pub max_rate: u16,
     /// Bytes on storage for samples that wait, 65,536 to 2^40; 0: none.
     pub spool_size: u64,
-    /// Messages sent from the spool in any second, at most, 1 to 65535; 0: as many as there are.
+    /// Messages of those that have waited sent in any second, at most, 1 to 65535; 0: as many as there are.
     pub replay_rate: u16,
     /// Whether new samples go beside those of the spool, and not behind them.
     pub live_first: bool,

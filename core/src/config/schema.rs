@@ -195,11 +195,11 @@ schema! {
         SpoolSize "spool_size": integer(Integer { min: 0, max: 1 << 40, default: 0 }),
             note("Bytes on storage for samples that wait: they survive a power cut. 0 is none.").range("0, or 65536 to 2^40");
         ReplayRate "replay_rate": integer(Integer { min: 0, max: 65_535, default: 0 }),
-            note("Messages that are sent from the spool in any second, at most, once the broker is back. 0: no limit.");
+            note("Messages of those that have waited that are sent in any second, at most, once the broker is back. 0: no limit.");
         LiveFirst "live_first": boolean(false),
-            note("Whether new samples go at once, beside those that waited in the spool, and not behind them.");
+            note("With a spool: whether new samples go at once, beside those that waited in it, and not behind them.");
         MaxAge "max_age": integer(Integer { min: 0, max: i32::MAX as i64, default: 0 }),
-            note("Seconds after which a sample that waits is dropped. 0: never.");
+            note("With a spool: seconds after which a sample that waits is dropped. 0: never.");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
         TlsClientAuth "tls_client_auth": boolean(true),

@@ -33,3 +33,17 @@ pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
     device.live_first = fields.boolean(Key::LiveFirst);
     device.max_age = fields.integer(Key::MaxAge);
 }
+
+/// What waits in memory alone goes in its order, and is not counted by its age.
+pub(super) fn without_spool(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
+    let given = [
+        (Key::LiveFirst, device.live_first),
+        (Key::MaxAge, device.max_age > 0),
+    ];
+    for (key, is_given) in given {
+        if is_given && device.spool_size == 0 {
+            let because = "spool_size=0";
+            fields.warn(key, Problem::Ignored { because });
+        }
+    }
+}

@@ -8,7 +8,6 @@
 //! | `liveness` | is the other end still there? |
 //! | `suspicion` | which message makes the broker close the connection? |
 //! | `unacknowledged` | what if the broker acknowledges nothing? |
-//! | `rate` | how fast may messages go? |
 //! | `control`, `transmit` | where do packets wait for the network? |
 //! | [`unasked`] | what if the broker sends a message that nobody asked for? |
 //! | [`close`] | why is a connection closed? |
@@ -22,7 +21,6 @@ pub mod decode;
 pub mod encode;
 mod liveness;
 pub mod packet;
-mod rate;
 pub mod session;
 mod suspicion;
 mod transmit;

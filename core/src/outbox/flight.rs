@@ -40,6 +40,13 @@ impl Outgoing {
         self.head.quality()
     }
 
+    /// A later sample of its signal has gone out before it: it is not to take that one's place at the broker.
+    #[inline]
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        self.head.is_overtaken()
+    }
+
     /// Bytes of `value,timestamp`, at most [`MAX_TEXT`](crate::sample::MAX_TEXT).
     #[inline]
     #[must_use]

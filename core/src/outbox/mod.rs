@@ -36,6 +36,8 @@ pub use flight::{Outgoing, Waiting};
 pub use record::MAX_SIGNALS;
 pub use reload::{NewSignal, Renumbered};
 pub use room::Room;
+#[cfg(feature = "spool")]
+pub use spooling::{Held, Origins};
 
 use crate::delivery::{QoS, Stage};
 use crate::sample::{MAX_TEXT, Sample};

@@ -29,10 +29,13 @@ const PACKED: usize = 4;
 const GOOD: u32 = 1;
 const ASIDE: u32 = 2;
 const IS_PACKED: u32 = 4;
+#[cfg(feature = "spool")]
+const FROM_SPOOL: u32 = 8;
+const OVERTAKEN: u32 = 16;
 
 /// Where length and signal begin in the head, in bits from its lowest.
-const LEN: u32 = 3;
-const SIGNAL: u32 = 11;
+const LEN: u32 = 5;
+const SIGNAL: u32 = 13;
 
 /// A record but for its text.
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +178,25 @@ impl Head {
         ring.write(at, &self.0.to_le_bytes());
     }
 
+    /// It came back from the spool.
+    #[cfg(feature = "spool")]
+    #[inline]
+    pub(super) fn is_from_spool(self) -> bool {
+        self.0 & FROM_SPOOL != 0
+    }
+
+    /// A later sample of its signal has gone out before it.
+    #[inline]
+    pub(super) fn is_overtaken(self) -> bool {
+        self.0 & OVERTAKEN != 0
+    }
+
+    #[cfg(feature = "spool")]
+    pub(super) fn from_spool(self, is_overtaken: bool) -> Self {
+        let overtaken = if is_overtaken { OVERTAKEN } else { 0 };
+        Head(self.0 | FROM_SPOOL | overtaken)
+    }
+
     pub(super) fn with_aside(self, is_aside: bool) -> Self {
         Head(if is_aside {
             self.0 | ASIDE
@@ -276,12 +298,12 @@ mod tests {
     fn read_back(text: &str, at: usize, capacity: usize) -> (usize, Vec<u8>) {
         let mut storage = vec![0; capacity];
         let mut ring = Ring::new(&mut storage, capacity);
-        let head = Head::new(0x12_3456, true, Quality::Bad, text.as_bytes());
+        let head = Head::new(0x1_2345, true, Quality::Bad, text.as_bytes());
         if !head.write(&mut ring, at, text.as_bytes()) {
             head.write_any(&mut ring, at, text.as_bytes());
         }
         let head = Head::read(&ring, at);
-        assert_eq!((head.signal(), head.quality()), (0x12_3456, Quality::Bad));
+        assert_eq!((head.signal(), head.quality()), (0x1_2345, Quality::Bad));
         assert!(head.is_aside());
         let mut out = vec![b'?'; head.text_len()];
         head.read_text(&ring, at, &mut out);

@@ -74,7 +74,7 @@ impl Outbox<'_> {
 
     /// Keeps the samples for which `number_of` has a number, which it may change; how many do not stay. It is given each one's place behind the
     /// oldest, `None` for those that are set aside, and its stage.
-    fn retain(
+    pub(super) fn retain(
         &mut self,
         mut number_of: impl FnMut(Option<usize>, Stage, Head) -> Option<u32>,
     ) -> usize {

@@ -15,18 +15,21 @@ pub struct Routes<'a> {
 
 /// What a signal's last accepted sample said, and whether its topic is set aside. 32 bytes.
 ///
-/// Value texts of up to 29 bytes are kept as they are, longer ones (no producer prints such) as their first 21 bytes and a
-/// 64-bit hash of all.
+/// Value texts of up to 28 bytes are kept as they are, longer ones (no producer prints such) as their first bytes and a 64-bit hash
+/// of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastSample {
     quality: Remembered,
     is_aside: bool,
+    /// A sample has gone out, or is about to, while older ones may come later.
+    #[cfg(feature = "spool")]
+    is_overtaking: bool,
     len: u8,
     text: [u8; MAX_TEXT],
 }
 
 /// Longest value text that is kept as it is.
-const MAX_TEXT: usize = 29;
+const MAX_TEXT: usize = if cfg!(feature = "spool") { 28 } else { 29 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Remembered {
@@ -175,6 +178,29 @@ impl<'a> Routes<'a> {
             .for_each(|(_, last)| last.is_aside = false);
     }
 
+    /// A sample of this signal does not wait behind older ones that are in the spool.
+    #[cfg(feature = "spool")]
+    pub fn overtake(&mut self, number: u32) {
+        if let Some(last) = self.last.get_mut(number as usize) {
+            last.is_overtaking = true;
+        }
+    }
+
+    /// Whether a later sample of this signal than those in the spool has gone out, or is about to.
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn is_overtaken(&self, number: u32) -> bool {
+        let last = self.last.get(number as usize);
+        last.is_some_and(|last| last.is_overtaking)
+    }
+
+    /// No older samples of these signals are in the spool any more.
+    #[cfg(feature = "spool")]
+    pub fn end_overtaking(&mut self, device: u16) {
+        self.of_device(device)
+            .for_each(|(_, last)| last.is_overtaking = false);
+    }
+
     fn of_device(
         &mut self,
         device: u16,
@@ -189,6 +215,8 @@ impl LastSample {
     pub const NOTHING: LastSample = LastSample {
         quality: Remembered::Nothing,
         is_aside: false,
+        #[cfg(feature = "spool")]
+        is_overtaking: false,
         len: 0,
         text: [0; MAX_TEXT],
     };
@@ -215,8 +243,10 @@ impl LastSample {
 
     fn forget(&mut self) {
         *self = LastSample {
-            is_aside: self.is_aside,
-            ..LastSample::NOTHING
+            quality: Remembered::Nothing,
+            len: 0,
+            text: [0; MAX_TEXT],
+            ..*self
         };
     }
 }

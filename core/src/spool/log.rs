@@ -10,7 +10,7 @@ use crate::time::Instant;
 
 /// Memory for one log, all of it the caller's.
 pub struct Buffers<'a> {
-    /// Blocks that wait to be written: at least two, of which 32 are used.
+    /// Blocks that wait to be written: at least two, of which 16 are used.
     pub blocks: &'a mut [[u8; BLOCK]],
     /// What was read from storage.
     pub window: &'a mut [u8; BLOCK],
@@ -56,8 +56,8 @@ pub(super) struct Standing {
     pub(super) done: u64,
     /// Number of the next sample to be read.
     pub(super) next: u64,
-    /// Where reading passes over samples that were delivered already: from here, and up to here.
-    pub(super) skipped: Option<(u64, u64)>,
+    /// Where reading passes over samples that wait elsewhere, or are delivered already: from here, and up to here, in their order.
+    pub(super) skipped: heapless::Vec<(u64, u64), SKIPPED>,
     /// All samples below were written, or were done with before, and all below have survived a power cut from now on.
     pub(super) written: u64,
     pub(super) synced: u64,
@@ -125,11 +125,16 @@ pub(super) enum Doing {
     Read,
 }
 
+/// Parts that are skipped, at most.
+const SKIPPED: usize = 8;
+
 /// The first sample's number in each process. Those of earlier ones are below.
 pub(super) const FIRST: u64 = 1 << 62;
 
 impl<'a> Log<'a> {
     /// A log that looks at its storage at the first poll.
+    // What is so large is made in one place only.
+    #[inline(never)]
     #[must_use]
     pub fn new(buffers: Buffers<'a>) -> Self {
         let at = Standing {
@@ -138,7 +143,7 @@ impl<'a> Log<'a> {
             base: 0,
             done: FIRST,
             next: FIRST,
-            skipped: None,
+            skipped: heapless::Vec::new(),
             written: FIRST,
             synced: FIRST,
             done_on_storage: FIRST,
@@ -268,12 +273,41 @@ impl<'a> Log<'a> {
             return;
         };
         self.staging.skip_to(self.at.next);
-        self.at.skipped = Some((to, self.end()));
+        self.at.skipped.clear();
+        let _ = self.at.skipped.push((to, self.end()));
         self.at.next = from;
         self.at.done = from;
         self.at.passed = None;
         let segment = self.at.oldest.unwrap_or_default();
         self.at.reading.go_to(Position { segment, at: 0 });
+    }
+
+    /// The samples from this number on that were put in wait elsewhere too: reading passes over them. `false` if there are too many such parts.
+    pub fn skip_from(&mut self, from: u64) -> bool {
+        let end = self.end();
+        match self.at.skipped.last_mut() {
+            Some((_, to)) if *to == from => *to = end,
+            _ if self.at.next == from => {
+                self.pass(end);
+            }
+            _ => return self.at.skipped.push((from, end)).is_ok(),
+        }
+        true
+    }
+
+    /// Whether the next samples that are put in can be [skipped](Log::skip_from).
+    #[must_use]
+    pub fn can_skip(&self) -> bool {
+        let is_behind_skipped = |(_, to): &(u64, u64)| *to == self.end();
+        !self.at.skipped.is_full() || self.at.skipped.last().is_some_and(is_behind_skipped)
+    }
+
+    /// Samples that wait here, and are read one after the other.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        let skipped = self.at.skipped.iter().map(|(from, to)| to - from);
+        let to_be_read = self.end().saturating_sub(self.at.next);
+        to_be_read.saturating_sub(skipped.sum())
     }
 
     /// Samples on storage that is not used now, or that are read later.

@@ -47,8 +47,8 @@ use embedded_nal::nb;
 /// multiple of it.
 pub const WORD: u32 = 32;
 
-/// Signals that have a place of their own in one block; more than that share them.
-pub const NAMES: usize = 512;
+/// Signals that have a place of their own in one block; more than that share them. A block has hardly room for more names.
+pub const NAMES: usize = 256;
 
 /// Storage for the log of one device, as segments that count up from the oldest.
 ///

@@ -110,7 +110,7 @@ impl Log<'_> {
                 });
             }
             self.at.late = None;
-            self.at.skipped = None;
+            self.at.skipped.clear();
             self.at.next = self.at.next.max(self.at.written);
             self.at.reading.go_to(Position::default());
         }

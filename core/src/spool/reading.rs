@@ -237,20 +237,20 @@ impl Log<'_> {
         }
     }
 
-    /// The next sample is the one of this number, or the one behind those that were delivered already. How many were passed over that were not.
+    /// The next sample is the one of this number, or the one behind those that are skipped. How many were passed over that are not.
     pub(super) fn advance(&mut self, number: u64) -> u64 {
+        let mut passed = number.saturating_sub(self.at.next);
         let before = self.at.next;
-        if number <= before {
-            return 0;
+        self.at.next = before.max(number);
+        while let Some(&(from, to)) = self.at.skipped.first()
+            && self.at.next >= from
+        {
+            self.at.skipped.remove(0);
+            let next = self.at.next;
+            // Of those that were passed over, these were to be.
+            passed = passed.saturating_sub(next.min(to).saturating_sub(from.max(before)));
+            self.at.next = next.max(to);
         }
-        self.at.next = number;
-        match self.at.skipped {
-            Some((from, to)) if number >= from => {
-                self.at.skipped = None;
-                self.at.next = number.max(to);
-                from.saturating_sub(before) + number.saturating_sub(to)
-            }
-            _ => number - before,
-        }
+        passed
     }
 }

@@ -12,7 +12,7 @@ const _: () = assert!(HEAD + MAX_NAME + MAX_SECOND + MAX_SAMPLE <= BLOCK);
 pub(super) const NOBODY: u32 = u32::MAX;
 
 /// Blocks that may wait, at most.
-pub const MAX_BLOCKS: usize = 32;
+pub const MAX_BLOCKS: usize = 16;
 
 /// The blocks, oldest first, in a ring of slots.
 pub(super) struct Staging<'a> {

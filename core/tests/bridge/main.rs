@@ -25,6 +25,7 @@ mod parts;
 mod proxied;
 mod reconnecting;
 mod reload;
+mod replay;
 #[cfg(feature = "log")]
 mod reporting;
 mod spooling;

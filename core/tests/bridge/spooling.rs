@@ -261,7 +261,7 @@ fn samples_of_signals_that_are_gone_are_dropped_and_counted() {
 /// Lives of a bridge whose broker comes and goes, each cut off from power at any change to the storage.
 #[test]
 fn whatever_is_cut_off_loses_none_that_has_waited_for_the_interval() {
-    for seed in 0..40_u64 {
+    for seed in 0..80_u64 {
         let disk = Disk::new(
             [Kind::Files, Kind::Flash][seed as usize % 2],
             16 * 1024,
@@ -269,13 +269,17 @@ fn whatever_is_cut_off_loses_none_that_has_waited_for_the_interval() {
             seed * 31 + 7,
         );
         let qos = disk.random(3) as u8;
-        let table = one_device(&format!(r#", "mqtt_qos": {qos}, "buffer_size": 2048"#));
+        let live_first = disk.random(2);
+        let replay_rate = [0, 200][disk.random(2) as usize];
+        let table = one_device(&format!(
+            r#", "mqtt_qos": {qos}, "buffer_size": 2048, "live_first": {live_first}, "replay_rate": {replay_rate}"#
+        ));
         let mut next = 0;
         let mut got = Vec::new();
         // When each was accepted, as long as the process lives that has accepted it.
         let mut lost_may_be = Vec::new();
         for life in 0..6 {
-            let context = format!("seed {seed}, life {life}, QoS {qos}");
+            let context = format!("seed {seed}, life {life}, QoS {qos}, live_first {live_first}");
             let is_last = life == 5;
             disk.be_slow(1 + disk.random(3));
             if !is_last && life > 0 {
@@ -330,6 +334,9 @@ fn whatever_is_cut_off_loses_none_that_has_waited_for_the_interval() {
         let missing: Vec<_> = (0..next)
             .filter(|value| !got.contains(value) && !lost_may_be.contains(value))
             .collect();
-        assert_eq!(missing, [0; 0], "seed {seed}, QoS {qos}");
+        assert_eq!(
+            missing, [0; 0],
+            "seed {seed}, QoS {qos}, live_first {live_first}"
+        );
     }
 }

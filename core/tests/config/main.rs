@@ -13,6 +13,7 @@ mod robust;
 mod rows;
 mod rules;
 mod schema;
+mod spool;
 mod values;
 
 use mqtt_client_core::config::{

@@ -10,7 +10,7 @@ const README: &str = include_str!("../../../README.md");
 
 #[test]
 fn the_tables_of_parameters_are_the_schemas() {
-    for table in [Table::Redis, Table::Devices, Table::Signals] {
+    for table in [Table::Redis, Table::Spool, Table::Devices, Table::Signals] {
         let expected = markdown(table);
         assert!(
             README.contains(&expected),

@@ -6,11 +6,11 @@
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Error;
 use crate::poller::Poller;
+use crate::thread::start;
 use embedded_nal::AddrType;
 use embedded_nal::nb;
 use mqtt_client_core::net::turns::Turns;
@@ -120,18 +120,17 @@ impl Pending {
             answer: Arc::default(),
         };
         let (name, answer) = (pending.name.clone(), pending.answer.clone());
-        thread::Builder::new()
-            .stack_size(STACK_SIZE)
-            .spawn(move || {
-                let addresses = lookup(&name);
-                let _ = answer.set(Answer {
-                    at: Instant::now(),
-                    addresses,
-                });
-                // In this order: the loop, woken, finds that the look-up has ended.
-                drop(answer);
-                poller.notify();
-            })?;
+        let work = move || {
+            let addresses = lookup(&name);
+            let _ = answer.set(Answer {
+                at: Instant::now(),
+                addresses,
+            });
+            // In this order: the loop, woken, finds that the look-up has ended.
+            drop(answer);
+            poller.notify();
+        };
+        start(STACK_SIZE, Box::new(work))?;
         Ok(pending)
     }
 

@@ -1,21 +1,24 @@
 //! How are the segments' files opened, so that they are ours and nobody else's? In a folder of mode 0700 that belongs to our user, locked against
 //! a second process; files of mode 0600; no symbolic link is followed.
 
-use std::collections::BTreeMap;
-use std::ffi::CString;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::ffi::{CStr, CString};
+use std::fs::{File, Metadata};
+use std::mem::take;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 
 use mqtt_client_core::spool::{Fault, SegmentHead};
 use rustix::fs::{
-    self, AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, fdatasync, fstat, fstatvfs,
-    fsync, openat, renameat, unlinkat,
+    AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, fchmod, fdatasync, flock, fstatvfs, fsync,
+    mkdirat, openat, renameat, unlinkat,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, pread, pwrite};
 use rustix::process::geteuid;
 
 const ENDING: &str = ".spool";
+
+/// Serial numbers of segments with their bytes, oldest first.
+pub type Segments = Vec<(u32, u32)>;
 
 /// A spool's folder, open and locked.
 pub struct Folder {
@@ -40,30 +43,35 @@ fn fault(error: Errno) -> Fault {
     }
 }
 
-fn io_fault(error: &std::io::Error) -> Fault {
-    fault(Errno::from_io_error(error).unwrap_or(Errno::IO))
+fn open(opened: Result<OwnedFd, Errno>) -> Result<File, Fault> {
+    opened.map(File::from).map_err(fault)
 }
 
 impl Folder {
     /// Opens the folder, which is made if only itself is missing.
-    pub fn open(path: &Path) -> Result<Self, Fault> {
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-        match fs::mkdirat(CWD, path, Mode::RWXU) {
+    pub fn open(path: &CStr) -> Result<Self, Fault> {
+        match mkdirat(CWD, path, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             // Read-only storage without the folder is as good as missing.
             Err(error) => return Err(fault(error)),
         }
-        let folder = openat(CWD, path, flags, Mode::empty()).map_err(fault)?;
-        let stat = fstat(&folder).map_err(fault)?;
-        if stat.st_uid != geteuid().as_raw() {
+        let folder = Folder::look_into(path)?;
+        let metadata = folder.folder.metadata().map_err(|_| Fault::Missing)?;
+        if metadata.uid() != geteuid().as_raw() {
             return Err(Fault::NotOurs);
         }
-        if stat.st_mode & 0o077 != 0 {
-            fs::fchmod(&folder, Mode::RWXU).map_err(fault)?;
+        if metadata.mode() & 0o077 != 0 {
+            fchmod(&folder.folder, Mode::RWXU).map_err(fault)?;
         }
-        fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).map_err(fault)?;
+        flock(&folder.folder, FlockOperation::NonBlockingLockExclusive).map_err(fault)?;
+        Ok(folder)
+    }
+
+    /// Opens the folder as it is, to look at it: not locked, whoever it belongs to.
+    pub fn look_into(path: &CStr) -> Result<Self, Fault> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         Ok(Folder {
-            folder: folder.into(),
+            folder: open(openat(CWD, path, flags, Mode::empty()))?,
             written: None,
             read: None,
             is_dirty: false,
@@ -76,40 +84,45 @@ impl Folder {
         fstatvfs(&self.folder).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// The segments with their lengths. Files of another format get another name.
-    pub fn segments(&self) -> Result<BTreeMap<u32, u64>, Fault> {
-        let mut segments = BTreeMap::new();
+    /// The segments. Files of another format get another name, if that is wished.
+    pub fn segments(&self, sets_aside: bool) -> Result<Segments, Fault> {
+        let mut segments = Segments::new();
         for entry in Dir::read_from(&self.folder).map_err(fault)? {
             let entry = entry.map_err(fault)?;
-            let name = entry.file_name().to_string_lossy();
-            let serial = name.strip_suffix(ENDING).filter(|digits| digits.len() == 8);
-            let Some(serial) = serial.and_then(|digits| u32::from_str_radix(digits, 16).ok())
-            else {
+            let Some(serial) = serial_of(entry.file_name().to_bytes()) else {
                 continue;
             };
             let Ok(file) = self.file(serial, OFlags::RDONLY) else {
                 continue;
             };
-            let stat = fstat(&file).map_err(fault)?;
-            if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            let Some(metadata) = file.metadata().ok().filter(Metadata::is_file) else {
                 continue;
-            }
+            };
             let mut head = [0; 32];
-            if file.read_exact_at(&mut head, 0).is_ok() && is_of_another_version(&head) {
-                let other = c_name(&format!("{serial:08x}.unknown"));
-                renameat(&self.folder, c_name(&name), &self.folder, other).map_err(fault)?;
-                log::warn!(
-                    "{name}: not of this version's format, set aside as {serial:08x}.unknown"
-                );
+            if pread(&file, &mut head, 0) == Ok(head.len()) && is_of_another_version(&head) {
+                if sets_aside {
+                    self.set_aside(serial)?;
+                }
                 continue;
             }
-            segments.insert(serial, stat.st_size as u64);
+            let len = u32::try_from(metadata.len()).unwrap_or(u32::MAX);
+            let place = segments.partition_point(|(other, _)| *other < serial);
+            segments.insert(place, (serial, len));
         }
         Ok(segments)
     }
 
-    pub fn read(&mut self, segment: u32, at: u32, len: usize) -> Result<Vec<u8>, Fault> {
-        let mut bytes = vec![0; len];
+    fn set_aside(&self, serial: u32) -> Result<(), Fault> {
+        let [from, to] = [ENDING, ".unknown"].map(|ending| name_of(serial, ending));
+        renameat(&self.folder, &from, &self.folder, &to).map_err(fault)?;
+        log::warn!(
+            "{serial:08x}{ENDING}: not of this version's format, set aside as {serial:08x}.unknown"
+        );
+        Ok(())
+    }
+
+    /// Reads as many bytes of a segment from `at` on as it has; how many.
+    pub fn read(&mut self, segment: u32, at: u32, bytes: &mut [u8]) -> Result<usize, Fault> {
         if !matches!(&self.read, Some((open, _)) if *open == segment) {
             self.read = match self.file(segment, OFlags::RDONLY) {
                 Ok(file) => Some((segment, file)),
@@ -118,19 +131,18 @@ impl Folder {
             };
         }
         let Some((_, file)) = &self.read else {
-            return Ok(Vec::new());
+            return Ok(0);
         };
         let mut filled = 0;
-        while filled < len {
-            match file.read_at(&mut bytes[filled..], u64::from(at) + filled as u64) {
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match pread(file, rest, u64::from(at) + filled as u64) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io_fault(&error)),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(fault(error)),
             }
         }
-        bytes.truncate(filled);
-        Ok(bytes)
+        Ok(filled)
     }
 
     pub fn append(&mut self, segment: u32, at: u32, bytes: &[u8]) -> Result<(), Fault> {
@@ -144,8 +156,17 @@ impl Folder {
             return Err(Fault::Missing);
         };
         self.is_dirty = true;
-        file.write_all_at(bytes, at.into())
-            .map_err(|error| io_fault(&error))
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match pwrite(file, rest, u64::from(at) + written as u64) {
+                // As std has it: nothing else will be written either.
+                Ok(0) => return Err(Fault::Full),
+                Ok(count) => written += count,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(fault(error)),
+            }
+        }
+        Ok(())
     }
 
     pub fn erase(&mut self, segment: u32) -> Result<(), Fault> {
@@ -157,7 +178,7 @@ impl Folder {
             self.read = None;
         }
         self.has_changed = true;
-        match unlinkat(&self.folder, c_name(&name_of(segment)), AtFlags::empty()) {
+        match unlinkat(&self.folder, &name_of(segment, ENDING), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(fault(error)),
         }
@@ -165,14 +186,14 @@ impl Folder {
 
     pub fn sync(&mut self) -> Result<(), Fault> {
         self.sync_file()?;
-        if std::mem::take(&mut self.has_changed) {
+        if take(&mut self.has_changed) {
             fsync(&self.folder).map_err(fault)?;
         }
         Ok(())
     }
 
     fn sync_file(&mut self) -> Result<(), Fault> {
-        if std::mem::take(&mut self.is_dirty)
+        if take(&mut self.is_dirty)
             && let Some((_, file)) = &self.written
         {
             fdatasync(file).map_err(fault)?;
@@ -182,10 +203,8 @@ impl Folder {
 
     fn file(&self, segment: u32, flags: OFlags) -> Result<File, Fault> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let name = c_name(&name_of(segment));
-        let mode = Mode::RUSR | Mode::WUSR;
-        let file = openat(&self.folder, name, flags, mode).map_err(fault)?;
-        Ok(file.into())
+        let name = name_of(segment, ENDING);
+        open(openat(&self.folder, &name, flags, Mode::RUSR | Mode::WUSR))
     }
 }
 
@@ -194,11 +213,22 @@ fn is_of_another_version(head: &[u8; 32]) -> bool {
     head.starts_with(b"mqS") && head[3] != b'1' && SegmentHead::read(head).is_none()
 }
 
-fn name_of(segment: u32) -> String {
-    format!("{segment:08x}{ENDING}")
+/// Names of segments have eight hexadecimal digits, as [`name_of`] writes them.
+fn serial_of(name: &[u8]) -> Option<u32> {
+    let digits = name.strip_suffix(ENDING.as_bytes())?;
+    let mut serial = 0;
+    for digit in digits {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        serial = serial << 4 | u32::from(digit);
+    }
+    (digits.len() == 8).then_some(serial)
 }
 
-fn c_name(name: &str) -> CString {
-    // Names of directory entries and our own have no NUL.
-    CString::new(name).unwrap_or_default()
+fn name_of(segment: u32, ending: &str) -> CString {
+    // It has no NUL.
+    CString::new(format!("{segment:08x}{ending}")).unwrap_or_default()
 }

@@ -11,100 +11,90 @@ mod folder;
 mod kept;
 mod worker;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::mem::take;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 use embedded_nal::nb;
 use mqtt_client_core::spool::{BLOCK, Fault, Storage, WORD};
 
 use crate::poller::Poller;
-pub use kept::{Kept, Spools};
-use worker::{Answer, Request, Said, start};
+use folder::Segments;
+pub use kept::{Spools, suspend};
+use worker::{Desk, Request};
 
 /// Bytes on storage that do not count: the folder's own.
 const NOT_COUNTED: u64 = 4096;
 
-/// Segments have between so many bytes; in very large spools more, so that there are not too many files.
+/// Segments have between so many bytes; in very large spools more, so that there are not too many files: each takes 8 bytes of memory.
 const SMALLEST: u64 = 16 * 1024;
 const LARGEST: u64 = 1024 * 1024;
-const MOST: u64 = 4096;
+const MOST: u64 = 1024;
 
 /// The storage of one device.
 pub struct Files {
-    requests: Sender<(u64, Request)>,
-    answers: Receiver<(u64, Answer)>,
-    /// The request that has no answer yet.
-    asked: Option<u64>,
-    count: u64,
+    desk: Arc<Desk>,
+    /// A request has no answer yet.
+    has_asked: bool,
     segment_len: u32,
     /// Bytes that all segments may have.
     most: u64,
-    /// Each segment's bytes.
-    segments: BTreeMap<u32, u64>,
+    segments: Segments,
     /// Bytes that are free on the file system.
     free: u64,
     is_listed: bool,
 }
 
-/// How long the segments of a spool of so many bytes are.
-fn segment_len(spool_size: u64) -> u32 {
+/// How long the segments are of a spool of so many bytes, if so many of them are free or its own.
+fn segment_len(spool_size: u64, has_room_for: u64) -> u32 {
     let wished = (spool_size / 64).clamp(SMALLEST, LARGEST);
-    let len = wished.max(spool_size / MOST);
-    // At most 2^40 / 4096.
-    (len / BLOCK as u64 * BLOCK as u64) as u32
-}
-
-/// The longest segments that so many bytes have room for eight of.
-fn fitting(bytes: u64) -> u32 {
-    let len = (bytes / 8).clamp(SMALLEST, u64::from(u32::MAX) / 2);
-    (len / BLOCK as u64 * BLOCK as u64) as u32
+    // On a small file system eight segments are to have room beside each other.
+    let fitting = (has_room_for / 8).max(SMALLEST);
+    let len = wished.max(spool_size / MOST).min(fitting);
+    // At most 2^40 / 1024.
+    len as u32 / BLOCK as u32 * BLOCK as u32
 }
 
 impl Files {
-    /// Storage in this folder, which is not looked at yet. The poller is woken when there is an answer.
-    pub fn new(folder: PathBuf, spool_size: u64, poller: Arc<Poller>) -> Self {
-        let (requests, from) = channel();
-        let (to, answers) = channel();
-        start(folder, from, to, poller);
+    /// Storage in this folder, which is not looked at yet, and has a [size](Files::resize) before that. The poller is woken when there is an answer.
+    pub fn new(folder: &str, poller: Arc<Poller>) -> Self {
         Files {
-            requests,
-            answers,
-            asked: None,
-            count: 0,
-            segment_len: segment_len(spool_size),
-            most: spool_size,
-            segments: BTreeMap::new(),
+            desk: Desk::open(folder, poller),
+            has_asked: false,
+            segment_len: SMALLEST as u32,
+            most: 0,
+            segments: Segments::new(),
             free: 0,
             is_listed: false,
         }
     }
 
+    /// All segments may have so many bytes from now on.
+    pub fn resize(&mut self, spool_size: u64) {
+        self.most = spool_size;
+        self.segment_len = segment_len(spool_size, self.free + self.used());
+    }
+
+    fn used(&self) -> u64 {
+        self.segments.iter().map(|(_, len)| u64::from(*len)).sum()
+    }
+
     /// Asks the thread, or takes its answer.
-    fn ask(&mut self, request: impl FnOnce() -> Request) -> nb::Result<Said, Fault> {
-        let number = match self.asked {
-            Some(number) => number,
-            None => {
-                self.count += 1;
-                self.asked = Some(self.count);
-                // The thread lives as long as this does.
-                let _ = self.requests.send((self.count, request()));
-                self.count
-            }
-        };
-        while let Ok((answered, answer)) = self.answers.try_recv() {
-            // Another one is that of a request that was given up.
-            if answered == number {
-                self.asked = None;
-                self.free = answer.free;
-                return answer.said.map_err(|fault| {
-                    self.is_listed = false;
-                    nb::Error::Other(fault)
-                });
-            }
+    fn ask(&mut self, request: Request, bytes: &[u8]) -> nb::Result<(), Fault> {
+        if !self.has_asked {
+            self.has_asked = true;
+            self.desk.ask(request, bytes);
         }
-        Err(nb::Error::WouldBlock)
+        let answer = self.desk.answer().ok_or(nb::Error::WouldBlock)?;
+        self.has_asked = false;
+        self.free = answer.free;
+        self.is_listed &= answer.result.is_ok();
+        answer.result.map_err(nb::Error::Other)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        self.desk.close();
     }
 }
 
@@ -115,62 +105,57 @@ impl Storage for Files {
 
     fn has_room(&mut self) -> bool {
         let len = u64::from(self.segment_len);
-        let used = self.segments.values().sum::<u64>();
-        used + len <= self.most + NOT_COUNTED && self.free >= len + NOT_COUNTED
+        self.used() + len <= self.most + NOT_COUNTED && self.free >= len + NOT_COUNTED
     }
 
     fn next_segment(&mut self, after: Option<u32>) -> nb::Result<Option<u32>, Fault> {
-        let Some(after) = after else {
-            if self.is_listed {
-                self.is_listed = false;
-                // What is under way has been given up.
-                self.asked = None;
+        let next = match after {
+            Some(after) => self
+                .segments
+                .partition_point(|(serial, _)| *serial <= after),
+            None => {
+                if self.is_listed {
+                    self.is_listed = false;
+                    // What is under way has been given up.
+                    self.has_asked = false;
+                }
+                self.ask(Request::Open, &[])?;
+                self.segments = take(&mut self.desk.papers().segments);
+                self.is_listed = true;
+                self.resize(self.most);
+                0
             }
-            let said = self.ask(|| Request::Open)?;
-            let Said::Segments(segments) = said else {
-                return Err(nb::Error::WouldBlock);
-            };
-            self.segments = segments;
-            self.is_listed = true;
-            // On a small file system eight segments are to have room beside each other.
-            let used = self.segments.values().sum::<u64>();
-            self.segment_len = segment_len(self.most).min(fitting(self.free + used));
-            return Ok(self.segments.keys().next().copied());
         };
-        let mut later = self.segments.range(after.saturating_add(1)..);
-        let next = later.next().map(|(serial, _)| *serial);
-        Ok(next.filter(|next| *next > after))
+        Ok(self.segments.get(next).map(|(serial, _)| *serial))
     }
 
     fn read(&mut self, segment: u32, at: u32, out: &mut [u8]) -> nb::Result<usize, Fault> {
         let len = out.len();
-        match self.ask(|| Request::Read(segment, at, len))? {
-            Said::Bytes(bytes) => {
-                let len = bytes.len().min(len);
-                out[..len].copy_from_slice(&bytes[..len]);
-                Ok(len)
-            }
-            _ => Ok(0),
-        }
+        self.ask(Request::Read { segment, at, len }, &[])?;
+        let papers = self.desk.papers();
+        let read = papers.bytes.get(..len).unwrap_or(&papers.bytes);
+        out[..read.len()].copy_from_slice(read);
+        Ok(read.len())
     }
 
     fn append(&mut self, segment: u32, at: u32, bytes: &[u8]) -> nb::Result<(), Fault> {
-        self.ask(|| Request::Append(segment, at, bytes.to_vec()))?;
-        let end = u64::from(at) + bytes.len() as u64;
-        let len = self.segments.entry(segment).or_default();
-        *len = end.max(*len);
+        self.ask(Request::Append { segment, at }, bytes)?;
+        let len = at.saturating_add(bytes.len() as u32);
+        match self.segments.last_mut() {
+            Some(last) if last.0 == segment => last.1 = len,
+            _ => self.segments.push((segment, len)),
+        }
         Ok(())
     }
 
     fn erase(&mut self, segment: u32) -> nb::Result<(), Fault> {
-        self.ask(|| Request::Erase(segment))?;
-        self.segments.remove(&segment);
+        self.ask(Request::Erase(segment), &[])?;
+        self.segments.retain(|(serial, _)| *serial != segment);
         Ok(())
     }
 
     fn sync(&mut self) -> nb::Result<(), Fault> {
-        self.ask(|| Request::Sync)?;
-        Ok(())
+        self.ask(Request::Sync, &[])
     }
 }
 

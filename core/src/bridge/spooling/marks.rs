@@ -1,40 +1,76 @@
-//! When were the samples accepted that wait? As exactly as is needed to write them in time.
+//! When were the samples accepted that wait? As exactly as is needed to write them in time, and to say how old the oldest is.
 
-use crate::time::Instant;
-
-/// When samples were accepted, as exactly as is needed.
+/// When samples were accepted, in milliseconds from time 0, which may be before it.
 #[derive(Default)]
-pub(super) struct Marks(heapless::Deque<(u64, Instant), 32>);
+pub(super) struct Marks {
+    /// The first sample of each mark, and when it was accepted; later samples up to the next mark were accepted somewhat later.
+    marks: heapless::Vec<(u64, i64), CAPACITY>,
+    /// When the newest sample was accepted.
+    newest: i64,
+}
 
-/// Marks in one flush interval.
-const MARKS: u64 = 16;
+const CAPACITY: usize = 64;
+
+/// Marks in one flush interval; those of the last interval are always kept.
+const MARKS: i64 = 16;
 
 impl Marks {
-    /// The sample of this number is accepted now.
-    pub(super) fn note(&mut self, number: u64, now: Instant, interval: u64) {
-        let is_due = (self.0.back()).is_none_or(|(_, last)| now.since(*last) > interval / MARKS);
+    /// The sample of this number is accepted at this time; no mark is closer to another than a part of `interval`.
+    pub(super) fn note(&mut self, number: u64, at: i64, interval: u64) {
+        self.newest = at;
+        let is_due =
+            (self.marks.last()).is_none_or(|(_, last)| at - last > interval as i64 / MARKS);
         if is_due {
-            // Without room, samples count as older than they are.
-            let _ = self.0.push_back((number, now));
+            if self.marks.is_full() {
+                self.forget_one(at);
+            }
+            let _ = self.marks.push((number, at));
+        }
+    }
+
+    /// Forgets the mark that leaves the smallest gap for its age: the longer ago, the less exact.
+    #[cold]
+    fn forget_one(&mut self, now: i64) {
+        let young = CAPACITY - MARKS as usize;
+        let gaps = self.marks.windows(3).take(young).map(|marks| match marks {
+            [(_, before), _, (_, after)] => {
+                (after - before) * MARKS * MARKS / (now - before).max(1)
+            }
+            _ => i64::MAX,
+        });
+        let smallest = (0..).zip(gaps).min_by_key(|(_, gap)| *gap);
+        if let Some((index, _)) = smallest {
+            self.marks.remove(index + 1);
         }
     }
 
     /// When the sample of this number was accepted, or somewhat before.
-    pub(super) fn at(&self, number: u64) -> Option<Instant> {
-        let marks = self.0.iter().rev();
+    pub(super) fn at(&self, number: u64) -> Option<i64> {
+        let marks = self.marks.iter().rev();
         let mut at = marks.skip_while(|(first, _)| *first > number);
-        at.next().or(self.0.front()).map(|(_, at)| *at)
+        at.next().or(self.marks.first()).map(|(_, at)| *at)
+    }
+
+    /// When it was accepted, or somewhat after.
+    pub(super) fn at_latest(&self, number: u64) -> i64 {
+        let mut later = self.marks.iter().skip_while(|(first, _)| *first <= number);
+        let exact = self.marks.iter().find(|(first, _)| *first == number);
+        exact.or(later.next()).map_or(self.newest, |(_, at)| *at)
     }
 
     pub(super) fn forget_below(&mut self, number: u64) {
-        while self
-            .0
-            .iter()
-            .nth(1)
-            .is_some_and(|(next, _)| *next <= number)
-        {
-            self.0.pop_front();
-        }
+        let later = (self.marks.iter()).position(|(first, _)| *first > number);
+        let last_before = later.unwrap_or(self.marks.len()).saturating_sub(1);
+        self.marks.drain(..last_before);
+    }
+
+    /// There are no samples from this number on.
+    pub(super) fn forget_from(&mut self, number: u64) {
+        self.marks.retain(|(first, _)| *first < number);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.marks.clear();
     }
 }
 
@@ -42,19 +78,54 @@ impl Marks {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_sample_never_counts_as_younger_than_it_is() {
+    /// A sample in each tenth of a second, number and time in step.
+    fn marks_of(samples: u64) -> Marks {
         let mut marks = Marks::default();
-        for number in 0..1000 {
-            marks.note(number, Instant::from_millis(100 * number), 10_000);
+        for number in 0..samples {
+            marks.note(number, 100 * number as i64 - 5000, 10_000);
         }
-        for number in 0..1000 {
-            let at = marks.at(number).expect("a mark").as_millis();
-            assert!(at <= 100 * number, "{number}: {at}");
-            // Marks for twice the interval and more.
-            assert!(number > 200 || 100 * number - at <= 10_000 / MARKS + 100);
+        marks
+    }
+
+    #[test]
+    fn a_sample_never_counts_as_younger_than_it_is_nor_at_the_latest_as_older() {
+        for samples in [1, 10, 1000, 100_000] {
+            let marks = marks_of(samples);
+            for number in 0..samples {
+                let accepted = 100 * number as i64 - 5000;
+                let (at, latest) = (marks.at(number).expect("a mark"), marks.at_latest(number));
+                assert!(
+                    at <= accepted && accepted <= latest,
+                    "{number}: {at} {latest}"
+                );
+            }
         }
-        marks.forget_below(100);
-        assert!(marks.at(100).expect("a mark").as_millis() > 9_000);
+    }
+
+    #[test]
+    fn the_last_interval_is_exact_to_a_sixteenth_and_older_samples_to_a_part_of_their_age() {
+        let samples = 100_000;
+        let marks = marks_of(samples);
+        for number in 0..samples {
+            let age = (100 * (samples - number)) as i64;
+            let (at, latest) = (marks.at(number).expect("a mark"), marks.at_latest(number));
+            let most = if age < 9000 {
+                10_000 / MARKS + 100
+            } else {
+                2 * age / 3 + 2000
+            };
+            assert!(
+                latest - at <= most,
+                "{number} of age {age}: {at} to {latest}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_done_with_is_forgotten() {
+        let mut marks = marks_of(100);
+        marks.forget_below(50);
+        assert!(marks.at(50).expect("a mark") > -1000);
+        assert!(marks.at(0) > Some(-1000));
     }
 }

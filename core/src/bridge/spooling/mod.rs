@@ -8,18 +8,34 @@
 //!   oldest                                                         newest
 //!   | outbox: in flight, waiting | log: on storage | log: in memory | <- new samples, while behind
 //! ```
+//!
+//! That is how it goes in order. With `live_first` the outbox has what is new, and the log what has waited: see `live`.
+//!
+//! | file | question |
+//! |---|---|
+//! | `order` | how does it go in order? |
+//! | `live` | how does it go where new samples go first? |
+//! | `returning` | what becomes of a sample that comes back? |
+//! | `aged` | what has waited for too long? |
+//! | `marks` | when were the samples accepted that wait? |
+//! | `told` | what is said about a spool, and counted? |
 
+mod aged;
+mod live;
 mod marks;
+mod order;
+mod returning;
 mod told;
 
 use super::feed::make_room;
 use super::sink::Sink;
 use crate::config::Device;
-use crate::log::warning;
 use crate::routes::Routes;
 use crate::sample::Sample;
 use crate::spool::{self, Buffers, Fault, Log, Numbered, Storage};
 use crate::time::{Instant, SECOND};
+use aged::Aged;
+use live::Live;
 use marks::Marks;
 
 /// Samples that come back from the log in one turn, at most, so that one device does not keep the others waiting.
@@ -63,7 +79,21 @@ struct Standing {
     /// What waits is being put into the log, to be flushed then.
     is_writing: bool,
     flushed_at: Instant,
+    /// When the samples were accepted that are in the outbox, or in the log and not on storage.
     marks: Marks,
+    /// The same of those that came back, as far as storage tells.
+    returned: Marks,
+    /// Where new samples go first.
+    live: Option<Live>,
+    /// Samples of the log below this number are older than others that did not wait for them.
+    overtaken_below: u64,
+    /// Signals are known of which samples did not wait for older ones.
+    any_overtaken: bool,
+    /// Samples were lost: what they said is news again.
+    values_lost: bool,
+    aged: Aged,
+    /// Of the last poll.
+    now: Instant,
     /// Storage that has not answered until then is as good as none.
     hangs_from: Instant,
     /// Samples that the session said it had dropped.
@@ -81,6 +111,8 @@ struct Standing {
 impl<'a> Spool<'a> {
     /// A spool whose storage is looked at from the first poll on. `flush_interval` in milliseconds; `started` is the system's clock at time 0,
     /// in seconds.
+    // As in [`Broker::set_spool`](super::Broker::set_spool), here and below.
+    #[inline(never)]
     pub fn new(
         device: &'a Device<'a>,
         log: Log<'a>,
@@ -97,6 +129,13 @@ impl<'a> Spool<'a> {
             is_writing: false,
             flushed_at: Instant::default(),
             marks: Marks::default(),
+            returned: Marks::default(),
+            live: device.live_first.then(Live::default),
+            overtaken_below: 0,
+            any_overtaken: false,
+            values_lost: false,
+            aged: Aged::default(),
+            now: Instant::default(),
             hangs_from: Instant::NEVER,
             session_dropped: 0,
             dropped: 0,
@@ -114,6 +153,7 @@ impl<'a> Spool<'a> {
     }
 
     /// The spool that [`Spool::suspend`] ended, with the same memory and storage, and perhaps another interval.
+    #[inline(never)]
     pub fn resume(
         device: &'a Device<'a>,
         buffers: Buffers<'a>,
@@ -121,18 +161,18 @@ impl<'a> Spool<'a> {
         flush_interval: u64,
         suspended: Suspended,
     ) -> Self {
-        Spool {
+        let mut spool = Spool {
             device,
             log: Log::resume(buffers, suspended.log),
             storage,
-            at: Standing {
-                flush_interval,
-                ..suspended.at
-            },
-        }
+            at: suspended.at,
+        };
+        spool.at.flush_interval = flush_interval;
+        spool
     }
 
     /// Ends the spool here, and keeps what is needed to go on.
+    #[inline(never)]
     #[must_use]
     pub fn suspend(self) -> Suspended {
         Suspended {
@@ -141,14 +181,16 @@ impl<'a> Spool<'a> {
         }
     }
 
+    /// The system's clock at time 0, in seconds: it may have been set.
+    pub(super) fn set_clock_at_start(&mut self, seconds: u64) {
+        self.at.started = seconds;
+    }
+
     /// Samples that wait here and not in the outbox.
     #[must_use]
     pub fn spooled(&self) -> u64 {
-        let waiting = if self.at.is_behind {
-            self.log.end().saturating_sub(self.log.next_number())
-        } else {
-            0
-        };
+        let is_read = self.at.is_behind || self.at.live.is_some();
+        let waiting = if is_read { self.log.waiting() } else { 0 };
         waiting + self.at.unread
     }
 
@@ -162,12 +204,6 @@ impl<'a> Spool<'a> {
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         self.log.fault()
-    }
-
-    /// Samples that were lost here.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.at.dropped
     }
 
     /// Whether all that waits is on storage, or cannot be.
@@ -191,130 +227,58 @@ impl<'a> Spool<'a> {
         number: u32,
         sample: &Sample<'_>,
     ) -> bool {
-        self.at
-            .marks
-            .note(self.at.accepted, now, self.at.flush_interval);
-        let is_aside = routes.is_aside(number);
-        let is_in = if self.at.is_behind {
-            self.put(now, routes, number, sample)
+        if self.at.live.is_some() {
+            self.accept_live(now, session, routes, number, sample)
         } else {
-            session.queue(number, is_aside, sample)
-                || self.fall_behind(now, session, routes) && self.put(now, routes, number, sample)
-        };
-        let is_in = is_in || self.accept_without_storage(now, session, routes, number, sample);
-        self.at.accepted += u64::from(is_in);
-        is_in
+            self.accept_in_order(now, session, routes, number, sample)
+        }
     }
 
-    /// There is no room, and storage makes none: samples wait in the outbox alone, if there is a way back to it.
-    #[cold]
-    fn accept_without_storage<S: Sink>(
+    /// Puts a sample of this number into the log that was accepted at this time.
+    fn put(
         &mut self,
         now: Instant,
-        session: &mut S,
-        routes: &mut Routes<'a>,
-        number: u32,
+        routes: &Routes<'_>,
+        number: u64,
+        accepted_at: i64,
+        signal: u32,
         sample: &Sample<'_>,
     ) -> bool {
-        if self.at.is_behind && now >= self.at.hangs_from {
-            self.log.give_up(now);
-            while self.at.is_behind && self.come_back(session, routes) > 0 {}
-        }
-        if self.at.is_behind {
-            self.at.dropped += 1;
-            return false;
-        }
-        let is_aside = routes.is_aside(number);
-        session.queue(number, is_aside, sample)
-            || make_room(session, routes, sample) && session.queue(number, is_aside, sample)
-    }
-
-    /// Puts a new sample into the log.
-    fn put(&mut self, now: Instant, routes: &Routes<'_>, signal: u32, sample: &Sample<'_>) -> bool {
-        let name = routes.signal(signal).map_or("", |signal| signal.alias);
-        let sample = Numbered {
-            number: self.at.accepted,
-            signal,
-            name: name.as_bytes(),
-            second: self.at.started + now.as_millis() / SECOND,
-            sample: *sample,
-        };
+        let sample = self
+            .at
+            .numbered(routes, number, accepted_at, signal, sample);
         if self.log.push(&sample) {
             return true;
         }
+        // Storage that answers at once makes room.
         let _ = self.log.poll(now, self.storage);
         self.log.push(&sample)
     }
 
-    /// The outbox is full: new samples go to the log, if all that waits there is in it already.
-    #[cold]
-    fn fall_behind<S: Sink>(&mut self, now: Instant, session: &S, routes: &Routes<'_>) -> bool {
-        let can = self.log.is_open()
-            && !self.log.has_late()
-            && !self.at.is_stopping
-            && self.put_outbox(now, session, routes);
-        if can {
-            self.log.pass(self.at.accepted);
-            self.at.is_behind = true;
-        }
-        can
-    }
-
-    /// Puts all that waits in the outbox into the log, to be written; whether all of it is there.
-    fn put_outbox<S: Sink>(&mut self, now: Instant, session: &S, routes: &Routes<'_>) -> bool {
-        let Some(outbox) = session.outbox() else {
-            return false;
-        };
-        let first = self.at.accepted.saturating_sub(outbox.held() as u64);
-        let mut is_stuck = false;
-        while self.log.end() < self.at.accepted {
-            let from = self.log.end().max(first).max(self.log.done_number());
-            let mut number = from;
-            let Spool { log, at, .. } = self;
-            let (marks, started) = (&at.marks, at.started);
-            outbox.for_each_behind((from - first) as usize, |signal, sample| {
-                let name = routes.signal(signal).map_or("", |signal| signal.alias);
-                let accepted_at = marks.at(number).unwrap_or(now);
-                let is_in = log.push(&Numbered {
-                    number,
-                    signal,
-                    name: name.as_bytes(),
-                    second: started + accepted_at.as_millis() / SECOND,
-                    sample: *sample,
-                });
-                number += u64::from(is_in);
-                is_in
-            });
-            if number >= self.at.accepted {
-                break;
-            }
-            if number == from && core::mem::replace(&mut is_stuck, true) {
-                return false;
-            }
-            is_stuck &= number == from;
-            // Storage that answers at once makes room.
-            let _ = self.log.poll(now, self.storage);
-        }
-        true
+    /// Storage has not answered for long, and there is no room for more.
+    fn is_hanging(&self, now: Instant) -> bool {
+        now >= self.at.hangs_from
     }
 
     /// Does what can be done now, and says when to come back; that is `now` if samples came back to the outbox. `has_left`: the session has
-    /// ended, so that at the end of the process all that waits is to be written.
+    /// ended, so that at the end of the process all that waits is to be written. `device` is the number of the device.
     pub(super) fn work<S: Sink>(
         &mut self,
         now: Instant,
         has_left: bool,
+        device: u16,
         session: &mut S,
         routes: &mut Routes<'a>,
     ) -> Instant {
+        self.at.now = now;
         if !has_left || !self.at.is_stopping {
-            return self.go_on(now, session, routes);
+            return self.go_on(now, device, session, routes);
         }
         if self.has_ended() {
             return Instant::NEVER;
         }
         let end_by = *self.at.end_by.get_or_insert(now + WRITE_WITHIN);
-        let again = self.go_on(now, session, routes);
+        let again = self.go_on(now, device, session, routes);
         if now >= end_by {
             self.at.end_by = Some(Instant::NEVER);
         }
@@ -328,10 +292,17 @@ impl<'a> Spool<'a> {
     fn go_on<S: Sink>(
         &mut self,
         now: Instant,
+        device: u16,
         session: &mut S,
         routes: &mut Routes<'a>,
     ) -> Instant {
-        self.note_done(session);
+        self.change_order(session);
+        let is_live = self.at.live.is_some();
+        if is_live {
+            self.note_done_live(session);
+        } else {
+            self.note_done(session);
+        }
         let log_again = self.log.poll(now, self.storage);
         self.at.hangs_from = if self.log.is_waiting() {
             self.at.hangs_from.min(now + HANGS_AFTER)
@@ -339,100 +310,90 @@ impl<'a> Spool<'a> {
             Instant::NEVER
         };
         self.tell();
-        if self.at.is_behind && !self.at.is_stopping {
-            if self.come_back(session, routes) > 0 {
-                return now;
-            }
-        } else if !self.at.is_behind {
-            self.log.pass(self.at.accepted);
-            let is_empty = session.outbox().is_some_and(|outbox| outbox.held() == 0);
-            if self.log.has_late() && is_empty && !self.at.is_stopping {
-                self.log.turn_to_late();
-                self.at.accepted = self.log.end();
-                self.at.is_behind = true;
-                self.at.unread = 0;
-                return now;
-            }
-        }
-        self.write(now, session, routes).min(log_again)
-    }
-
-    /// What of all that was accepted is done with?
-    fn note_done<S: Sink>(&mut self, session: &S) {
-        let Some(outbox) = session.outbox() else {
-            return;
-        };
-        let dropped = session.counters().dropped;
-        self.at.is_exact &= dropped == self.at.session_dropped;
-        self.at.session_dropped = dropped;
-        let held = outbox.held() as u64;
-        let end = if self.at.is_behind {
-            self.log.next_number()
+        let aged = self.drop_aged(now, session, routes);
+        let returned = if self.at.is_stopping {
+            Instant::NEVER
+        } else if is_live {
+            self.come_back_live(now, session, routes)
         } else {
-            self.at.accepted
+            self.come_back_in_order(now, session, routes)
         };
-        self.at.is_exact |= held == 0 || !self.log.is_open() && !self.at.is_behind;
-        // What is set aside is older than what is done with behind it.
-        if self.at.is_exact && outbox.count_aside() == 0 && !self.log.is_opening() {
-            if !self.at.is_behind {
-                self.log.pass(self.at.accepted);
-            }
-            self.log.done(end.saturating_sub(held));
+        self.end_overtaking(device, routes);
+        if core::mem::take(&mut self.at.values_lost) {
+            routes.forget_all(device);
         }
-        self.at.marks.forget_below(self.unsafe_from());
+        session.set_backlog(self.backlog());
+        if returned <= now {
+            return now;
+        }
+        let written = self.write(now, session, routes);
+        written.min(log_again).min(returned).min(aged)
     }
 
-    /// Number of the oldest sample that is neither done with nor on storage for good.
-    fn unsafe_from(&self) -> u64 {
-        self.log.synced().max(self.log.done_number())
+    /// How much waits behind the outbox for the session to send; `None`: it comes at its own pace.
+    fn backlog(&self) -> Option<u64> {
+        if self.at.live.is_none() {
+            return Some(self.spooled());
+        }
+        self.log.fault().map(|_| 0)
     }
 
-    /// Brings samples back to the outbox, as far as there is room; how many.
-    fn come_back<S: Sink>(&mut self, session: &mut S, routes: &mut Routes<'a>) -> usize {
-        let mut count = 0;
-        let mut gone = 0;
-        while count < MOST_AT_ONCE {
-            let before = self.log.next_number();
-            let alias = self.device.alias;
-            let next = self
-                .log
-                .next_sample(&mut |name| routes.find_alias(alias, name));
-            let Some(next) = next else {
-                break;
-            };
-            match next.signal {
-                Some(signal) => {
-                    if !session.queue(signal, routes.is_aside(signal), &next.sample) {
-                        break;
-                    }
-                }
-                None => {
-                    gone += 1;
-                    self.at.is_exact = false;
-                }
-            }
-            self.log.take();
-            self.at.is_exact &= self.log.next_number() == before + 1;
-            count += 1;
+    /// A reload has changed `live_first`: that holds once nothing waits here or in the outbox.
+    fn change_order<S: Sink>(&mut self, session: &S) {
+        let is_live = self.at.live.is_some();
+        if is_live == self.device.live_first
+            || session.outbox().is_none_or(|outbox| outbox.held() > 0)
+            || self.spooled() > 0
+            || self.log.is_opening()
+            || self.log.has_late()
+        {
+            return;
         }
-        if gone > 0 {
-            warning!(
-                "{}: {} samples of the spool are dropped, whose signals are not enabled any more",
-                self.device.alias,
-                gone
-            );
-            self.at.dropped += gone;
+        self.log.done(self.log.end());
+        self.at.marks = Marks::default();
+        self.at.live = self.device.live_first.then(Live::default);
+        self.at.is_behind = false;
+        self.at.accepted = self.log.end();
+        self.at.is_exact = true;
+    }
+
+    /// When the oldest sample was accepted that is neither done with nor on storage for good, or somewhat before; `None` if there is none.
+    fn unsafe_since(&self) -> Option<i64> {
+        if self.at.live.is_some() {
+            return self.unsafe_since_live();
         }
-        self.tell();
-        if !self.log.is_opening() && self.log.next_number() >= self.log.end() {
-            self.at.is_behind = false;
-            self.at.accepted = self.log.end();
+        let from = self.unsafe_from();
+        let now = self.at.now.as_millis() as i64;
+        (from < self.at.accepted).then(|| self.at.marks.at(from).unwrap_or(now))
+    }
+
+    /// Puts all that waits in the outbox into the log too; whether all of it is there.
+    fn put_all<S: Sink>(&mut self, now: Instant, session: &mut S, routes: &mut Routes<'a>) -> bool {
+        if self.at.live.is_some() {
+            self.put_live(now, session, routes)
+        } else {
+            self.at.is_behind || self.put_outbox(now, session, routes)
         }
-        count
+    }
+
+    /// Samples that are in the outbox only, at most, and would be better off in the log.
+    fn unwritten<S: Sink>(&self, session: &S) -> u64 {
+        if self.at.live.is_some() {
+            // What goes out now need not move.
+            let outbox = session.outbox().filter(|_| !session.is_online());
+            outbox.map_or(0, |outbox| outbox.queued() as u64)
+        } else {
+            self.at.accepted.saturating_sub(self.log.end())
+        }
     }
 
     /// Writes what has waited too long; when something will have.
-    fn write<S: Sink>(&mut self, now: Instant, session: &S, routes: &Routes<'_>) -> Instant {
+    fn write<S: Sink>(
+        &mut self,
+        now: Instant,
+        session: &mut S,
+        routes: &mut Routes<'a>,
+    ) -> Instant {
         if !self.log.is_open() {
             if self.log.fault().is_some() {
                 self.at.is_writing = false;
@@ -440,10 +401,8 @@ impl<'a> Spool<'a> {
             }
             return Instant::NEVER;
         }
-        let from = self.unsafe_from();
-        let due = if from < self.at.accepted {
-            let since = self.at.marks.at(from).unwrap_or(now);
-            since + self.at.flush_interval
+        let due = if let Some(since) = self.unsafe_since() {
+            Instant::from_millis(since.max(0) as u64) + self.at.flush_interval
         } else if self.log.has_news() {
             self.at.flushed_at + self.at.flush_interval
         } else {
@@ -454,12 +413,8 @@ impl<'a> Spool<'a> {
             self.at.is_writing = true;
         }
         let is_half_full = session.outbox().is_some_and(|outbox| outbox.is_half_full());
-        let is_worth =
-            is_half_full && self.at.accepted.saturating_sub(self.log.end()) >= WORTH_WRITING;
-        if !self.at.is_behind
-            && (self.at.is_writing || is_worth)
-            && !self.put_outbox(now, session, routes)
-        {
+        let is_worth = is_half_full && self.unwritten(session) >= WORTH_WRITING;
+        if (self.at.is_writing || is_worth) && !self.put_all(now, session, routes) {
             return Instant::NEVER;
         }
         if core::mem::take(&mut self.at.is_writing) {
@@ -477,5 +432,38 @@ impl<'a> Spool<'a> {
             self.at.end_by = Some(Instant::NEVER);
         }
         due.max(now + 1)
+    }
+}
+
+impl Standing {
+    /// A sample as it is put into the log.
+    fn numbered<'s>(
+        &self,
+        routes: &Routes<'s>,
+        number: u64,
+        accepted_at: i64,
+        signal: u32,
+        sample: &Sample<'s>,
+    ) -> Numbered<'s> {
+        let name = routes.signal(signal).map_or("", |signal| signal.alias);
+        Numbered {
+            number,
+            signal,
+            name: name.as_bytes(),
+            second: self.second_of(accepted_at),
+            sample: *sample,
+        }
+    }
+
+    /// The system's clock at this time, in milliseconds from time 0.
+    fn second_of(&self, millis: i64) -> u64 {
+        let second = (self.started as i64).saturating_add(millis.div_euclid(SECOND as i64));
+        second.max(0) as u64
+    }
+
+    /// The time at which the system's clock showed this second.
+    fn time_of(&self, second: u64) -> i64 {
+        let since_start = (second as i64).saturating_sub(self.started as i64);
+        since_start.saturating_mul(SECOND as i64)
     }
 }

@@ -1,14 +1,19 @@
 //! What is said about a spool, and counted: when its storage is used and when not, what was lost, what is left at the end.
 
 use super::{Sink, Spool};
+use crate::counters::{Counters, Spooled};
 use crate::log::{Printed, info, warning};
 use crate::spool::Event;
+use crate::time::SECOND;
 
 impl Spool<'_> {
     pub(super) fn report_end<S: Sink>(&self, session: &S) {
         let held = session.outbox().map_or(0, |outbox| outbox.held() as u64);
         let waiting = held + self.spooled();
-        let lost = self.at.accepted.saturating_sub(self.unsafe_from());
+        let lost = match self.at.live {
+            Some(_) => self.unsafe_count(),
+            None => self.at.accepted.saturating_sub(self.unsafe_from()),
+        };
         if lost > 0 {
             warning!(
                 "{}: the end, and {} samples are neither delivered nor in the spool: they are lost",
@@ -21,6 +26,50 @@ impl Spool<'_> {
                 self.device.alias, waiting
             );
         }
+    }
+
+    /// The counters, with what is counted here.
+    pub(in crate::bridge) fn counted<S: Sink>(&self, counters: Counters, session: &S) -> Counters {
+        Counters {
+            received: counters.received + self.found(),
+            dropped: counters.dropped + self.at.dropped,
+            spool: Some(Spooled {
+                spooled: self.spooled(),
+                oldest: self.oldest(session),
+            }),
+            ..counters
+        }
+    }
+
+    /// Age of the oldest sample that waits, in seconds.
+    fn oldest<S: Sink>(&self, session: &S) -> u64 {
+        let held = session.outbox().map_or(0, |outbox| outbox.held() as u64);
+        let now = self.at.now.as_millis() as i64;
+        let (new, back) = match self.at.live {
+            Some(live) => (
+                (live.held > 0).then(|| live.first_held(live.held)),
+                self.log.done_number(),
+            ),
+            None => {
+                let first = self.outbox_end().saturating_sub(held);
+                ((held > 0).then_some(first), first)
+            }
+        };
+        let new = new.and_then(|number| self.at.marks.at(number));
+        let back = self
+            .at
+            .returned
+            .at(back)
+            .filter(|_| held > 0 || self.spooled() > 0);
+        let since = new.into_iter().chain(back).min().unwrap_or(now);
+        (now - since).max(0) as u64 / SECOND
+    }
+
+    /// The session has dropped samples, perhaps from the middle of what is held.
+    pub(super) fn note_dropped<S: Sink>(&mut self, session: &S) {
+        let dropped = session.counters().dropped;
+        self.at.is_exact &= dropped == self.at.session_dropped;
+        self.at.session_dropped = dropped;
     }
 
     /// What the log has to tell goes to the log of lines, and to the counters.
@@ -67,6 +116,7 @@ impl Spool<'_> {
     fn lose(&mut self, count: u64) {
         self.at.dropped += count;
         self.at.is_exact = false;
+        self.at.values_lost = true;
         if self.log.has_late() {
             self.at.unread = self.log.unread();
         }

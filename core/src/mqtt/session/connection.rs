@@ -7,9 +7,9 @@ use crate::log::{Text, Words, trace};
 use crate::mqtt::close::Close;
 use crate::mqtt::encode::{Connect, PINGREQ, PublishHeader};
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
-use crate::mqtt::rate;
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::payload;
+use crate::rate;
 use crate::secret::Secrets;
 use crate::time::Instant;
 
@@ -120,6 +120,10 @@ impl Protocol for Session<'_> {
         };
         self.state.counters.sent += first_time as u64;
         self.state.last_publish = now;
+        #[cfg(feature = "spool")]
+        if self.is_replaying() {
+            self.replayed(first_time);
+        }
         if self.state.suspicion.goes_one_by_one() {
             self.ask_after_qos0(now);
         }
@@ -138,7 +142,7 @@ impl Protocol for Session<'_> {
             Some(awaiting) => self.state.liveness.deadline(awaiting).min(try_again),
             None => Instant::NEVER,
         };
-        if self.device.max_rate > 0 {
+        if self.most_in_a_second() > 0 {
             deadline.min(self.burst_deadline())
         } else {
             deadline
@@ -190,7 +194,7 @@ impl<'a> Session<'a> {
             return;
         }
         let window = self.window();
-        let is_bounded = self.state.is_stalled || self.device.max_rate > 0;
+        let is_bounded = self.state.is_stalled || self.most_in_a_second() > 0;
         if is_bounded && !self.may_begin(now) {
             return;
         }
@@ -201,7 +205,7 @@ impl<'a> Session<'a> {
             };
             let header = PublishHeader {
                 qos,
-                retain,
+                retain: retain && !outgoing.is_overtaken(),
                 dup: outgoing.is_repeated,
                 packet_id: outgoing.packet_id,
                 signal,
@@ -228,7 +232,7 @@ impl<'a> Session<'a> {
     #[cold]
     #[inline(never)]
     fn may_begin(&mut self, now: Instant) -> bool {
-        let (max_rate, last) = (self.device.max_rate, self.state.last_publish);
+        let (max_rate, last) = (self.most_in_a_second(), self.state.last_publish);
         max_rate == 0 || self.state.rate.allows(max_rate, last, now)
     }
 
@@ -236,7 +240,7 @@ impl<'a> Session<'a> {
     #[cold]
     #[inline(never)]
     fn is_enough(&mut self) -> bool {
-        let is_spent = self.device.max_rate > 0 && self.state.rate.take();
+        let is_spent = self.most_in_a_second() > 0 && self.state.rate.take();
         is_spent || self.state.is_stalled
     }
 
@@ -250,7 +254,7 @@ impl<'a> Session<'a> {
             && self.transmit.is_empty()
             && !self.outbox.is_empty();
         if waits {
-            rate::next_burst(self.device.max_rate, self.state.last_publish)
+            rate::next_burst(self.most_in_a_second(), self.state.last_publish)
         } else {
             Instant::NEVER
         }

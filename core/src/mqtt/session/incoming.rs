@@ -10,11 +10,11 @@ use crate::mqtt::attempt::{Known, Welcome};
 use crate::mqtt::close::Close;
 use crate::mqtt::decode::{ACK_LEN, Accepted, Incoming, decode, plain_ack};
 use crate::mqtt::encode::{answer, pubrel};
-use crate::mqtt::rate;
 use crate::mqtt::unasked::Unasked;
 use crate::mqtt::violation::Violation;
 use crate::net::backoff::HELD;
 use crate::outbox::Acknowledged;
+use crate::rate;
 use crate::time::Instant;
 
 impl Session<'_> {
@@ -173,9 +173,12 @@ impl Session<'_> {
         }
         self.state.liveness.begin_wait(now);
         self.state.counters.reconnects += u64::from(self.state.was_online);
-        if !self.state.was_online && self.device.max_rate > 0 {
+        #[cfg(feature = "spool")]
+        self.begin_replay();
+        let most = self.most_in_a_second();
+        if !self.state.was_online && most > 0 {
             // An earlier process, or the session before a reload, may have sent all that a second may have.
-            self.state.last_publish = rate::last_for_a_burst_in_a_second(self.device.max_rate, now);
+            self.state.last_publish = rate::last_for_a_burst_in_a_second(most, now);
         }
         self.state.was_online = true;
         info!(
@@ -186,10 +189,16 @@ impl Session<'_> {
             self.outbox.to_repeat(),
             self.outbox.queued()
         );
-        if self.device.max_rate > 0 {
+        if most > 0 {
             info!(
-                "{}: at most {} messages a second (max_rate)",
-                self.device.alias, self.device.max_rate
+                "{}: at most {} messages a second ({})",
+                self.device.alias,
+                most,
+                if most == self.device.max_rate {
+                    "max_rate"
+                } else {
+                    "replay_rate, until what waits is sent"
+                }
             );
         }
         Ok(())

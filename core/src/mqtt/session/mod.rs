@@ -7,19 +7,21 @@
 //! nothing.
 //!
 //! This file has the session's whole life; what it says on one connection is in `connection`, what it hears in `incoming`, what follows
-//! from a connection's end in `closing`, what its owner is told in `events`, what is said about samples that were lost in `overflow`.
+//! from a connection's end in `closing`, what its owner is told in `events`, what is said about samples that were lost in `overflow`, how fast those go that have
+//! waited in `replay`.
 
 mod closing;
 mod connection;
 mod events;
 mod incoming;
 mod overflow;
+#[cfg(feature = "spool")]
+mod replay;
 
 use super::attempt::Attempts;
 use super::control::{Control, Pending};
 use super::encode::{Connect, DISCONNECT};
 use super::liveness::Liveness;
-use super::rate::Rate;
 use super::suspicion::Suspicion;
 use super::transmit::{Span, Transmit};
 use super::unacknowledged::Unacknowledged;
@@ -31,11 +33,14 @@ use crate::delivery::QoS;
 use crate::log::{info, warning};
 use crate::outbox::{self, NewSignal, Outbox, Renumbered, Room};
 use crate::random::Random;
+use crate::rate::Rate;
 use crate::sample::Sample;
 use crate::time::Instant;
 pub use events::Event;
 use events::{Control as ControlPacket, Events};
 use overflow::Overflow;
+#[cfg(feature = "spool")]
+use replay::Replay;
 
 /// Smallest input buffer, in bytes: one packet of the longest kind that a broker may send.
 pub const MIN_INPUT: usize = 8;
@@ -103,6 +108,8 @@ pub struct State {
     /// When a PUBLISH was last written, whole or in part.
     last_publish: Instant,
     rate: Rate,
+    #[cfg(feature = "spool")]
+    replay: Replay,
     events: Events,
 }
 
@@ -154,6 +161,8 @@ impl<'a> Session<'a> {
             draining: false,
             last_publish: Instant::default(),
             rate: Rate::default(),
+            #[cfg(feature = "spool")]
+            replay: Replay::default(),
             events: Events::default(),
         };
         Self::resume(config, device, digits, storage, state)
@@ -247,6 +256,27 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Queues a sample that comes back from a spool, see [`Outbox::append_returned`].
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn queue_returned(
+        &mut self,
+        signal: u32,
+        is_aside: bool,
+        is_overtaken: bool,
+        sample: &Sample<'_>,
+    ) -> bool {
+        self.outbox
+            .append_returned(signal, is_aside, is_overtaken, sample)
+    }
+
+    /// Takes samples out that have not been sent, see [`Outbox::withdraw`].
+    #[cfg(feature = "spool")]
+    pub fn withdraw(&mut self, is_taken: &mut dyn FnMut(outbox::Held) -> bool) -> usize {
+        self.take_back_unsent();
+        self.outbox.withdraw(is_taken)
+    }
+
     /// What is not delivered at the end is not lost: it is on storage then.
     #[cfg(feature = "spool")]
     pub fn leave_to_spool(&mut self) {
@@ -326,6 +356,12 @@ impl<'a> Session<'a> {
         if !self.is_connected() {
             self.forget_flight();
         }
+    }
+
+    /// Messages that may be sent in any second now; 0: as many as there are.
+    #[cfg(not(feature = "spool"))]
+    fn most_in_a_second(&self) -> u16 {
+        self.device.max_rate
     }
 
     /// Whether this connection is to be left for a session that begins anew: nothing is repeated over it.

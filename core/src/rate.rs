@@ -15,7 +15,7 @@ const BURSTS: u16 = 10;
 
 /// Where in a second's bursts a session stands. It goes on over all connections.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// Messages that the current burst has left.
     left: u16,
     /// Number of the current burst among those of a second.
@@ -26,7 +26,7 @@ pub(super) struct Rate {
 
 impl Rate {
     /// Whether a message may go now, if the last byte of one went at `last`.
-    pub(super) fn allows(&mut self, max_rate: u16, last: Instant, now: Instant) -> bool {
+    pub(crate) fn allows(&mut self, max_rate: u16, last: Instant, now: Instant) -> bool {
         if now >= next_burst(max_rate, last) {
             let bursts = bursts(max_rate);
             let sum = |bursts_before: u16| {
@@ -43,23 +43,23 @@ impl Rate {
     }
 
     /// A message goes; whether it is the last of its burst.
-    pub(super) fn take(&mut self) -> bool {
+    pub(crate) fn take(&mut self) -> bool {
         self.left = self.left.saturating_sub(1);
         self.is_spent()
     }
 
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.left == 0
     }
 }
 
 /// When the next burst may begin, if the last byte of the one before went at `last`.
-pub(super) fn next_burst(max_rate: u16, last: Instant) -> Instant {
+pub(crate) fn next_burst(max_rate: u16, last: Instant) -> Instant {
     last + gap(max_rate)
 }
 
 /// The last byte that makes the next burst begin in a second from `now`: nobody knows what went before.
-pub(super) fn last_for_a_burst_in_a_second(max_rate: u16, now: Instant) -> Instant {
+pub(crate) fn last_for_a_burst_in_a_second(max_rate: u16, now: Instant) -> Instant {
     now + (SECOND + 1).saturating_sub(gap(max_rate))
 }
 

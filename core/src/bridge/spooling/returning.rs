@@ -1,0 +1,95 @@
+//! What becomes of a sample that comes back? It goes to the outbox, unless its signal is gone or it is too old.
+
+use super::aged::{SET, is_too_old};
+use super::{Sink, Spool};
+use crate::log::warning;
+use crate::routes::Routes;
+use crate::time::Instant;
+
+impl<'a> Spool<'a> {
+    /// Brings at most so many samples back to the outbox, as far as there is room; how many are not in the log any more.
+    pub(super) fn give_back<S: Sink>(
+        &mut self,
+        now: Instant,
+        session: &mut S,
+        routes: &mut Routes<'a>,
+        most: usize,
+    ) -> usize {
+        let (mut count, mut gone, mut aged) = (0, 0, 0);
+        let now_second = self.at.second_of(now.as_millis() as i64);
+        while count < most {
+            let before = self.log.next_number();
+            let alias = self.device.alias;
+            let next = self
+                .log
+                .next_sample(&mut |name| routes.find_alias(alias, name));
+            let Some(next) = next else {
+                break;
+            };
+            let accepted = next.second;
+            match next.signal {
+                Some(signal) if is_too_old(accepted, now_second, self.device.max_age) => {
+                    routes.forget(signal);
+                    aged += 1;
+                }
+                Some(signal) => {
+                    let is_overtaken =
+                        before < self.at.overtaken_below && routes.is_overtaken(signal);
+                    let is_aside = routes.is_aside(signal);
+                    if !session.queue_returned(signal, is_aside, is_overtaken, &next.sample) {
+                        break;
+                    }
+                    let at = if accepted < SET {
+                        now.as_millis() as i64
+                    } else {
+                        self.at.time_of(accepted)
+                    };
+                    self.at.returned.note(before, at, self.at.flush_interval);
+                }
+                None => gone += 1,
+            }
+            self.log.take();
+            self.at.is_exact &= self.log.next_number() == before + 1;
+            count += 1;
+        }
+        self.at.is_exact &= gone + aged == 0;
+        if gone > 0 {
+            warning!(
+                "{}: {} samples of the spool are dropped, whose signals are not enabled any more",
+                self.device.alias,
+                gone
+            );
+        }
+        self.count_aged(now, aged);
+        self.at.dropped += gone;
+        self.tell();
+        count
+    }
+
+    /// What was found late is read from now on.
+    pub(super) fn turn_to_late(&mut self) {
+        self.log.turn_to_late();
+        self.at.returned.clear();
+        self.at.overtaken_below = self.log.end();
+        self.at.unread = 0;
+    }
+
+    /// A sample of this signal does not wait for older ones.
+    pub(super) fn overtake(&mut self, routes: &mut Routes<'a>, signal: u32) {
+        routes.overtake(signal);
+        self.at.any_overtaken = true;
+    }
+
+    /// Once nothing waits here any more, nothing was overtaken.
+    pub(super) fn end_overtaking(&mut self, device: u16, routes: &mut Routes<'a>) {
+        if self.at.any_overtaken
+            && self.log.is_open()
+            && !self.log.has_late()
+            && self.spooled() == 0
+        {
+            self.at.any_overtaken = false;
+            self.at.overtaken_below = 0;
+            routes.end_overtaking(device);
+        }
+    }
+}
