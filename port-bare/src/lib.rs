@@ -9,6 +9,7 @@
 //! | [`stack`] | how does the core reach its peers? TCP and DNS as `embedded_nal`, over smoltcp |
 //! | [`runner`] | how do they make one firmware? |
 //! | `flash` | how does NOR flash become the storage of spools? (with the feature `spool`) |
+//! | `spools` | which devices have a spool, and does the flash suffice? (with the feature `spool`) |
 //! | [`status`] | how is it, in one word? |
 
 #![no_std]
@@ -27,6 +28,8 @@ mod log;
 pub mod memory;
 pub mod runner;
 mod share;
+#[cfg(feature = "spool")]
+mod spools;
 pub mod stack;
 pub mod status;
 
