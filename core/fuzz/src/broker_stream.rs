@@ -286,7 +286,7 @@ impl<'c> Client<'c> {
     fn queue(&mut self) {
         let text = format!("{},1", self.trace.queued);
         let sample = Sample::of_text(text.as_bytes(), Quality::Good).expect("a comma");
-        self.session.accepts_at(self.now());
+        self.session.accepts_at(self.now().as_millis() as i64);
         while !self.session.queue(0, false, &sample) {
             if self.session.make_room(&sample) == Room::None {
                 break;

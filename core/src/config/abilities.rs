@@ -12,6 +12,8 @@ pub struct Abilities {
     /// Servers on the same machine: loopback addresses, Unix sockets, and the Redis that is meant where `redis.host` is not
     /// given.
     pub local_servers: bool,
+    /// A file system: without one `spool.path` is not needed, and without effect.
+    pub files: bool,
 }
 
 impl Abilities {
@@ -21,5 +23,6 @@ impl Abilities {
         mqtt5: cfg!(feature = "mqtt5"),
         ipv6: true,
         local_servers: true,
+        files: true,
     };
 }

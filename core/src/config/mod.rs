@@ -50,6 +50,7 @@ mod rule;
 mod schema;
 mod secrets;
 mod signal;
+#[cfg(feature = "spool")]
 mod spool;
 mod survey;
 mod text;

@@ -126,3 +126,22 @@ fn a_machine_without_ipv6_takes_no_such_address_where_it_would_be_used() {
         assert_eq!(outcome.findings, expected);
     }
 }
+
+#[test]
+fn a_spool_needs_a_path_where_there_are_files() {
+    for (files, expected) in [
+        (
+            true,
+            &["spool.path: is missing, spool_size requires it"][..],
+        ),
+        (false, &[]),
+    ] {
+        let abilities = Abilities {
+            files,
+            ..Abilities::ALL
+        };
+        let device = device(&[("enable", "1"), ("spool_size", "65536")]);
+        let outcome = check_for(abilities, file(&[device], &[]).as_bytes(), |_| ());
+        assert_eq!(outcome.findings, expected, "{files}");
+    }
+}
