@@ -339,6 +339,8 @@ fn left_of(expiry: u32, accepted: u32, now: Instant) -> u32 {
     let accepted = u64::from(accepted) << STAMP_BITS;
     let around = (1 << (u32::BITS + STAMP_BITS)) - 1;
     let waited = now.as_millis().wrapping_sub(accepted) & around;
+    // A clock that has gone back since.
+    let waited = if waited > around / 2 { 0 } else { waited };
     expiry.saturating_sub((waited / crate::time::SECOND) as u32)
 }
 
@@ -361,6 +363,8 @@ mod tests {
                 let accepted = accepted / 64 * 64;
                 let now = at(accepted + millis);
                 assert_eq!(left_of(30, stamp(at(accepted)), now), left, "{millis}");
+                let earlier = at(accepted.saturating_sub(millis));
+                assert_eq!(left_of(30, stamp(at(accepted)), earlier), 30, "{millis}");
             }
         }
     }
