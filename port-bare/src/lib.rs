@@ -8,6 +8,8 @@
 //! | [`memory`] | how much memory does it take, and where is it? |
 //! | [`stack`] | how does the core reach its peers? TCP and DNS as `embedded_nal`, over smoltcp |
 //! | [`runner`] | how do they make one firmware? |
+//! | `flash` | how does NOR flash become the storage of spools? (with the feature `spool`) |
+//! | `spools` | which devices have a spool, and does the flash suffice? (with the feature `spool`) |
 //! | [`status`] | how is it, in one word? |
 
 #![no_std]
@@ -20,10 +22,14 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+#[cfg(feature = "spool")]
+pub mod flash;
 mod log;
 pub mod memory;
 pub mod runner;
 mod share;
+#[cfg(feature = "spool")]
+mod spools;
 pub mod stack;
 pub mod status;
 

@@ -12,9 +12,13 @@ use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::{MAX_PUBLISH, session as mqtt};
 use mqtt_client_core::redis::session::MIN_INPUT;
 use mqtt_client_core::routes::LastSample;
+#[cfg(feature = "spool")]
+use mqtt_client_core::spool::{BLOCK, Buffers, NAMES};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::dns::DnsQuery;
 
+#[cfg(feature = "spool")]
+use crate::flash::{Part, Sectors};
 use crate::stack::{Client, Link, Stack};
 
 /// How much of everything a board has room for. All of it is in the one [`Memory`]. What it costs is in bytes on a 32-bit processor,
@@ -36,6 +40,9 @@ use crate::stack::{Client, Link, Stack};
 /// | `broker_transmit` | itself, for each device | more, smaller writes |
 /// | `outbox` | itself, for each device | fewer samples wait for a broker that is away |
 /// | `in_flight` | 2 bytes each, for each device | fewer messages in a round trip at QoS 1 and 2 |
+/// | `spools` | 16,400 bytes each | the configuration is refused; 0 in a build without spools |
+///
+/// With the feature `spool` a device takes SPOOLBYTES more, whether or not it has one.
 ///
 /// [`Runner`](crate::Runner), which lives wherever the board puts it, takes 230 more, and its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +79,8 @@ pub struct Sizes {
     pub outbox: usize,
     /// Messages that may be sent and not acknowledged: what bounds a device's `max_inflight`.
     pub in_flight: usize,
+    /// Devices that may have a `spool_size`.
+    pub spools: usize,
 }
 
 impl Sizes {
@@ -92,6 +101,7 @@ impl Sizes {
         broker_transmit: 512,
         outbox: 8192,
         in_flight: 64,
+        spools: 0,
     };
 
     /// These sizes.
@@ -113,6 +123,14 @@ impl Sizes {
         );
         assert!(self.outbox >= 1024, "outbox is at least 1024");
         assert!(self.in_flight >= 1, "in_flight is at least 1");
+        assert!(
+            self.spools <= self.devices,
+            "a device has one spool at most"
+        );
+        assert!(
+            self.spools == 0 || cfg!(feature = "spool"),
+            "spools take the feature `spool`"
+        );
         let receives = self.redis_receive > 0 && self.broker_receive > 0;
         assert!(
             receives && self.redis_send > 0 && self.broker_send > 0,
@@ -197,6 +215,7 @@ pub struct Memory<
     const SOCKETS: usize,
     const INDEX: usize,
     const BYTES: usize,
+    const SPOOLS: usize,
 > {
     // Vectors, not arrays: an empty vector is all zeros, and an array of devices is not.
     devices: Lent<Device<'a>, DEVICES>,
@@ -210,6 +229,8 @@ pub struct Memory<
     stack: Lent<RefCell<Stack<'a>>, 1>,
     index: [u32; INDEX],
     bytes: [u8; BYTES],
+    #[cfg(feature = "spool")]
+    spools: [SpoolMemory<'a>; SPOOLS],
 }
 
 /// Room for values that borrow from each other, which nothing in it has to be dropped for.
@@ -227,6 +248,7 @@ macro_rules! memory_type {
             { $sizes.sockets() },
             { $sizes.index() },
             { $sizes.bytes() },
+            { $sizes.spools },
         >
     };
 }
@@ -245,6 +267,45 @@ pub struct Pieces<'a> {
     pub(crate) index: &'a mut [u32],
     pub(crate) channels: &'a mut [u32],
     pub(crate) bytes: Block<'a>,
+    #[cfg(feature = "spool")]
+    pub(crate) spools: &'a mut [SpoolMemory<'a>],
+    #[cfg(feature = "spool")]
+    pub(crate) flash: FlashForSpools<'a>,
+}
+
+/// Flash for spools, if the board gives any.
+#[cfg(feature = "spool")]
+pub(crate) type FlashForSpools<'a> = Option<&'a RefCell<dyn Sectors + 'a>>;
+
+/// The memory of one spool: its log's, and its share of the flash.
+#[cfg(feature = "spool")]
+pub(crate) struct SpoolMemory<'a> {
+    blocks: [[u8; BLOCK]; 2],
+    window: [u8; BLOCK],
+    places: [u32; NAMES],
+    names: [u32; NAMES],
+    part: Lent<Part<'a>, 1>,
+}
+
+#[cfg(feature = "spool")]
+impl<'a> SpoolMemory<'a> {
+    const NEW: Self = SpoolMemory {
+        blocks: [[0; BLOCK]; 2],
+        window: [0; BLOCK],
+        places: [0; NAMES],
+        names: [0; NAMES],
+        part: lent(),
+    };
+
+    pub(crate) fn take_apart(&'a mut self) -> (Buffers<'a>, &'a mut VecView<Part<'a>>) {
+        let buffers = Buffers {
+            blocks: &mut self.blocks,
+            window: &mut self.window,
+            places: &mut self.places,
+            names: &mut self.names,
+        };
+        (buffers, self.part.as_mut_view())
+    }
 }
 
 impl<
@@ -255,7 +316,8 @@ impl<
     const SOCKETS: usize,
     const INDEX: usize,
     const BYTES: usize,
-> Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>
+    const SPOOLS: usize,
+> Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES, SPOOLS>
 {
     #[must_use]
     pub const fn new() -> Self {
@@ -271,6 +333,8 @@ impl<
             stack: lent(),
             index: [0; INDEX],
             bytes: [0; BYTES],
+            #[cfg(feature = "spool")]
+            spools: [SpoolMemory::NEW; SPOOLS],
         }
     }
 }
@@ -283,9 +347,12 @@ impl<
     const SOCKETS: usize,
     const INDEX: usize,
     const BYTES: usize,
-> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>> for Pieces<'a>
+    const SPOOLS: usize,
+> From<&'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES, SPOOLS>> for Pieces<'a>
 {
-    fn from(memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>) -> Self {
+    fn from(
+        memory: &'a mut Memory<'a, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES, SPOOLS>,
+    ) -> Self {
         let channels = Index::slots_for(SIGNALS).min(INDEX);
         let (channels, index) = memory.index.split_at_mut(channels);
         Pieces {
@@ -301,6 +368,10 @@ impl<
             index,
             channels,
             bytes: Block::new(&mut memory.bytes),
+            #[cfg(feature = "spool")]
+            spools: &mut memory.spools,
+            #[cfg(feature = "spool")]
+            flash: None,
         }
     }
 }
@@ -312,7 +383,8 @@ impl<
     const SOCKETS: usize,
     const INDEX: usize,
     const BYTES: usize,
-> Default for Memory<'_, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES>
+    const SPOOLS: usize,
+> Default for Memory<'_, SIGNALS, DEVICES, LINKS, SOCKETS, INDEX, BYTES, SPOOLS>
 {
     fn default() -> Self {
         Self::new()

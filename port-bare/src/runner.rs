@@ -11,17 +11,23 @@ use mqtt_client_core::routes::{Routes, TooSmall};
 use mqtt_client_core::time::Instant;
 use smoltcp::phy;
 
+#[cfg(feature = "spool")]
+use crate::flash::Sectors;
 use crate::log;
 use crate::memory::{Pieces, Sizes};
 use crate::share::{TooMuch, share};
+#[cfg(feature = "spool")]
+use crate::spools;
 use crate::stack::{self, Client, Stack, Unusable};
 use crate::status::Status;
 
 /// What the configuration may ask for: nothing that needs TLS, MQTT 5, IPv6, or a server on the board itself.
 const ABILITIES: Abilities = Abilities {
     tls: false,
+    mqtt5: cfg!(feature = "mqtt5"),
     ipv6: false,
     local_servers: false,
+    files: false,
 };
 
 /// All that a board decides.
@@ -75,6 +81,29 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         Self::start(memory.into(), setup, device, now)
     }
 
+    /// The same, with flash for the devices that have a `spool_size`: what waits there is sent after a reset too. The flash is written and erased
+    /// in [`Runner::poll`], which takes as long as that does.
+    ///
+    /// A board has no clock that goes on over a reset, so nobody knows how old it is what an earlier run has left there: it is not
+    /// dropped by its `max_age`.
+    ///
+    /// # Errors
+    /// As [`Runner::new`].
+    #[cfg(feature = "spool")]
+    pub fn with_spool(
+        memory: impl Into<Pieces<'a>>,
+        setup: &Setup<'a>,
+        device: D,
+        flash: &'a RefCell<dyn Sectors + 'a>,
+        now: Instant,
+    ) -> Result<Self, NotStarted> {
+        let pieces = Pieces {
+            flash: Some(flash),
+            ..memory.into()
+        };
+        Self::start(pieces, setup, device, now)
+    }
+
     /// Not inlined: the stack that it takes is free again before the first turn.
     #[inline(never)]
     fn start(
@@ -99,6 +128,9 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         }
         let shares =
             share(&config, sizes, &mut report).map_err(|TooMuch| NotStarted::Configuration)?;
+        #[cfg(feature = "spool")]
+        spools::check(&config, sizes, pieces.flash, &mut report)
+            .map_err(|TooMuch| NotStarted::Configuration)?;
         let config: &'a Config<'a> = put(pieces.config, config)?;
         let routes = Routes::new(config, pieces.channels, pieces.last)?;
 
@@ -132,6 +164,8 @@ impl<'a, D: phy::Device> Runner<'a, D> {
             let broker = Broker::new(config, device, digits, random, storage, net);
             put(pieces.brokers, broker)?;
         }
+        #[cfg(feature = "spool")]
+        spools::give(config, pieces.flash, pieces.spools, pieces.brokers)?;
         let bridge = Bridge::new(config, routes, feed, pieces.brokers);
         Ok(Runner {
             device,
@@ -152,10 +186,11 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         let more = self.stack.borrow_mut().receive(now, &mut self.device);
         // Without an address no one is called, and no one has to be given up: the bridge stands still, after it was told.
         let is_reachable = self.is_reachable();
-        let mut wake_up = Instant::NEVER;
-        if is_reachable || self.was_reachable || self.is_stopping {
-            wake_up = self.bridge.poll(now, &mut ());
-        }
+        let wake_up = if is_reachable || self.was_reachable || self.is_stopping {
+            self.bridge.poll(now, &mut ())
+        } else {
+            self.poll_unreachable(now)
+        };
         self.was_reachable = is_reachable;
         let mut stack = self.stack.borrow_mut();
         stack.transmit(&mut self.device);
@@ -164,6 +199,18 @@ impl<'a, D: phy::Device> Runner<'a, D> {
         } else {
             wake_up.min(stack.deadline())
         }
+    }
+
+    /// What waits is to be on storage in time all the same.
+    #[cfg(feature = "spool")]
+    fn poll_unreachable(&mut self, now: Instant) -> Instant {
+        self.bridge.poll_spools(now)
+    }
+
+    #[cfg(not(feature = "spool"))]
+    #[expect(clippy::unused_self, reason = "there are no spools")]
+    fn poll_unreachable(&mut self, _: Instant) -> Instant {
+        Instant::NEVER
     }
 
     fn is_reachable(&self) -> bool {
@@ -239,7 +286,7 @@ fn report(finding: &Finding<'_>) {
 }
 
 /// Gives a value its place for good.
-fn put<T>(place: &mut VecView<T>, value: T) -> Result<&mut T, NotStarted> {
+pub(crate) fn put<T>(place: &mut VecView<T>, value: T) -> Result<&mut T, NotStarted> {
     place.push(value).map_err(|_| NotStarted::Sizes)?;
     place.last_mut().ok_or(NotStarted::Sizes)
 }

@@ -20,6 +20,7 @@ use crate::tls::{Identity, SystemRoots};
 /// What this build can do with a device.
 const ABILITIES: config::Abilities = config::Abilities {
     tls: cfg!(feature = "tls"),
+    mqtt5: cfg!(feature = "mqtt5"),
     ..config::Abilities::ALL
 };
 

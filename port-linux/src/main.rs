@@ -100,10 +100,13 @@ fn version() -> String {
     } else {
         "without a spool"
     };
+    let (versions, mqtt5) = if cfg!(feature = "mqtt5") {
+        ("3.1, 3.1.1, 5", "with MQTT 5")
+    } else {
+        ("3.1, 3.1.1", "without MQTT 5")
+    };
     let number = env!("CARGO_PKG_VERSION");
-    format!(
-        "mqtt-client {number}\nMQTT 3.1, 3.1.1; built {tls}, {proxies}, {spool}, without MQTT 5\n"
-    )
+    format!("mqtt-client {number}\nMQTT {versions}; built {tls}, {proxies}, {spool}, {mqtt5}\n")
 }
 
 fn print(text: &str) -> ExitCode {

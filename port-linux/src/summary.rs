@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use mqtt_client_core::config::{Device, Endpoint, Rows};
+use mqtt_client_core::config::{Device, Endpoint, Rows, Version};
 use mqtt_client_core::log::Legible;
+use mqtt_client_core::mqtt::QoS;
 
 /// Prints the devices and their signals with the topics that they go to, those that are not enabled too.
 pub fn print(rows: &Rows<'_>) {
@@ -62,10 +63,28 @@ fn write_device(device: &Device<'_>, enabled: bool, output: &mut impl Write) -> 
     if device.retain {
         write!(output, " retain")?;
     }
+    if device.version == Version::V5 {
+        write_mqtt5(device, output)?;
+    }
     if let Some(will) = device.will {
         write!(output, " will {}", Legible(will.topic))?;
     }
     writeln!(output, "{}", if enabled { "" } else { " (disabled)" })
+}
+
+/// What a device does that only MQTT 5 can.
+fn write_mqtt5(device: &Device<'_>, output: &mut impl Write) -> io::Result<()> {
+    write!(output, " MQTT 5")?;
+    if device.qos != QoS::AtMostOnce {
+        write!(output, " session_expiry {} s", device.session_expiry)?;
+    }
+    if device.message_expiry > 0 {
+        write!(output, " message_expiry {} s", device.message_expiry)?;
+    }
+    if device.topic_alias {
+        write!(output, " topic_alias")?;
+    }
+    Ok(())
 }
 
 /// How long the spool of the device of this number lasts.

@@ -204,8 +204,7 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         sample: &Sample<'_>,
     ) -> bool {
         let Broker { session, .. } = self;
-        #[cfg(not(feature = "spool"))]
-        let _ = now;
+        session.accepts_at(now.as_millis() as i64);
         #[cfg(feature = "spool")]
         if let Some(spool) = &mut self.spool {
             return spool.accept(now, session, routes, number, sample);
@@ -243,12 +242,28 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
     ) -> Instant {
         let wake_up = self.poll_link(now, number, routes, observer);
         #[cfg(feature = "spool")]
-        if let Some(spool) = &mut self.spool {
-            let has_left = self.link.has_ended();
-            let again = spool.work(now, has_left, number, &mut self.session, routes);
-            return wake_up.min(again);
-        }
+        let wake_up = wake_up.min(
+            self.session
+                .drop_aged(now, &mut |signal| routes.forget(signal)),
+        );
+        #[cfg(feature = "spool")]
+        let wake_up = wake_up.min(self.poll_spool(now, number, routes));
         wake_up
+    }
+
+    /// What is to be done with the spool, if there is one; when to come back.
+    #[cfg(feature = "spool")]
+    pub(super) fn poll_spool(
+        &mut self,
+        now: Instant,
+        number: u16,
+        routes: &mut Routes<'a>,
+    ) -> Instant {
+        let has_left = self.link.has_ended();
+        match &mut self.spool {
+            Some(spool) => spool.work(now, has_left, number, &mut self.session, routes),
+            None => Instant::NEVER,
+        }
     }
 
     fn poll_link(

@@ -80,6 +80,17 @@ impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
         wake_up
     }
 
+    /// Does what is to be done with the spools, and nothing else: for a port whose network is away, in place of [`Bridge::poll`].
+    #[cfg(feature = "spool")]
+    #[must_use]
+    pub fn poll_spools(&mut self, now: Instant) -> Instant {
+        let mut wake_up = Instant::NEVER;
+        for (number, broker) in (0..).zip(self.brokers.iter_mut()) {
+            wake_up = wake_up.min(broker.poll_spool(now, number, &mut self.routes));
+        }
+        wake_up
+    }
+
     /// Stops reading Redis. What is queued is sent and acknowledged, within [`STOP_WITHIN`]; then the brokers are told
     /// DISCONNECT, so that no Last Will is sent. Poll on until [`Bridge::has_stopped`].
     pub fn stop(&mut self, now: Instant) {

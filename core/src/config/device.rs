@@ -7,7 +7,8 @@ use super::finding::Problem;
 use super::json::{SyntaxError, Value};
 use super::proxy::proxy;
 use super::schema::{Key, MQTT_5};
-use super::spool::{spool_size, without_spool};
+#[cfg(feature = "spool")]
+use super::spool;
 use super::{Auth, Authorities, ClientFiles, Credentials, Device, Secret, Tls, Version, Will};
 use crate::delivery::QoS;
 
@@ -42,7 +43,8 @@ pub(super) fn device<'a>(
     let port = fields.integer(Key::Port);
     let threshold = fields.boolean(Key::EnableThreshold);
     let qos = fields.qos(Key::MqttQos);
-    let device = Device {
+    #[cfg_attr(not(feature = "spool"), expect(unused_mut))]
+    let mut device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
         alias,
@@ -62,11 +64,20 @@ pub(super) fn device<'a>(
         max_inflight: max_inflight(fields, qos),
         proxy: proxy(fields),
         max_rate: fields.integer(Key::MaxRate),
-        spool_size: spool_size(fields),
-        replay_rate: fields.integer(Key::ReplayRate),
-        live_first: fields.boolean(Key::LiveFirst),
-        max_age: fields.integer(Key::MaxAge),
+        session_expiry: seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry),
+        message_expiry: seconds(fields, Key::MessageExpiry, 0),
+        topic_alias: fields.boolean(Key::TopicAlias),
+        ..Device::EMPTY
     };
+    // A build without a spool does not read what it does not use: 500 bytes of a board's flash.
+    #[cfg(feature = "spool")]
+    spool::device(fields, &mut device);
+    if device.version != Version::V5 {
+        let keys = [Key::SessionExpiry, Key::MessageExpiry, Key::TopicAlias];
+        ignored(fields, &keys, "mqtt_version other than 5");
+    } else if qos == QoS::AtMostOnce {
+        ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
+    }
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {
@@ -79,7 +90,8 @@ pub(super) fn device<'a>(
     if enable {
         built_in(fields, &device);
         advice::device(fields, &device);
-        without_spool(fields, &device);
+        #[cfg(feature = "spool")]
+        spool::without_spool(fields, &device);
     }
     fields.keys()?;
     Ok((device, enable))
@@ -87,11 +99,11 @@ pub(super) fn device<'a>(
 
 /// A device that is not enabled may ask for what this build does not have.
 fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let Abilities { tls, .. } = fields.check.abilities;
+    let Abilities { tls, mqtt5, .. } = fields.check.abilities;
     if matches!(device.auth, Auth::Tls(_)) && !tls {
         fields.error(Key::Auth, Problem::NotBuiltIn("TLS"));
     }
-    if matches!(fields.row.value(Key::MqttVersion), Value::String(raw) if raw.is(MQTT_5)) {
+    if device.version == Version::V5 && !mqtt5 {
         fields.error(Key::MqttVersion, Problem::NotBuiltIn("MQTT 5"));
     }
     match device.proxy {
@@ -102,7 +114,11 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     if cfg!(not(feature = "proxy")) && fields.row.is_given(Key::Proxy) {
         fields.error(Key::Proxy, Problem::NotBuiltIn("proxies"));
     }
-    if cfg!(not(feature = "spool")) && device.spool_size > 0 {
+    if cfg!(not(feature = "spool"))
+        && fields
+            .given_integer(Key::SpoolSize)
+            .is_some_and(|size| size > 0)
+    {
         fields.error(Key::SpoolSize, Problem::NotBuiltIn("a spool"));
     }
 }
@@ -287,9 +303,16 @@ fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
     match fields.text(Key::MqttVersion) {
         Some("3.1") => Version::V3_1,
         Some("3.1.1") => Version::V3_1_1,
-        // `5` is for a device that is not enabled; see `built_in`.
+        Some(MQTT_5) => Version::V5,
         _ => Version::Auto,
     }
+}
+
+fn seconds(fields: &mut Fields<'_, '_, '_>, key: Key, default: u32) -> u32 {
+    let given = fields.given_integer(key);
+    given
+        .and_then(|seconds| seconds.try_into().ok())
+        .unwrap_or(default)
 }
 
 fn max_inflight(fields: &mut Fields<'_, '_, '_>, qos: QoS) -> u16 {

@@ -14,6 +14,7 @@ use super::redis::{NO_LOCAL_REDIS, redis};
 use super::row::Row;
 use super::rows::{DeviceTable, Rows, SignalTable};
 use super::schema::Key;
+#[cfg(feature = "spool")]
 use super::spool::spool;
 use super::survey::{no_json, survey};
 use super::unique::{DeviceRows, SignalRows};
@@ -181,8 +182,10 @@ fn tables<'a>(
     row: &mut Row<'a>,
 ) -> Result<(), SyntaxError> {
     Fields::new(check, row, Table::Top, 0).keys()?;
-    let [redis_block, spool_block, devices, signals] =
-        [Key::Redis, Key::Spool, Key::Devices, Key::Signals].map(|key| row.value(key));
+    let [redis_block, devices, signals] =
+        [Key::Redis, Key::Devices, Key::Signals].map(|key| row.value(key));
+    #[cfg(feature = "spool")]
+    let spool_block = row.value(Key::Spool);
     match redis_block {
         Value::Absent | Value::Null if check.abilities.local_servers => {}
         Value::Absent | Value::Null => {
@@ -201,6 +204,8 @@ fn tables<'a>(
         }
         other => check.wrong_type(Place::Table(Table::Redis), other, Type::Object),
     }
+    // A device that needs it is an error where there is none.
+    #[cfg(feature = "spool")]
     match spool_block {
         Value::Absent | Value::Null => {}
         Value::Object { at } => {
@@ -223,7 +228,8 @@ fn tables<'a>(
             tables.signals.row(fields, &tables.devices)
         })?;
     }
-    if tables.wants_spool() && tables.spool.path.is_none() {
+    #[cfg(feature = "spool")]
+    if check.abilities.files && tables.wants_spool() && tables.spool.path.is_none() {
         let place = Place::Cell {
             table: Table::Spool,
             row: 0,

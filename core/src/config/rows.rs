@@ -82,6 +82,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Whether an enabled device has a spool.
+    #[cfg(feature = "spool")]
     pub(super) fn wants_spool(&self) -> bool {
         self.devices()
             .any(|(device, enabled)| enabled && device.spool_size > 0)

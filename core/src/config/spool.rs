@@ -20,27 +20,24 @@ pub(super) fn spool<'a>(fields: &mut Fields<'_, 'a, '_>) -> Result<Spool<'a>, Sy
     })
 }
 
-/// Bytes of a device's spool.
-pub(super) fn spool_size(fields: &mut Fields<'_, '_, '_>) -> u64 {
+/// What a device's row says of it.
+pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
     let size = fields.given_integer(Key::SpoolSize).unwrap_or_default();
     if (1..SMALLEST).contains(&size) {
         let value = fields.shown(Key::SpoolSize);
         let (min, max) = (SMALLEST, 1 << 40);
         fields.error(Key::SpoolSize, Problem::NotInRange { value, min, max });
     }
-    size as u64
+    device.spool_size = size as u64;
+    device.replay_rate = fields.integer(Key::ReplayRate);
+    device.live_first = fields.boolean(Key::LiveFirst);
+    device.max_age = fields.integer(Key::MaxAge);
 }
 
-/// What waits in memory alone goes in its order, and is not counted by its age.
+/// What waits in memory alone goes in its order.
 pub(super) fn without_spool(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let given = [
-        (Key::LiveFirst, device.live_first),
-        (Key::MaxAge, device.max_age > 0),
-    ];
-    for (key, is_given) in given {
-        if is_given && device.spool_size == 0 {
-            let because = "spool_size=0";
-            fields.warn(key, Problem::Ignored { because });
-        }
+    if device.live_first && device.spool_size == 0 {
+        let because = "spool_size=0";
+        fields.warn(Key::LiveFirst, Problem::Ignored { because });
     }
 }

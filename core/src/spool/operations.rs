@@ -145,19 +145,16 @@ impl Log<'_> {
                 self.at.reading.position = end;
             }
             if self.can_free_oldest() {
-                return Some(Doing::AfterOldest { for_room: false });
+                // Without that, what is freed would be taken for lost after a power cut.
+                let note = self.note_done(storage);
+                let sync = self.at.is_dirty.then_some(Doing::Sync);
+                let free = Doing::AfterOldest { for_room: false };
+                return Some(note.or(sync).unwrap_or(free));
             }
         }
         if self.at.is_flushing {
-            if self.has_news() {
-                if self.has_room_for(HEAD, storage) {
-                    return Some(Doing::Done(self.stored(&Head {
-                        first: self.at.written,
-                        ..Head::default()
-                    })));
-                } else if storage.has_room() {
-                    return Some(Doing::Begin(self.next_segment_head()));
-                }
+            if let Some(note) = self.note_done(storage) {
+                return Some(note);
             }
             if self.at.is_dirty {
                 return Some(Doing::Sync);
@@ -166,6 +163,22 @@ impl Log<'_> {
             self.at.is_flushing = false;
         }
         self.at.reading.is_wanted.then_some(Doing::Read)
+    }
+
+    /// How storage is told what is done with, if it does not know, and has room for that.
+    fn note_done(&mut self, storage: &mut dyn Storage) -> Option<Doing> {
+        if !self.has_news() {
+            None
+        } else if self.has_room_for(HEAD, storage) {
+            Some(Doing::Done(self.stored(&Head {
+                first: self.at.written,
+                ..Head::default()
+            })))
+        } else if storage.has_room() {
+            Some(Doing::Begin(self.next_segment_head()))
+        } else {
+            None
+        }
     }
 
     /// Goes on with an operation; what comes after it.

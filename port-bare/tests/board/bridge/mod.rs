@@ -8,6 +8,7 @@
 //! | `hostile` | what does it not survive? |
 //! | `mishaps` | does anything get lost or doubled when everything goes wrong at random? |
 //! | `proxied` | how does it get through a proxy? (with the feature `proxy`) |
+//! | `spooled` | what outlives a reset? (with the feature `spool`) |
 //! | `stopping` | what is said at the end? |
 //! | `reporting` | what is logged? (with the feature `log`) |
 
@@ -20,6 +21,8 @@ mod proxied;
 #[cfg(feature = "log")]
 mod reporting;
 mod rig;
+#[cfg(feature = "spool")]
+mod spooled;
 mod starting;
 mod stopping;
 

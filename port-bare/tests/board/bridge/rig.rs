@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
+#[cfg(feature = "spool")]
+use mqtt_client_bare::flash::Sectors;
 use mqtt_client_bare::memory_type;
 use mqtt_client_bare::stack::{self, address::StaticAddress};
 use mqtt_client_bare::{Addressing, Instant, Memory, NotStarted, Runner, Setup, Sizes, Status};
@@ -32,6 +34,7 @@ pub const SIZES: Sizes = Sizes {
     redis_input: 512,
     broker_send: 1024,
     outbox: 4096,
+    spools: if cfg!(feature = "spool") { 2 } else { 0 },
     ..Sizes::SMALL
 };
 
@@ -90,6 +93,26 @@ pub fn start(
     )
 }
 
+/// The same, with flash.
+#[cfg(feature = "spool")]
+pub fn start_with(
+    table: &str,
+    addressing: Addressing,
+    device: End,
+    seed: u64,
+    flash: impl Sectors + 'static,
+) -> Result<Runner<'static, End>, NotStarted> {
+    let memory: &'static mut memory_type!(SIZES) = Box::leak(Box::new(Memory::new()));
+    let flash: &'static RefCell<dyn Sectors> = Box::leak(Box::new(RefCell::new(flash)));
+    Runner::with_spool(
+        memory,
+        &setup(table, addressing, seed),
+        device,
+        flash,
+        Instant::from_millis(0),
+    )
+}
+
 pub fn setup(table: &str, addressing: Addressing, seed: u64) -> Setup<'static> {
     Setup {
         table: table.to_string().leak().as_bytes(),
@@ -139,6 +162,15 @@ impl Rig {
         Self::on(clock, cable, ends, table, Addressing::Dhcp, seed)
     }
 
+    /// A board with flash.
+    #[cfg(feature = "spool")]
+    pub fn with_flash(table: &str, flash: impl Sectors + 'static) -> Self {
+        let clock = Clock::default();
+        let (cable, [device, end]) = Cable::new(clock.clone(), 1);
+        let runner = start_with(table, Addressing::Dhcp, device, 1, flash);
+        Self::of(clock, cable, end, runner.expect("a valid table"))
+    }
+
     fn on(
         clock: Clock,
         cable: Rc<RefCell<Cable>>,
@@ -148,6 +180,10 @@ impl Rig {
         seed: u64,
     ) -> Self {
         let runner = start(table, addressing, device, seed).expect("a valid table");
+        Self::of(clock, cable, end, runner)
+    }
+
+    fn of(clock: Clock, cable: Rc<RefCell<Cable>>, end: End, runner: Runner<'static, End>) -> Self {
         let mut host = Host::new(clock.clone(), end);
         host.dhcp.lease = Some(lease(BOARD));
         host.dns.know("broker.example", &[HOST]);
@@ -338,7 +374,8 @@ impl Rig {
                 dropped,
                 ..
             } = counters;
-            let accounted = rejected + suppressed + queued + sent + dropped;
+            let spooled = counters.spool.map_or(0, |spool| spool.spooled);
+            let accounted = rejected + suppressed + queued + sent + dropped + spooled;
             assert_eq!(
                 received,
                 accounted,
