@@ -211,7 +211,7 @@ impl Folder {
             self.read = None;
         }
         self.has_changed = true;
-        match unlinkat(&self.folder, &name_of(segment, ENDING), AtFlags::empty()) {
+        match unlinkat(&self.folder, name_of(segment, ENDING), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(fault(error)),
         }
