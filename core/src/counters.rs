@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// Counted since the start. `received` is always `rejected + suppressed + queued + sent + dropped`, and what is spooled; at QoS 1 and 2
-/// `sent - acknowledged` are in flight, at QoS 0 nothing is acknowledged. A port that begins a new session for changed settings lets them
+/// `sent - acknowledged - refused` are in flight, at QoS 0 nothing is acknowledged. A port that begins a new session for changed settings lets them
 /// go on: what was in flight is then queued again, and what was sent at QoS 0 stays unacknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -15,11 +15,13 @@ pub struct Counters {
     pub suppressed: u64,
     /// In the outbox now, not sent yet.
     pub queued: u64,
-    /// Written whole to a connection; repetitions do not count.
+    /// Written whole to a connection, or refused as too long for it; repetitions do not count.
     pub sent: u64,
     /// Confirmed by the broker for good.
     pub acknowledged: u64,
-    /// Lost to a full outbox, or because nobody is left to send them.
+    /// Not wanted by the broker, which says so with MQTT 5 only.
+    pub refused: u64,
+    /// Lost to a full outbox, or because nobody is left to send them, or older than `message_expiry`.
     pub dropped: u64,
     /// Connections to the broker after the first.
     pub reconnects: u64,
@@ -40,15 +42,22 @@ impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "received {} rejected {} suppressed {} queued {} sent {} acknowledged {} dropped {} reconnects {}",
+            "received {} rejected {} suppressed {} queued {} sent {} acknowledged {}",
             self.received,
             self.rejected,
             self.suppressed,
             self.queued,
             self.sent,
-            self.acknowledged,
-            self.dropped,
-            self.reconnects
+            self.acknowledged
+        )?;
+        // A line without it is the same in all versions.
+        if self.refused > 0 {
+            write!(f, " refused {}", self.refused)?;
+        }
+        write!(
+            f,
+            " dropped {} reconnects {}",
+            self.dropped, self.reconnects
         )?;
         if let Some(Spooled { spooled, oldest }) = self.spool {
             write!(f, " spooled {spooled} oldest {oldest}")?;

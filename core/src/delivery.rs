@@ -43,6 +43,8 @@ pub enum Stage {
 pub enum Reply {
     /// The end at QoS 1 (PUBACK).
     Accepted,
+    /// The end at QoS 1 and 2: the receiver does not want the message (MQTT 5, PUBACK or PUBREC with a reason of failure).
+    Refused,
     /// The first of two at QoS 2 (PUBREC).
     Received,
     /// The second (PUBCOMP).
@@ -94,12 +96,15 @@ pub const fn step(qos: QoS, stage: Option<Stage>, reply: Reply) -> Result<Step, 
         (ExactlyOnce, Completed, Some(Complete) | None) => Ok(Step::Ignore),
         (ExactlyOnce, Completed, Some(Published)) => Err(Breach::CompletedBeforeReceived),
 
+        (AtLeastOnce | ExactlyOnce, Refused, Some(Published)) => Ok(Step::Reach(Complete)),
+        (AtLeastOnce | ExactlyOnce, Refused, Some(Complete) | None)
+        | (ExactlyOnce, Refused, Some(Released)) => Ok(Step::Ignore),
+
         (AtMostOnce, ..) => Err(Breach::ReplyAtQoS0),
         (AtLeastOnce, Received | Completed, _) => Err(Breach::NotAccepted),
         (ExactlyOnce, Accepted, Some(Released)) => Err(Breach::AcceptedAfterReceived),
-        (AtLeastOnce, Accepted, Some(Queued | Released)) | (ExactlyOnce, _, Some(Queued)) => {
-            Err(Breach::Unsent)
-        }
+        (AtLeastOnce, Accepted | Refused, Some(Queued | Released))
+        | (ExactlyOnce, _, Some(Queued)) => Err(Breach::Unsent),
     }
 }
 
@@ -129,6 +134,7 @@ mod tests {
         //                          not in flight, queued, published, released, complete
         let table = [
             (AtMostOnce, Accepted, [qos0; 5]),
+            (AtMostOnce, Refused, [qos0; 5]),
             (AtMostOnce, Received, [qos0; 5]),
             (AtMostOnce, Completed, [qos0; 5]),
             // A QoS 1 message is never Released; the impossible pair is refused like an unsent one's.
@@ -137,10 +143,13 @@ mod tests {
                 Accepted,
                 [ignore, unsent, done, unsent, ignore],
             ),
+            (AtLeastOnce, Refused, [ignore, unsent, done, unsent, ignore]),
             (AtLeastOnce, Received, [wrong1; 5]),
             (AtLeastOnce, Completed, [wrong1; 5]),
             // A broker that has no QoS 2.
             (ExactlyOnce, Accepted, [ignore, unsent, done, late, ignore]),
+            // One that was received, and is refused after all, waits for the end of its release.
+            (ExactlyOnce, Refused, [ignore, unsent, done, ignore, ignore]),
             (
                 ExactlyOnce,
                 Received,

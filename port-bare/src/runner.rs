@@ -24,6 +24,7 @@ use crate::status::Status;
 /// What the configuration may ask for: nothing that needs TLS, MQTT 5, IPv6, or a server on the board itself.
 const ABILITIES: Abilities = Abilities {
     tls: false,
+    mqtt5: cfg!(feature = "mqtt5"),
     ipv6: false,
     local_servers: false,
     files: false,

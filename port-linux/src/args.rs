@@ -12,7 +12,7 @@ pub const HELP: &str = "\
 Forwards measurements from Redis to MQTT brokers.
 
 Usage: mqtt-client [-h] [-c FILE] [-V] [-d LEVEL] [-r] [-m] [--check]
-                   [--keep-trying]
+                   [--keep-trying] [--spool DIR]
 
 Options:
   -h, --help         Show this help and exit
@@ -32,6 +32,8 @@ Options:
                      opens no connection
       --keep-trying  Wait while the configuration cannot be used, and read it
                      again: for services
+      --spool DIR    Print what the spools in a folder hold, or that of one
+                     device, and exit; writes nothing
 
 Signals:
   TERM, INT          Send what is queued (at most 5 s), disconnect and exit;
@@ -42,7 +44,9 @@ Signals:
 Exit status:
   0   success
   64  wrong command line
+  66  --spool: no spool is there
   71  the system denies something
+  74  --spool: a part cannot be read
   78  wrong configuration
 ";
 
@@ -58,6 +62,8 @@ pub enum Command {
     Version,
     /// Validate the configuration file and print a summary.
     Check { config: PathBuf },
+    /// Print what the spools in a folder hold.
+    Spool { folder: PathBuf },
     /// Forward.
     Run(Options),
 }
@@ -129,6 +135,7 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
     let mut show_mqtt = false;
     let mut check = false;
     let mut keep_trying = false;
+    let mut spool = None;
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -139,11 +146,14 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             Short('m') | Long("mqtt") => show_mqtt = true,
             Long("check") => check = true,
             Long("keep-trying") => keep_trying = true,
+            Long("spool") => spool = Some(arguments.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
     let config = config.unwrap_or_else(|| default_config(exists));
-    Ok(if check {
+    Ok(if let Some(folder) = spool {
+        Command::Spool { folder }
+    } else if check {
         Command::Check { config }
     } else {
         Command::Run(Options {
@@ -233,6 +243,12 @@ mod tests {
             (&["-rmd3"], run(conf, 3, true, true)),
             (&["--check"], check(conf)),
             (&["--check", "-c", "a", "-d3", "-r"], check("a")),
+            (
+                &["--spool", "/mnt/sd", "-d2"],
+                Command::Spool {
+                    folder: "/mnt/sd".into(),
+                },
+            ),
             (&["-r", "-h", "--nonsense"], Command::Help),
             (&["-V", "stray"], Command::Version),
             (&["--"], run(conf, 1, false, false)),
@@ -277,6 +293,7 @@ mod tests {
                 "unexpected argument for option '--check': \"1\"",
             ),
             (&["-r=1"], "unexpected argument for option '-r': \"1\""),
+            (&["--spool"], "missing argument for option '--spool'"),
             (&["-x"], "invalid option '-x'"),
             (&["--nonsense"], "invalid option '--nonsense'"),
             (&["stray"], "unexpected argument \"stray\""),

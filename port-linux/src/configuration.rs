@@ -20,6 +20,7 @@ use crate::tls::{Identity, SystemRoots};
 /// What this build can do with a device.
 const ABILITIES: config::Abilities = config::Abilities {
     tls: cfg!(feature = "tls"),
+    mqtt5: cfg!(feature = "mqtt5"),
     ..config::Abilities::ALL
 };
 
@@ -162,6 +163,8 @@ impl<'t> Tables<'t> {
         let filled = filled.inspect(|rows| {
             modes::warn(path, rows);
             warn_of_large_buffers(path, rows);
+            #[cfg(feature = "spool")]
+            crate::spool::warn(path, rows);
         });
         filled.map_err(|invalid| {
             let _ = transports(path, invalid.devices, complain);

@@ -13,6 +13,19 @@ impl fmt::Display for Day {
     }
 }
 
+/// A moment in seconds since 1970, shown as `2026-11-22T10:00:00Z`.
+#[cfg(feature = "spool")]
+pub struct Moment(pub u64);
+
+#[cfg(feature = "spool")]
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (day, second) = (Day(self.0), self.0 % SECONDS_PER_DAY);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{day}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
 pub const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Year, month and day of a day counted from 1 January 1970.
@@ -47,5 +60,11 @@ mod tests {
         for (seconds, date) in cases {
             assert_eq!(Day(seconds).to_string(), date, "{seconds}");
         }
+    }
+
+    #[cfg(feature = "spool")]
+    #[test]
+    fn a_moment_is_shown_to_the_second() {
+        assert_eq!(Moment(951_826_149).to_string(), "2000-02-29T12:09:09Z");
     }
 }

@@ -58,6 +58,11 @@ use configuration::{Most, Tables, Unusable, complain};
 
 /// `sysexits.h`: the command line is wrong.
 const EX_USAGE: u8 = 64;
+/// What is to be read is not there, or not all of it can be.
+#[cfg(feature = "spool")]
+const EX_NOINPUT: u8 = 66;
+#[cfg(feature = "spool")]
+const EX_IOERR: u8 = 74;
 /// The system denies what the daemon cannot do without.
 const EX_OSERR: u8 = 71;
 /// The configuration is wrong.
@@ -68,6 +73,7 @@ fn main() -> ExitCode {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(&version()),
         Ok(Command::Check { config }) => check(&config),
+        Ok(Command::Spool { folder }) => list_spools(&folder),
         Ok(Command::Run(options)) => daemon::run(&options),
         Err(error) => {
             complain(format_args!("mqtt-client: {error}"));
@@ -93,10 +99,13 @@ fn version() -> String {
     } else {
         "without a spool"
     };
+    let (versions, mqtt5) = if cfg!(feature = "mqtt5") {
+        ("3.1, 3.1.1, 5", "with MQTT 5")
+    } else {
+        ("3.1, 3.1.1", "without MQTT 5")
+    };
     let number = env!("CARGO_PKG_VERSION");
-    format!(
-        "mqtt-client {number}\nMQTT 3.1, 3.1.1; built {tls}, {proxies}, {spool}, without MQTT 5\n"
-    )
+    format!("mqtt-client {number}\nMQTT {versions}; built {tls}, {proxies}, {spool}, {mqtt5}\n")
 }
 
 fn print(text: &str) -> ExitCode {
@@ -104,6 +113,26 @@ fn print(text: &str) -> ExitCode {
     // Whoever closed standard output does not want to know.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
+}
+
+/// `--spool`: what lies in this folder.
+#[cfg(feature = "spool")]
+fn list_spools(folder: &Path) -> ExitCode {
+    rights::give_up_rights();
+    match spool::list::print(folder) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EX_IOERR),
+        Err(error) => {
+            complain(format_args!("{}: {error}", folder.display()));
+            ExitCode::from(EX_NOINPUT)
+        }
+    }
+}
+
+#[cfg(not(feature = "spool"))]
+fn list_spools(_: &Path) -> ExitCode {
+    complain(format_args!("mqtt-client: --spool: built without a spool"));
+    ExitCode::from(EX_USAGE)
 }
 
 /// `--check`: opens no connection.

@@ -45,6 +45,11 @@ fn each(
     }
 }
 
+/// Whether what lies in this folder may be renamed and removed by everybody.
+pub fn others_may_replace(folder: &fs::Metadata) -> bool {
+    folder.permissions().mode() & (OTHERS_WRITE | STICKY) == OTHERS_WRITE
+}
+
 /// What is no file, or not there, is others' business.
 fn look_at(file: &Path, is_secret: bool, why: &str, report: &mut dyn FnMut(String)) {
     let mode = |path: &Path| fs::metadata(path).map_or(0, |file| file.permissions().mode());
@@ -64,7 +69,7 @@ fn look_at(file: &Path, is_secret: bool, why: &str, report: &mut dyn FnMut(Strin
     }
     let real = file.canonicalize().unwrap_or_else(|_| file.into());
     if let Some(folder) = real.parent()
-        && mode(folder) & (OTHERS_WRITE | STICKY) == OTHERS_WRITE
+        && fs::metadata(folder).is_ok_and(|folder| others_may_replace(&folder))
     {
         let folder = folder.display();
         report(format!(

@@ -66,6 +66,8 @@ struct Unconfirmed {
     /// `value,timestamp`
     text: Vec<u8>,
     quality: Quality,
+    /// When, if that counts.
+    accepted: Option<u32>,
 }
 
 /// What was suspended of an old broker, or collected.
@@ -122,11 +124,12 @@ impl Inheritance {
     /// Of a broker that has left.
     fn of(broker: &Broker<'_, Stack>) -> Self {
         let mut samples = Vec::new();
-        let counters = broker.hand_over(|signal, sample| {
+        let counters = broker.hand_over(|signal, sample, accepted| {
             samples.push(Unconfirmed {
                 signal,
                 text: sample.text(&mut [0; MAX_TEXT]).to_vec(),
                 quality: sample.quality,
+                accepted,
             });
         });
         Inheritance { samples, counters }
@@ -136,7 +139,7 @@ impl Inheritance {
     pub fn pass_to(&self, broker: &mut Broker<'_, Stack>, successors: &[Option<Successor>]) {
         let samples = self.samples.iter().map(|waiting| {
             let number = new_signal(successors, waiting.signal).map(|new| new.number);
-            (number, &waiting.text[..], waiting.quality)
+            (number, &waiting.text[..], waiting.quality, waiting.accepted)
         });
         broker.take_over(self.counters, samples);
     }

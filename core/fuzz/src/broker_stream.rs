@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use arbitrary::Arbitrary;
 use mqtt_client_core::config::{Config, Device, Redis, Signal, Spool, Version, Will};
 use mqtt_client_core::mqtt::close::Close;
-use mqtt_client_core::mqtt::session::{MIN_INPUT, Session, State, Storage};
+use mqtt_client_core::mqtt::session::{Session, State, Storage};
 use mqtt_client_core::mqtt::{MAX_PUBLISH, QoS};
 use mqtt_client_core::net::protocol::{ClosedBy, Protocol as _};
 use mqtt_client_core::outbox::Room;
@@ -21,7 +21,7 @@ use mqtt_client_core::random::Random;
 use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::time::Instant;
 
-use crate::model::packet::take_packet;
+use crate::model::packet::{take_packet, take_packet_v5};
 use crate::pieces::ways_to_split;
 
 /// Signal 0, on the topic "t".
@@ -80,7 +80,10 @@ pub fn check(case: &Case<'_>) {
     let device = Device {
         alias: "cloud",
         qos: [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(case.qos % 3)],
-        version: [Version::Auto, Version::V3_1, Version::V3_1_1][usize::from(case.version % 3)],
+        version: [Version::Auto, Version::V3_1, Version::V3_1_1, Version::V5]
+            [usize::from(case.version % 4)],
+        topic_alias: case.version & 4 != 0,
+        message_expiry: u32::from(case.version & 8),
         max_inflight: 1 + u16::from(case.window),
         will: case.will.then_some(Will {
             topic: "w",
@@ -106,13 +109,14 @@ type Told = (Vec<String>, Result<(), Close>);
 
 fn run(case: &Case<'_>, device: &Device<'_>, room: usize, pieces: &[&[u8]]) -> Told {
     let mut memory = Memory {
-        input: vec![0; MIN_INPUT + usize::from(case.input)],
+        input: vec![0; Session::input_len(device) + usize::from(case.input)],
         control: vec![0; Session::control_len(device) + room],
         outbox: vec![0; usize::from(case.outbox)],
         transmit: vec![0; MAX_PUBLISH],
         handshakes: vec![[0; 2]; usize::from(case.handshakes)],
     };
     let mut trace = Trace {
+        is_v5: device.version == Version::V5,
         window: usize::from(device.max_inflight),
         ..Trace::default()
     };
@@ -161,6 +165,7 @@ struct Memory {
 #[derive(Default)]
 struct Trace {
     now: u64,
+    is_v5: bool,
     window: usize,
     queued: u64,
     begun: Vec<u8>,
@@ -211,6 +216,28 @@ impl<'c> Client<'c> {
             Act::Take(count) if self.session.is_connected() => self.take(usize::from(count)),
             Act::TakeAll if self.session.is_connected() => self.take(usize::MAX),
             Act::Hear { kind, id } if self.session.is_connected() => {
+                let packets_v5 = [
+                    &[0x20, 3, 0, 0, 0][..],
+                    &[0x20, 3, 1, 0, 0],
+                    &[0x20, 6, 0, 0, 3, 0x21, 0, 1 + id % 3],
+                    &[0x20, 6, 1, 0, 3, 0x22, 0, id % 4],
+                    &[0x20, 8, 1, 0, 5, 0x24, id % 2, 0x13, 0, id],
+                    &[0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 1 + id % 32],
+                    &[0x20, 3, 0, 0x87, 0],
+                    &[0x40, 2, 0, id],
+                    &[0x40, 3, 0, id, 0x10],
+                    &[0x40, 3, 0, id, 0x87],
+                    &[0x40, 3, 0, id, 0x97],
+                    &[0x50, 2, 0, id],
+                    &[0x50, 3, 0, id, 0x91],
+                    &[0x50, 3, 0, id, 0x97],
+                    &[0x70, 2, 0, id],
+                    &[0x70, 3, 0, id, 0x92],
+                    &[0xd0, 0],
+                    &[0xe0, 1, 0x80 | id],
+                    &[0x34, 6, 0, 1, b'a', 0, 1 + id % 2, 0],
+                    &[0x62, 3, 0, 1 + id % 2, 0x92],
+                ];
                 let packets = [
                     &[0x20, 2, 0, 0][..],
                     &[0x20, 2, 1, 0],
@@ -220,6 +247,11 @@ impl<'c> Client<'c> {
                     &[0xd0, 0],
                     &[0x20, 2, 0, id % 6],
                 ];
+                let packets = if self.trace.is_v5 {
+                    &packets_v5[..]
+                } else {
+                    &packets
+                };
                 self.hear(packets[usize::from(kind) % packets.len()])
             }
             Act::Queue => {
@@ -254,6 +286,7 @@ impl<'c> Client<'c> {
     fn queue(&mut self) {
         let text = format!("{},1", self.trace.queued);
         let sample = Sample::of_text(text.as_bytes(), Quality::Good).expect("a comma");
+        self.session.accepts_at(self.now().as_millis() as i64);
         while !self.session.queue(0, false, &sample) {
             if self.session.make_room(&sample) == Room::None {
                 break;
@@ -319,11 +352,12 @@ impl<'c> Client<'c> {
         let counters = self.session.counters();
         let accounted = counters.queued + counters.sent + counters.dropped;
         assert_eq!(accounted, self.trace.queued, "{counters}");
-        assert!(counters.acknowledged <= counters.sent, "{counters}");
+        let answered = counters.acknowledged + counters.refused;
+        assert!(answered <= counters.sent, "{counters}");
         let outbox = self.session.outbox();
         assert!(outbox.in_flight() <= self.trace.window);
         let mut values = BTreeSet::new();
-        outbox.for_each_unconfirmed(|_, sample| {
+        outbox.for_each_unconfirmed(|_, sample, _| {
             assert!(values.insert(sample.value.to_vec()), "a sample twice");
         });
     }
@@ -331,7 +365,12 @@ impl<'c> Client<'c> {
 
 impl Trace {
     fn read(&mut self) {
-        while let Some(packet) = take_packet(&mut self.begun) {
+        let take = if self.is_v5 {
+            take_packet_v5
+        } else {
+            take_packet
+        };
+        while let Some(packet) = take(&mut self.begun) {
             self.said.push(packet.to_string());
         }
     }

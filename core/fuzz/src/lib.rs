@@ -6,6 +6,7 @@
 //! | [`sample`] | a message |
 //! | [`config`] | a mapping table |
 //! | [`packets`] | packets of both directions |
+//! | [`packets_v5`] | the same of MQTT 5 |
 //! | [`outbox`] | what an outbox is asked to do |
 //! | [`proxy_answer`] | what an HTTP proxy answers |
 //! | [`spool`] | what lies on a spool's storage, and what is asked of its log |
@@ -28,6 +29,7 @@ pub mod config;
 mod model;
 pub mod outbox;
 pub mod packets;
+pub mod packets_v5;
 mod pieces;
 pub mod proxy_answer;
 pub mod resp_stream;

@@ -334,7 +334,7 @@ impl Twin {
         assert_eq!(outbox.is_empty(), self.entries.is_empty());
         assert_eq!(outbox.is_half_sent(), self.is_half_sent);
         let mut unconfirmed = Vec::new();
-        outbox.for_each_unconfirmed(|signal, sample| {
+        outbox.for_each_unconfirmed(|signal, sample, _| {
             let text = sample.whole_text().expect("in one piece");
             unconfirmed.push((signal, String::from_utf8_lossy(text).into_owned()));
         });

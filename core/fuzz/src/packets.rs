@@ -11,6 +11,8 @@ use mqtt_client_core::config::{MAX_TOPIC, Secret, Signal, Will};
 use mqtt_client_core::mqtt::decode::{Accepted, Incoming, decode};
 use mqtt_client_core::mqtt::encode::{Connect, PublishHeader, publish, pubrel};
 use mqtt_client_core::mqtt::packet::{Packet, Publish};
+use mqtt_client_core::mqtt::v5::encode::Terms;
+use mqtt_client_core::mqtt::v5::property::Properties;
 use mqtt_client_core::mqtt::{Ack, ClientId, Level, MAX_PUBLISH, QoS, Refusal};
 use mqtt_client_core::payload;
 use mqtt_proto::v3::{self, ConnectReturnCode};
@@ -71,6 +73,11 @@ fn check_connect(case: &Case<'_>, level: Level) {
         username: case.username,
         // Never without a user name [MQTT-3.1.2-22].
         password: case.username.and(case.password).map(Secret::new),
+        terms: Terms {
+            session_expiry: 0,
+            maximum_packet_size: 0,
+            will_delay: 0,
+        },
     };
     let len = connect.encoded_len();
     let mut buffer = vec![0; len];
@@ -181,6 +188,8 @@ fn check_publish(case: &Case<'_>) {
             packet_id: case.packet_id.max(1),
             signal: &signal,
             device_alias: "",
+            properties: &[],
+            has_known_alias: false,
         };
         let encode = |room: usize| {
             let mut packet = vec![0; room];
@@ -201,9 +210,10 @@ fn check_publish(case: &Case<'_>) {
             dup,
             packet_id: (qos != QoS::AtMostOnce).then_some(case.packet_id.max(1)),
             topic,
+            properties: Properties::default(),
             payload,
         };
-        assert_eq!(Publish::decode(&packet), Some(publish));
+        assert_eq!(Publish::decode(&packet, Level::V3_1_1), Some(publish));
         if packet.len() <= TINY {
             let tiny = mqtt_tiny::Publish::try_from_iter(packet.iter().copied())
                 .expect("PUBLISH to mqtt-tiny");
@@ -391,6 +401,7 @@ fn code(refusal: Refusal) -> u8 {
         Refusal::ServerUnavailable => 3,
         Refusal::Credentials => 4,
         Refusal::NotAuthorized => 5,
+        Refusal::Reason(_) => unreachable!("it is of MQTT 5"),
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
 use mqtt_client_fuzz::{
-    bridge, broker_stream, config, outbox, packets, proxy_answer, resp_stream, sample, spool,
+    bridge, broker_stream, config, outbox, packets, packets_v5, proxy_answer, resp_stream, sample,
+    spool,
 };
 
 /// Calls `check` with each seed of a target, as the fuzzer does.
@@ -46,6 +47,11 @@ fn configurations() {
 #[test]
 fn packets_of_both_directions() {
     for_each_seed("packets", |bytes| packets::check(&case(bytes)));
+}
+
+#[test]
+fn packets_of_mqtt_5() {
+    for_each_seed("packets_v5", |bytes| packets_v5::check(&case(bytes)));
 }
 
 #[test]

@@ -76,13 +76,9 @@ pub fn run(config: &Config<'_>) {
         suspended_feed = poll(bridge).suspend();
         let [mut broker] = brokers;
         broker.leave(now(), &mut Watcher);
+        black_box(broker.counters());
         if let Some(spool) = broker.take_spool() {
-            black_box((
-                spool.spooled(),
-                spool.found(),
-                spool.dropped(),
-                spool.fault(),
-            ));
+            black_box((spool.spooled(), spool.found(), spool.fault()));
             suspended_spool = Some(spool.suspend());
         }
         suspended_broker = Some(broker.suspend());
@@ -163,15 +159,16 @@ fn take_over(broker: &mut Broker<'_, Network>) {
         let has_moved = black_box(false);
         black_box(Some(NewSignal { number, has_moved }))
     });
-    let counters = broker.hand_over(|signal, sample| {
+    let counters = broker.hand_over(|signal, sample, accepted| {
         mine!(mine_unconfirmed);
-        black_box((signal, sample));
+        black_box((signal, sample, accepted));
     });
     let mut bytes = [0; 64];
     let sample = (
         black_box(Some(0)),
         &*unknown(&mut bytes),
         black_box(Quality::Good),
+        black_box(Some(0)),
     );
     broker.take_over(
         black_box(counters),

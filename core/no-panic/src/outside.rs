@@ -151,8 +151,9 @@ impl Observer for Watcher {
             Packet::Pubrel { .. } => mine!(mine_pubrel),
             Packet::Connect(_) => mine!(mine_connect_packet),
             Packet::Pingreq => mine!(mine_pingreq),
-            Packet::Disconnect => mine!(mine_disconnect),
-            Packet::Answer { .. } | Packet::Incoming(_) => {}
+            Packet::Disconnect(None) => mine!(mine_disconnect),
+            Packet::Disconnect(Some(_)) => mine!(mine_disconnect_for),
+            Packet::Answer { .. } | Packet::Incoming(_) | Packet::IncomingV5(_) => {}
         }
         show(format_args!("{} {device}{packet}", packet.name()));
     }
@@ -161,6 +162,7 @@ impl Observer for Watcher {
         match packet.name() {
             "CONNACK" => mine!(mine_connack),
             "PUBCOMP" => mine!(mine_pubcomp),
+            "DISCONNECT" => mine!(mine_disconnect_by_the_broker),
             _ => {}
         }
         show(format_args!("{} {device}{packet}", packet.name()));

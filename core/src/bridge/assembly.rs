@@ -93,7 +93,7 @@ impl BrokerSizes {
         BrokerSizes {
             outbox: (device.buffer_size).map_or(wish.outbox, |bytes| bytes as usize),
             in_flight: wish.in_flight.max(in_flight),
-            input: wish.input.max(mqtt::MIN_INPUT),
+            input: wish.input.max(mqtt::Session::input_len(device)),
             control: (wish.control).max(mqtt::Session::control_len(device)),
             transmit: wish.transmit.max(MAX_PUBLISH),
         }

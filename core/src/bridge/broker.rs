@@ -204,8 +204,7 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         sample: &Sample<'_>,
     ) -> bool {
         let Broker { session, .. } = self;
-        #[cfg(not(feature = "spool"))]
-        let _ = now;
+        session.accepts_at(now.as_millis() as i64);
         #[cfg(feature = "spool")]
         if let Some(spool) = &mut self.spool {
             return spool.accept(now, session, routes, number, sample);
@@ -242,6 +241,11 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         observer: &mut dyn Observer,
     ) -> Instant {
         let wake_up = self.poll_link(now, number, routes, observer);
+        #[cfg(feature = "spool")]
+        let wake_up = wake_up.min(
+            self.session
+                .drop_aged(now, &mut |signal| routes.forget(signal)),
+        );
         #[cfg(feature = "spool")]
         let wake_up = wake_up.min(self.poll_spool(now, number, routes));
         wake_up

@@ -170,15 +170,15 @@ pub fn carry_last(
 
 /// The samples of a broker that has [left](Broker::leave), where a new session has to send them: [`Kept::Samples`], or a device that is gone.
 impl<N: Network> Broker<'_, N> {
-    /// Calls `each` with the old signal's number of every sample that has not been confirmed, and with the sample, oldest first; the counters
-    /// that its next broker begins with.
-    pub fn hand_over(&self, mut each: impl FnMut(u32, &Sample<'_>)) -> Counters {
+    /// Calls `each` with the old signal's number of every sample that has not been confirmed, with the sample, and with when it was accepted,
+    /// if that counts, oldest first; the counters that its next broker begins with.
+    pub fn hand_over(&self, mut each: impl FnMut(u32, &Sample<'_>, Option<u32>)) -> Counters {
         let mut samples = 0_u64;
         self.session()
             .outbox()
-            .for_each_unconfirmed(|signal, sample| {
+            .for_each_unconfirmed(|signal, sample, accepted| {
                 samples += 1;
-                each(signal, sample);
+                each(signal, sample, accepted);
             });
         let counters = self.counters_without_spool();
         // What is in flight is sent once more, and counted then.
@@ -189,22 +189,23 @@ impl<N: Network> Broker<'_, N> {
         }
     }
 
-    /// The counters go on from these, and these samples are queued: each one's new number of its signal, `value,timestamp`, and quality. Those
-    /// whose signals are gone are dropped, and counted.
+    /// The counters go on from these, and these samples are queued: each one's new number of its signal, `value,timestamp`, quality, and when it
+    /// was accepted. Those whose signals are gone are dropped, and counted.
     pub fn take_over<'s>(
         &mut self,
         counters: Counters,
-        samples: impl Iterator<Item = (Option<u32>, &'s [u8], Quality)>,
+        samples: impl Iterator<Item = (Option<u32>, &'s [u8], Quality, Option<u32>)>,
     ) {
         self.resume_counters(counters);
         let alias = self.device().alias;
         let session = self.session_mut();
         let mut gone = 0;
-        for (signal, text, quality) in samples {
+        for (signal, text, quality, accepted) in samples {
             let (Some(signal), Some(sample)) = (signal, Sample::of_text(text, quality)) else {
                 gone += 1;
                 continue;
             };
+            session.accepted_then(accepted);
             // A signal's memory was not carried over, so none has to be cleared.
             while !session.queue(signal, false, &sample) {
                 if session.make_room(&sample) == Room::None {

@@ -15,6 +15,9 @@ use crate::time::Instant;
 
 /// A way out for the samples of one device, driven by a link.
 pub trait Sink: Protocol {
+    /// Samples that are queued from now on were accepted at this time, in milliseconds from time 0: for a sink that counts how long they wait.
+    fn accepts_at(&mut self, _millis: i64) {}
+
     /// Queues a sample of the signal of this number. `is_aside`: an [event](Event::SetAside) said that its topic is. `false` if there is no
     /// room for it.
     fn queue(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool;
@@ -73,6 +76,19 @@ pub trait Sink: Protocol {
         0
     }
 
+    /// Drops what has waited for too long, and calls `forget` with the signal of each; when to look again.
+    #[cfg(feature = "spool")]
+    fn drop_aged(&mut self, now: Instant, forget: &mut dyn FnMut(u32)) -> Instant {
+        let _ = (now, forget);
+        Instant::NEVER
+    }
+
+    /// So many samples that came back were dropped, since they had waited for too long.
+    #[cfg(feature = "spool")]
+    fn count_aged(&mut self, now: Instant, count: u64) {
+        let _ = (now, count);
+    }
+
     /// So many samples wait in a spool; `None`: they come at their own pace.
     #[cfg(feature = "spool")]
     fn set_backlog(&mut self, elsewhere: Option<u64>) {
@@ -90,6 +106,11 @@ pub trait Sink: Protocol {
 }
 
 impl Sink for Session<'_> {
+    #[inline]
+    fn accepts_at(&mut self, millis: i64) {
+        Session::accepts_at(self, millis);
+    }
+
     #[inline]
     fn queue(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
         Session::queue(self, signal, is_aside, sample)
@@ -152,6 +173,16 @@ impl Sink for Session<'_> {
     #[cfg(feature = "spool")]
     fn withdraw(&mut self, is_taken: &mut dyn FnMut(Held) -> bool) -> usize {
         Session::withdraw(self, is_taken)
+    }
+
+    #[cfg(feature = "spool")]
+    fn drop_aged(&mut self, now: Instant, forget: &mut dyn FnMut(u32)) -> Instant {
+        Session::drop_aged(self, now, forget)
+    }
+
+    #[cfg(feature = "spool")]
+    fn count_aged(&mut self, now: Instant, count: u64) {
+        Session::count_aged(self, now, count);
     }
 
     #[cfg(feature = "spool")]

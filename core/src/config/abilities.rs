@@ -5,6 +5,8 @@
 pub struct Abilities {
     /// `auth`=`tls`.
     pub tls: bool,
+    /// `mqtt_version`=`5`.
+    pub mqtt5: bool,
     /// IPv6 addresses.
     pub ipv6: bool,
     /// Servers on the same machine: loopback addresses, Unix sockets, and the Redis that is meant where `redis.host` is not
@@ -15,9 +17,10 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// All of them.
+    /// All of them, as far as they are built in.
     pub const ALL: Abilities = Abilities {
         tls: true,
+        mqtt5: cfg!(feature = "mqtt5"),
         ipv6: true,
         local_servers: true,
         files: true,

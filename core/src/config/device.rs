@@ -64,11 +64,20 @@ pub(super) fn device<'a>(
         max_inflight: max_inflight(fields, qos),
         proxy: proxy(fields),
         max_rate: fields.integer(Key::MaxRate),
+        session_expiry: seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry),
+        message_expiry: seconds(fields, Key::MessageExpiry, 0),
+        topic_alias: fields.boolean(Key::TopicAlias),
         ..Device::EMPTY
     };
     // A build without a spool does not read what it does not use: 500 bytes of a board's flash.
     #[cfg(feature = "spool")]
     spool::device(fields, &mut device);
+    if device.version != Version::V5 {
+        let keys = [Key::SessionExpiry, Key::MessageExpiry, Key::TopicAlias];
+        ignored(fields, &keys, "mqtt_version other than 5");
+    } else if qos == QoS::AtMostOnce {
+        ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
+    }
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {
@@ -90,11 +99,11 @@ pub(super) fn device<'a>(
 
 /// A device that is not enabled may ask for what this build does not have.
 fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let Abilities { tls, .. } = fields.check.abilities;
+    let Abilities { tls, mqtt5, .. } = fields.check.abilities;
     if matches!(device.auth, Auth::Tls(_)) && !tls {
         fields.error(Key::Auth, Problem::NotBuiltIn("TLS"));
     }
-    if matches!(fields.row.value(Key::MqttVersion), Value::String(raw) if raw.is(MQTT_5)) {
+    if device.version == Version::V5 && !mqtt5 {
         fields.error(Key::MqttVersion, Problem::NotBuiltIn("MQTT 5"));
     }
     match device.proxy {
@@ -294,9 +303,16 @@ fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
     match fields.text(Key::MqttVersion) {
         Some("3.1") => Version::V3_1,
         Some("3.1.1") => Version::V3_1_1,
-        // `5` is for a device that is not enabled; see `built_in`.
+        Some(MQTT_5) => Version::V5,
         _ => Version::Auto,
     }
+}
+
+fn seconds(fields: &mut Fields<'_, '_, '_>, key: Key, default: u32) -> u32 {
+    let given = fields.given_integer(key);
+    given
+        .and_then(|seconds| seconds.try_into().ok())
+        .unwrap_or(default)
 }
 
 fn max_inflight(fields: &mut Fields<'_, '_, '_>, qos: QoS) -> u16 {

@@ -68,7 +68,7 @@ pub use parse::{Invalid, Storage, parse, rows};
 #[cfg(feature = "providers")]
 pub use provider::Limit;
 pub use rows::Rows;
-pub use schema::{Key, MQTT_5};
+pub use schema::Key;
 pub use survey::{Sizes, measure};
 pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
 
@@ -189,6 +189,12 @@ pub struct Device<'a> {
     pub live_first: bool,
     /// Seconds after which a waiting sample is dropped; 0: never.
     pub max_age: u32,
+    /// Seconds that the broker keeps the session. This and what follows only with [`Version::V5`].
+    pub session_expiry: u32,
+    /// Seconds that a message is of use, counted from when the sample was accepted; 0: for ever.
+    pub message_expiry: u32,
+    /// Whether a number stands for a topic that was sent before.
+    pub topic_alias: bool,
 }
 
 impl Device<'_> {
@@ -215,6 +221,9 @@ impl Device<'_> {
         replay_rate: Table::Devices.default(Key::ReplayRate) as u16,
         live_first: Table::Devices.default(Key::LiveFirst) == 1,
         max_age: Table::Devices.default(Key::MaxAge) as u32,
+        session_expiry: Table::Devices.default(Key::SessionExpiry) as u32,
+        message_expiry: Table::Devices.default(Key::MessageExpiry) as u32,
+        topic_alias: Table::Devices.default(Key::TopicAlias) == 1,
     };
 }
 
@@ -287,6 +296,7 @@ pub enum Version {
     Auto,
     V3_1,
     V3_1_1,
+    V5,
 }
 
 /// A row of the Signals tab.

@@ -117,8 +117,11 @@ const QOS: Integer = Integer {
     default: 0,
 };
 
-/// The `mqtt_version` that no build speaks yet, and that an enabled device may not ask for.
-pub const MQTT_5: &str = "5";
+/// The `mqtt_version` that an enabled device may ask for only where the program has the feature `mqtt5`.
+pub(super) const MQTT_5: &str = "5";
+
+/// Four bytes of seconds (MQTT 5, 1.5.3).
+const MAX_SECONDS: i64 = u32::MAX as i64;
 
 schema! {
     Top {
@@ -182,7 +185,13 @@ schema! {
             note("Name under which the broker knows this client. No two clients of one broker have the same.")
                 .default("the device_alias and 8 hexadecimal digits");
         MqttVersion "mqtt_version": Parameter::words(Words(&["auto", "3.1", "3.1.1", MQTT_5])),
-            note("Version of MQTT. auto is 3.1.1, and 3.1 for a broker that refuses it.").default("auto").range("auto, 3.1 or 3.1.1");
+            note("Version of MQTT. auto is 3.1.1, and 3.1 for a broker that refuses it. With 5 a broker says which messages it refuses, and why.").default("auto");
+        SessionExpiry "session_expiry": integer(Integer { min: 0, max: MAX_SECONDS, default: 86_400 }),
+            note("Seconds that the broker keeps the session while there is no connection. With mqtt_version=5 and mqtt_qos 1 or 2.");
+        MessageExpiry "message_expiry": integer(Integer { min: 0, max: MAX_SECONDS, default: 0 }),
+            note("Seconds after which a message is of no use any more, here or at the broker; they count from when the sample came. 0: none. With mqtt_version=5.");
+        TopicAlias "topic_alias": boolean(false),
+            note("Whether a number stands for a topic that was sent before, where the broker allows that. With mqtt_version=5.");
         KeepAlive "keep_alive": integer(Integer { min: 5, max: 65_535, default: 60 }),
             note("Seconds after which a silent connection is checked.");
         BufferSize "buffer_size": integer(Integer { min: 1024, max: 1 << 30, default: 1 << 20 }),
@@ -199,7 +208,7 @@ schema! {
         LiveFirst "live_first": boolean(false),
             note("With a spool: whether new samples go at once, beside those that waited in it, and not behind them.");
         MaxAge "max_age": integer(Integer { min: 0, max: i32::MAX as i64, default: 0 }),
-            note("With a spool: seconds after which a sample that waits is dropped. 0: never.");
+            note("Seconds after which a sample that waits is dropped. 0: never.");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
         TlsClientAuth "tls_client_auth": boolean(true),

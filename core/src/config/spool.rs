@@ -34,16 +34,10 @@ pub(super) fn device(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
     device.max_age = fields.integer(Key::MaxAge);
 }
 
-/// What waits in memory alone goes in its order, and is not counted by its age.
+/// What waits in memory alone goes in its order.
 pub(super) fn without_spool(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
-    let given = [
-        (Key::LiveFirst, device.live_first),
-        (Key::MaxAge, device.max_age > 0),
-    ];
-    for (key, is_given) in given {
-        if is_given && device.spool_size == 0 {
-            let because = "spool_size=0";
-            fields.warn(key, Problem::Ignored { because });
-        }
+    if device.live_first && device.spool_size == 0 {
+        let because = "spool_size=0";
+        fields.warn(Key::LiveFirst, Problem::Ignored { because });
     }
 }

@@ -67,7 +67,7 @@ enum Past {
     Unknown,
     /// Such a session is there: this connection ends, and the next one wipes it out.
     Found,
-    /// This connection only wipes it out, with a clean session.
+    /// This connection wipes it out, with a clean session: only that, but with MQTT 5.
     Wiping,
     /// Ours, or none.
     Known,
@@ -109,11 +109,14 @@ impl Attempts {
         let level = match device.version {
             Version::V3_1 => Level::V3_1,
             Version::Auto | Version::V3_1_1 => Level::V3_1_1,
+            Version::V5 => Level::V5,
         };
         let past = match (device.qos, level) {
             (QoS::AtMostOnce, _) => Past::Known,
             // 3.1 does not tell whether a session is present: it is wiped unseen.
             (_, Level::V3_1) => Past::Wiping,
+            // A clean start leaves a session that goes on, so that nothing need be found out before.
+            (_, Level::V5) => Past::Wiping,
             (_, Level::V3_1_1) => Past::Unknown,
         };
         Attempts {
@@ -166,6 +169,11 @@ impl Attempts {
                 self.past = Past::Found;
                 Ok(Welcome::Leave)
             }
+            Past::Wiping if self.level.is_v5() => {
+                self.past = Past::Known;
+                self.began_at.get_or_insert(self.level);
+                Ok(Welcome::Begin(Known::Wiped))
+            }
             Past::Found | Past::Wiping => Ok(Welcome::Leave),
             Past::Unknown | Past::Known => {
                 self.past = Past::Known;
@@ -174,7 +182,7 @@ impl Attempts {
                 Ok(Welcome::Begin(match (wiped, session_present, self.level) {
                     (true, _, _) => Known::Wiped,
                     (false, true, _) => Known::All,
-                    (false, false, Level::V3_1_1) => Known::Nothing,
+                    (false, false, Level::V3_1_1 | Level::V5) => Known::Nothing,
                     (false, false, Level::V3_1) => Known::Unsaid,
                 }))
             }
@@ -233,6 +241,18 @@ impl Attempts {
                 };
                 Retry::AtOnce
             }
+            (ClosedBy::Us(Close::Disconnected(reason)), Reached::Online(millis)) => {
+                if reason.may_blame_a_message() && millis < THROWN_OUT_WITHIN {
+                    self.throws_out = self.throws_out.saturating_add(1);
+                } else {
+                    self.throws_out = 0;
+                }
+                if reason.is_permanent() && !reason.may_blame_a_message() {
+                    Retry::Permanent
+                } else {
+                    Retry::BackOff
+                }
+            }
             (ClosedBy::Us(Close::Refused(Refusal::ProtocolLevel)), _) if self.may_change_level => {
                 self.change_level(Fallback::Told, Retry::Permanent)
             }
@@ -279,7 +299,7 @@ impl Attempts {
     fn change_level(&mut self, why: Fallback, otherwise: Retry) -> Retry {
         (self.level, self.fallback) = match self.level {
             Level::V3_1 => (Level::V3_1_1, Fallback::None),
-            Level::V3_1_1 => (Level::V3_1, why),
+            Level::V3_1_1 | Level::V5 => (Level::V3_1, why),
         };
         if self.level == Level::V3_1 && self.past == Past::Unknown {
             self.past = Past::Wiping;

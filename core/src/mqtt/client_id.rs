@@ -23,6 +23,9 @@ pub enum ClientId<'a> {
     },
 }
 
+/// Longest identifier that a broker gives and this client keeps: those of the known brokers are a UUID, or less.
+pub const MAX_ASSIGNED: usize = if cfg!(feature = "mqtt5") { 64 } else { 0 };
+
 impl<'a> ClientId<'a> {
     /// The identifier that has at every level the text that this one has at `level`.
     pub(super) fn as_at(self, level: Level) -> Self {
@@ -46,7 +49,7 @@ impl<'a> ClientId<'a> {
         };
         let longest = match level {
             Level::V3_1 => MAX_V3_1,
-            Level::V3_1_1 => MAX_GENERATED,
+            Level::V3_1_1 | Level::V5 => MAX_GENERATED,
         } - SUFFIX;
         let alias = alias.get(..longest).unwrap_or(alias);
         let suffix = (0..8).rev().map(|place| hex_digit(digits >> (4 * place)));

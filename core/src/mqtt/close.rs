@@ -3,6 +3,8 @@
 use core::fmt;
 
 use super::Refusal;
+use super::v5;
+use super::v5::reason::Reason;
 use super::violation::Violation;
 use crate::time::SECOND;
 
@@ -13,6 +15,8 @@ pub enum Close {
     Violation(Violation),
     /// The peer does not want us.
     Refused(Refusal),
+    /// The peer does not want us any more: its DISCONNECT of MQTT 5.
+    Disconnected(Reason),
     /// The peer or the network: no CONNACK in time, in milliseconds.
     NoConnack(u64),
     /// The same: nothing came in time after PINGREQ, in milliseconds.
@@ -42,6 +46,7 @@ impl fmt::Display for Close {
             }
             Close::Violation(violation) => write!(f, "the broker breaks the protocol: {violation}"),
             Close::Refused(refusal) => refusal.fmt(f),
+            Close::Disconnected(reason) => v5::show_reason("the broker disconnects us", reason, f),
             Close::NoConnack(waited) => write!(f, "no CONNACK within {} s", seconds(waited)),
             Close::NoPingresp(waited) => write!(f, "no PINGRESP within {} s", seconds(waited)),
             Close::NoAcknowledgement(waited) => {

@@ -21,6 +21,11 @@ impl<'a> Control<'a> {
         Control { bytes, pending }
     }
 
+    /// Whether none of the packets is written in part.
+    pub(super) fn is_between_packets(&self) -> bool {
+        self.is_empty() || self.pending.start == 0
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.pending.start == self.pending.end
     }

@@ -15,7 +15,7 @@ const PINGRESP: u8 = 13;
 
 /// First byte of the record that carries an alert (RFC 8446, 5.1): a TLS server's answer to a greeting that is none. In MQTT it would
 /// be CONNECT with wrong flags.
-const TLS_ALERT: u8 = 0x15;
+pub(super) const TLS_ALERT: u8 = 0x15;
 
 /// A packet from the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,7 @@ fn connack(flags: u8, code: u8, level: Level) -> Result<Incoming, Violation> {
 }
 
 /// Remaining Length, in up to four bytes (2.2.3), and what follows it.
-fn remaining_length(input: &[u8]) -> Result<Option<(u32, &[u8])>, Violation> {
+pub(super) fn remaining_length(input: &[u8]) -> Result<Option<(u32, &[u8])>, Violation> {
     let mut length = 0;
     let mut rest = input;
     for shift in [0, 7, 14, 21] {

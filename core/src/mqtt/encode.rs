@@ -1,7 +1,8 @@
 //! The packets that a publishing client sends: CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT, and its answers to what it did not ask for
-//! (MQTT 3.1.1, chapter 3).
+//! (MQTT 3.1.1, chapter 3; what is different in MQTT 5 is in [`v5`]).
 
-use super::{Ack, ClientId, Level, MAX_GENERATED, QoS};
+use super::v5::encode::Terms;
+use super::{Ack, ClientId, Level, MAX_GENERATED, QoS, v5};
 use crate::bytes::{copy_short, put};
 use crate::config::{Secret, Signal, Will};
 
@@ -25,6 +26,8 @@ pub struct Connect<'a> {
     pub will: Option<Will<'a>>,
     pub username: Option<&'a str>,
     pub password: Option<Secret<'a>>,
+    /// Of MQTT 5.
+    pub terms: Terms,
 }
 
 impl Connect<'_> {
@@ -45,9 +48,15 @@ impl Connect<'_> {
         out.byte(self.level.number())?;
         out.byte(self.flags())?;
         out.bytes(&self.keep_alive.to_be_bytes())?;
+        if self.level.is_v5() {
+            out.bytes(v5::encode::connect(&self.terms).bytes())?;
+        }
         let mut client_id = [0; MAX_GENERATED];
         out.string(self.client_id.text(self.level, &mut client_id))?;
         if let Some(will) = &self.will {
+            if self.level.is_v5() {
+                out.bytes(v5::encode::will(&self.terms).bytes())?;
+            }
             out.string(will.topic.as_bytes())?;
             out.string(will.message.as_bytes())?;
         }
@@ -69,7 +78,14 @@ impl Connect<'_> {
         let password = self
             .password
             .map_or(0, |password| 2 + password.expose().len());
-        let variable_header = 2 + self.level.protocol_name().len() + 4;
+        let properties = if self.level.is_v5() {
+            let will = self.will.map(|_| v5::encode::will(&self.terms));
+            v5::encode::connect(&self.terms).bytes().len()
+                + will.map_or(0, |will| will.bytes().len())
+        } else {
+            0
+        };
+        let variable_header = 2 + self.level.protocol_name().len() + 4 + properties;
         variable_header
             + 2
             + self.client_id.text(self.level, &mut client_id).len()
@@ -101,6 +117,41 @@ pub struct PublishHeader<'a> {
     /// Its topic is where the message goes, or the name of its channel.
     pub signal: &'a Signal<'a>,
     pub device_alias: &'a str,
+    /// Of MQTT 5, with their length in front; empty for 3.1 and 3.1.1, which have none.
+    pub properties: &'a [u8],
+    /// The alias among the properties stands for the topic.
+    pub has_known_alias: bool,
+}
+
+impl PublishHeader<'_> {
+    /// Bytes of the topic as it is written.
+    #[inline]
+    fn topic_len(&self) -> usize {
+        if self.has_known_alias {
+            return 0;
+        }
+        match self.signal.topic {
+            Some(topic) => topic.len(),
+            None => {
+                let pieces = self.signal.channel_pieces(self.device_alias);
+                pieces.iter().map(|piece| piece.len()).sum()
+            }
+        }
+    }
+
+    /// Remaining Length of the packet.
+    #[inline]
+    fn remaining_len(&self, topic_len: usize, payload_len: usize) -> usize {
+        let id_len = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
+        2 + topic_len + id_len + self.properties.len() + payload_len
+    }
+
+    /// Bytes that [`publish`] writes.
+    #[must_use]
+    pub fn encoded_len(&self, payload_len: usize) -> usize {
+        let remaining = self.remaining_len(self.topic_len(), payload_len);
+        1 + remaining_len_bytes(remaining) + remaining
+    }
 }
 
 /// Writes a PUBLISH (3.3) to the front of `out`; its length, or `None` if it does not fit. `write_payload` fills the payload, of `payload_len`
@@ -119,17 +170,11 @@ pub fn publish(
         packet_id,
         signal,
         device_alias,
+        properties,
+        has_known_alias,
     } = header;
-    let topic_len = match signal.topic {
-        Some(topic) => topic.len(),
-        None => signal
-            .channel_pieces(device_alias)
-            .iter()
-            .map(|piece| piece.len())
-            .sum(),
-    };
-    let id_len = if qos == QoS::AtMostOnce { 0 } else { 2 };
-    let remaining = 2 + topic_len + id_len + payload_len;
+    let topic_len = header.topic_len();
+    let remaining = header.remaining_len(topic_len, payload_len);
     let (length, length_bytes) = short_remaining_len(remaining);
     let first = publish_first_byte(qos, retain) | if dup { DUP } else { 0 };
     let [topic_high, topic_low] = (topic_len as u16).to_be_bytes();
@@ -141,6 +186,7 @@ pub fn publish(
         next(out, [first, length[0], length[1], topic_high, topic_low])?
     };
     let out = match signal.topic {
+        _ if has_known_alias => out,
         Some(topic) => next_text(out, topic)?,
         None => {
             let [tag, device, slash, signal, end] = signal.channel_pieces(device_alias);
@@ -148,10 +194,15 @@ pub fn publish(
             next_text(next_text(next_text(out, slash)?, signal)?, end)?
         }
     };
-    let out = if id_len > 0 {
-        next(out, packet_id.to_be_bytes())?
-    } else {
+    let out = if qos == QoS::AtMostOnce {
         out
+    } else {
+        next(out, packet_id.to_be_bytes())?
+    };
+    let out = match properties {
+        [] => out,
+        [byte] => next(out, [*byte])?,
+        _ => next_bytes(out, properties)?,
     };
     write_payload(out);
     Some(len)
@@ -167,8 +218,13 @@ fn next<const N: usize>(out: &mut [u8], bytes: [u8; N]) -> Option<&mut [u8]> {
 
 #[inline]
 fn next_text<'o>(out: &'o mut [u8], text: &str) -> Option<&'o mut [u8]> {
-    let (place, rest) = out.split_at_mut_checked(text.len())?;
-    copy_short(place, text.as_bytes());
+    next_bytes(out, text.as_bytes())
+}
+
+#[inline]
+fn next_bytes<'o>(out: &'o mut [u8], bytes: &[u8]) -> Option<&'o mut [u8]> {
+    let (place, rest) = out.split_at_mut_checked(bytes.len())?;
+    copy_short(place, bytes);
     Some(rest)
 }
 
@@ -262,6 +318,12 @@ impl Writer<'_> {
 mod tests {
     use super::*;
 
+    const TERMS: Terms = Terms {
+        session_expiry: 0,
+        maximum_packet_size: 1024,
+        will_delay: 0,
+    };
+
     fn encoded(connect: &Connect<'_>) -> std::vec::Vec<u8> {
         let mut buffer = [0; 512];
         let len = connect.encode(&mut buffer).expect("512 bytes are enough");
@@ -282,6 +344,7 @@ mod tests {
             will: None,
             username: None,
             password: None,
+            terms: TERMS,
         };
         assert_eq!(
             encoded(&connect),
@@ -294,6 +357,14 @@ mod tests {
         assert_eq!(
             encoded(&old),
             b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a"
+        );
+        let new = Connect {
+            level: Level::V5,
+            ..connect
+        };
+        assert_eq!(
+            encoded(&new),
+            b"\x10\x18\x00\x04MQTT\x05\x02\x00\x3c\x0a\x21\x00\x01\x27\x00\x00\x04\x00\x17\x01\x00\x01a"
         );
     }
 
@@ -312,10 +383,28 @@ mod tests {
             }),
             username: Some("user"),
             password: Some(Secret::new("pass")),
+            terms: Terms {
+                will_delay: 30,
+                ..TERMS
+            },
         };
         assert_eq!(
             encoded(&connect),
             b"\x10\x28\x00\x04MQTT\x04\xf4\x12\x34\x00\x02gw\x00\x06will/t\x00\x04gone\x00\x04user\x00\x04pass"
+        );
+        let new = Connect {
+            level: Level::V5,
+            ..connect
+        };
+        let list = b"\x0a\x21\x00\x01\x27\x00\x00\x04\x00\x17\x01";
+        assert_eq!(
+            encoded(&new),
+            [
+                b"\x10\x39\x00\x04MQTT\x05\xf4\x12\x34",
+                &list[..],
+                b"\x00\x02gw\x05\x18\x00\x00\x00\x1e\x00\x06will/t\x00\x04gone\x00\x04user\x00\x04pass"
+            ]
+            .concat()
         );
     }
 

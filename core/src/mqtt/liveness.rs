@@ -79,6 +79,22 @@ impl Liveness {
         }
     }
 
+    /// The broker asks for another keep-alive, in seconds, before anything but CONNECT was sent.
+    pub(super) fn is_asked_for(&mut self, keep_alive: u16, now: Instant) {
+        let Liveness {
+            opened,
+            last_sent,
+            last_received,
+            ..
+        } = *self;
+        *self = Liveness {
+            opened,
+            last_sent,
+            last_received,
+            ..Liveness::begin(keep_alive, now)
+        };
+    }
+
     pub(super) fn sent(&mut self, now: Instant) {
         self.last_sent = now;
     }

@@ -1,8 +1,9 @@
-//! MQTT 3.1 and 3.1.1 for a client that only publishes.
+//! MQTT 3.1, 3.1.1 and 5 for a client that only publishes.
 //!
 //! | module | question |
 //! |---|---|
 //! | [`encode`], [`decode`] | how is a packet written, how is one read? |
+//! | [`v5`] | which packets of MQTT 5 differ, and how? |
 //! | [`session`] | what is to be said when? |
 //! | `client_id`, `attempt` | how is the client called, and what does it ask for when connecting? |
 //! | `liveness` | is the other end still there? |
@@ -26,6 +27,7 @@ mod suspicion;
 mod transmit;
 mod unacknowledged;
 pub mod unasked;
+pub mod v5;
 pub mod violation;
 
 use core::fmt;
@@ -34,6 +36,7 @@ pub use crate::delivery::QoS;
 use crate::delivery::Reply;
 pub use client_id::{ClientId, MAX_GENERATED};
 pub use transmit::MAX_PUBLISH;
+use v5::reason::Reason;
 
 /// An acknowledgement by the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub enum Level {
     V3_1,
     /// `MQTT`, 4.
     V3_1_1,
+    /// `MQTT`, 5.
+    V5,
 }
 
 impl Level {
@@ -68,7 +73,7 @@ impl Level {
     pub const fn protocol_name(self) -> &'static str {
         match self {
             Level::V3_1 => "MQIsdp",
-            Level::V3_1_1 => "MQTT",
+            Level::V3_1_1 | Level::V5 => "MQTT",
         }
     }
 
@@ -77,7 +82,15 @@ impl Level {
         match self {
             Level::V3_1 => 3,
             Level::V3_1_1 => 4,
+            Level::V5 => 5,
         }
+    }
+
+    /// Whether packets are those of MQTT 5; never without the feature `mqtt5`.
+    #[inline]
+    #[must_use]
+    pub const fn is_v5(self) -> bool {
+        cfg!(feature = "mqtt5") && matches!(self, Level::V5)
     }
 }
 
@@ -86,6 +99,7 @@ impl fmt::Display for Level {
         f.write_str(match self {
             Level::V3_1 => "3.1",
             Level::V3_1_1 => "3.1.1",
+            Level::V5 => "5",
         })
     }
 }
@@ -104,19 +118,26 @@ pub enum Refusal {
     Credentials,
     /// 5
     NotAuthorized,
+    /// What MQTT 5 has in place of these numbers.
+    Reason(Reason),
 }
 
 impl Refusal {
     /// Whether only a change of the configuration, here or at the broker, can help.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        !matches!(self, Refusal::ServerUnavailable)
+        match self {
+            Refusal::ServerUnavailable => false,
+            Refusal::Reason(reason) => reason.is_permanent(),
+            _ => true,
+        }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Refusal::Reason(reason) => return v5::show_reason("the broker refuses us", *reason, f),
             Refusal::ProtocolLevel => "the broker does not speak this protocol version (CONNACK 1)",
             Refusal::Identifier => {
                 "the broker does not allow this client_id, or a keep_alive this long (CONNACK 2)"

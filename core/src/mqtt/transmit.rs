@@ -5,13 +5,22 @@
 //!                             ^ shown   ^ packet           ^ start                                         ^ end
 //! ```
 
+use super::Level;
 use super::encode::{PublishHeader, publish};
 use super::packet::Publish;
+use super::v5::encode::MAX_PUBLISH_LIST;
 use crate::config::MAX_TOPIC;
 use crate::payload;
 
-/// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, payload. The buffer is at least as long.
-pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + payload::MAX_LEN;
+/// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, properties, payload. The buffer is at least as long.
+pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + MAX_LIST + payload::MAX_LEN;
+
+/// Longest list of its properties, which only MQTT 5 has.
+const MAX_LIST: usize = if cfg!(feature = "mqtt5") {
+    MAX_PUBLISH_LIST
+} else {
+    0
+};
 
 /// The packets.
 pub(super) struct Transmit<'a> {
@@ -131,12 +140,12 @@ impl<'a> Transmit<'a> {
     }
 
     /// The next packet that is written whole and was not given before.
-    pub(super) fn next_shown(&mut self) -> Option<Publish<'_>> {
+    pub(super) fn next_shown(&mut self, level: Level) -> Option<Publish<'_>> {
         let Span { shown, packet, .. } = self.span;
         let written = self.bytes.get(shown..packet)?;
         let len = packet_len(written)?;
         self.span.shown += len;
-        Publish::decode(written.get(..len)?)
+        Publish::decode(written.get(..len)?, level)
     }
 
     /// Where the packet ends that the next byte belongs to.
@@ -179,6 +188,8 @@ mod tests {
             packet_id,
             signal: &signal(),
             device_alias: "cloud",
+            properties: &[],
+            has_known_alias: false,
         };
         transmit
             .push(header, payload.len(), |out| out.copy_from_slice(payload))
@@ -205,6 +216,8 @@ mod tests {
             packet_id: 9,
             signal: &given,
             device_alias: "cloud",
+            properties: &[],
+            has_known_alias: false,
         };
         transmit.clear();
         assert!(transmit.push(header, 1, |out| out[0] = b'x').is_ok());
@@ -227,12 +240,14 @@ mod tests {
                     packet_id: 0x0107,
                     signal: &signal,
                     device_alias: "",
+                    properties: &[],
+                    has_known_alias: false,
                 };
                 let mut bytes = [0; MAX_PUBLISH];
                 let mut transmit = Transmit::new(&mut bytes, Span::default());
                 let pushed = transmit.push(header, payload::MAX_LEN, |out| out.fill(b'1'));
                 assert!(pushed.is_ok(), "{len}");
-                let publish = Publish::decode(transmit.bytes()).expect("a PUBLISH");
+                let publish = Publish::decode(transmit.bytes(), Level::V3_1_1).expect("a PUBLISH");
                 assert_eq!(publish.topic, &topic.as_bytes()[..len]);
                 assert_eq!(publish.payload, [b'1'; payload::MAX_LEN]);
                 let packet_id = (qos != QoS::AtMostOnce).then_some(0x0107);
@@ -276,11 +291,15 @@ mod tests {
         assert!(transmit.pass_packet() && transmit.is_empty());
 
         transmit.rewind(true);
-        let shown = transmit.next_shown().and_then(|publish| publish.packet_id);
+        let shown = transmit
+            .next_shown(Level::V3_1_1)
+            .and_then(|publish| publish.packet_id);
         assert_eq!(shown, Some(1));
-        let shown = transmit.next_shown().and_then(|publish| publish.packet_id);
+        let shown = transmit
+            .next_shown(Level::V3_1_1)
+            .and_then(|publish| publish.packet_id);
         assert_eq!(shown, Some(2));
-        assert!(transmit.next_shown().is_none());
+        assert!(transmit.next_shown(Level::V3_1_1).is_none());
         transmit.rewind(true);
         assert!(push(&mut transmit, 5, b"5,5,1"));
     }

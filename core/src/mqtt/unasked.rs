@@ -44,6 +44,16 @@ impl Unasked {
         }
     }
 
+    /// One that has come as a whole.
+    pub(super) fn whole(qos: QoS, packet_id: Option<u16>) -> Self {
+        Unasked {
+            qos,
+            topic: 0,
+            rest: 0,
+            packet_id: packet_id.unwrap_or(0),
+        }
+    }
+
     /// How many of these bytes, the next that have come, belong to the message and are passed over now.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::v5;
+use super::v5::reason::Reason;
 use crate::delivery::Breach;
 
 /// A breach of the protocol by the broker.
@@ -41,6 +43,30 @@ pub enum Violation {
     PubackAfterPubrec,
     AckOfUnsent,
     PubcompBeforePubrec,
+    /// What only MQTT 5 has.
+    V5(v5::breach::Breach),
+}
+
+impl From<v5::breach::Breach> for Violation {
+    fn from(breach: v5::breach::Breach) -> Self {
+        Violation::V5(breach)
+    }
+}
+
+impl Violation {
+    /// What DISCONNECT tells a broker of MQTT 5 about it (MQTT 5, 4.13).
+    pub(super) fn reason(self) -> Reason {
+        use Violation::*;
+        match self {
+            V5(breach) => breach.reason(),
+            ConnackFlags(_)
+            | QoS3
+            | FixedHeaderFlags { .. }
+            | RemainingLength { .. }
+            | EndlessLength => Reason::MALFORMED_PACKET,
+            _ => Reason::PROTOCOL_ERROR,
+        }
+    }
 }
 
 impl From<Breach> for Violation {
@@ -116,6 +142,7 @@ impl fmt::Display for Violation {
                 f.write_str("an acknowledgement of a message that was not sent (MQTT 4.3)")
             }
             PubcompBeforePubrec => f.write_str("PUBCOMP before PUBREC [MQTT-4.3.3-2]"),
+            V5(breach) => breach.fmt(f),
         }
     }
 }

@@ -179,6 +179,13 @@ impl<S> Link<S> {
             Fault::Obstacle(obstacle) => (obstacle, obstacle.is_permanent()),
         };
         let reason = self.told(fault_shown, target, protocol.secrets());
+        if let (State::Open { socket, .. }, Fault::Protocol(close)) = (&mut self.state, &fault) {
+            let last_words = protocol.last_words(close);
+            if !last_words.is_empty() {
+                // The connection ends in any case.
+                let _ = net.send(socket, last_words);
+            }
+        }
         self.end(net);
         let retry = match protocol.closed(&fault.closed_by(), now) {
             Retry::BackOff if permanent => Retry::Permanent,

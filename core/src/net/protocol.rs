@@ -35,6 +35,11 @@ pub trait Protocol {
     /// The deadline may have passed.
     fn expire(&mut self, now: Instant) -> Result<(), Self::Close>;
 
+    /// What is still to be said before the connection is closed for this reason, as far as the network takes it at once.
+    fn last_words(&mut self, _close: &Self::Close) -> &[u8] {
+        &[]
+    }
+
     /// What is masked in all that is said of a connection.
     fn secrets(&self) -> Secrets<'_> {
         Secrets::NONE

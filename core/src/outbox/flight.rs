@@ -53,6 +53,12 @@ impl Outgoing {
     pub fn text_len(&self) -> usize {
         self.head.text_len()
     }
+
+    /// When it was accepted, see [`Outbox::stamp`].
+    #[must_use]
+    pub fn stamp(&self, outbox: &Outbox<'_>) -> Option<u32> {
+        self.head.stamp(&outbox.ring, self.at)
+    }
 }
 
 impl Outbox<'_> {
@@ -76,6 +82,45 @@ impl Outbox<'_> {
         self.at.is_half_sent = false;
         self.at.cursor = Cursor::default();
         self.at.handed_out = Cursor::default();
+    }
+
+    /// From now on no more than `most` messages that are sent again are in flight at a time.
+    pub fn limit_repeated(&mut self, most: u16) {
+        self.at.most_repeated = most;
+    }
+
+    /// Messages go at another QoS from now on. Nothing may be in flight.
+    pub fn set_qos(&mut self, qos: QoS) {
+        self.qos = qos;
+    }
+
+    /// The receiver had no quota for this message, which is in flight and not received: whether that is news.
+    pub fn postpone(&mut self, packet_id: u16) -> bool {
+        let index = self.index_of(packet_id);
+        index.is_some_and(|index| {
+            self.handshakes.get(index).stage == Stage::Published && self.handshakes.postpone(index)
+        })
+    }
+
+    /// Whether messages in flight are awaited that are not [postponed](Outbox::postpone).
+    #[must_use]
+    pub fn awaits_others(&self) -> bool {
+        self.to_repeat() > self.handshakes.postponed()
+    }
+
+    /// Signal and stage of the message with this identifier, if it is in flight: walks along those before it.
+    #[must_use]
+    pub fn in_flight_as(&self, packet_id: u16) -> Option<(u32, Stage)> {
+        let index = self.index_of(packet_id)?;
+        if index >= self.in_flight() {
+            return None;
+        }
+        let mut at = self.at.start;
+        for _ in 0..index {
+            at = self.ring.wrap(at + Head::read(&self.ring, at).record_len());
+        }
+        let signal = Head::read(&self.ring, at).signal();
+        Some((signal, self.handshakes.get(index).stage))
     }
 
     /// The packet identifier whose PUBREL an earlier connection left to be repeated next; see [`Outbox::pubrel_repeated`].
@@ -197,7 +242,7 @@ impl Outbox<'_> {
             Stage::Queued => {
                 self.qos == QoS::AtMostOnce || record < window.min(self.handshakes.capacity())
             }
-            Stage::Published => true,
+            Stage::Published => record < usize::from(self.at.most_repeated),
             Stage::Released | Stage::Complete => false,
         };
         let at = self.at.start + offset;

@@ -11,6 +11,9 @@ pub(super) struct Handshake {
     pub(super) tick: u8,
 }
 
+/// Beside a stage: the receiver had no quota for the message.
+const POSTPONED: u8 = 0x80;
+
 /// The ring.
 pub(super) struct Handshakes<'a> {
     slots: &'a mut [[u8; 2]],
@@ -45,7 +48,7 @@ impl<'a> Handshakes<'a> {
         let slot = self.slots.get(self.slot(index)).copied();
         match slot.filter(|_| index < self.span.count) {
             Some([stage, tick]) => Handshake {
-                stage: match stage {
+                stage: match stage & !POSTPONED {
                     0 => Stage::Queued,
                     1 => Stage::Published,
                     2 => Stage::Released,
@@ -72,6 +75,24 @@ impl<'a> Handshakes<'a> {
         if let Some(slot) = self.slots.get_mut(slot) {
             *slot = [stage as u8, tick];
         }
+    }
+
+    /// The receiver has no quota for a message: it counts as [postponed](Handshakes::postponed) until it is sent again. Whether it did not
+    /// before.
+    pub(super) fn postpone(&mut self, index: usize) -> bool {
+        let slot = self.slot(index);
+        let slot = self.slots.get_mut(slot).filter(|_| index < self.span.count);
+        let Some([stage, _]) = slot.filter(|[stage, _]| *stage & POSTPONED == 0) else {
+            return false;
+        };
+        *stage |= POSTPONED;
+        true
+    }
+
+    /// How many messages are.
+    pub(super) fn postponed(&self) -> usize {
+        let slots = (0..self.span.count).filter_map(|index| self.slots.get(self.slot(index)));
+        slots.filter(|[stage, _]| stage & POSTPONED != 0).count()
     }
 
     /// One more message is in flight: its first byte was sent.

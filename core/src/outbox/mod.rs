@@ -55,6 +55,8 @@ pub struct Outbox<'a> {
     ring: Ring<'a>,
     handshakes: Handshakes<'a>,
     qos: QoS,
+    /// Samples are accepted now, in units of the caller's; `None`: it does not count when.
+    pub stamp: Option<u32>,
     at: Place,
 }
 
@@ -90,6 +92,8 @@ struct Place {
     any_aside: bool,
     /// A message is sent only once the one before it is done with.
     one_by_one: bool,
+    /// So many messages that are sent again may be in flight on this connection.
+    most_repeated: u16,
     /// What is being dropped, behind what is in flight.
     dropping: Dropping,
 }
@@ -127,6 +131,7 @@ impl Default for Place {
             aside: Aside::default(),
             any_aside: false,
             one_by_one: false,
+            most_repeated: u16::MAX,
             dropping: Dropping::default(),
         }
     }
@@ -152,9 +157,9 @@ impl State {
 #[must_use]
 pub const fn in_flight_at_most(qos: QoS, max_inflight: u16) -> usize {
     match qos {
-        // One that went alone, and one behind it that is half sent.
-        QoS::AtMostOnce => 2,
-        QoS::AtLeastOnce | QoS::ExactlyOnce => max_inflight as usize,
+        // One that went alone, and one behind it that is half sent: at QoS 0, which a broker of MQTT 5 may bring all others down to.
+        _ if matches!(qos, QoS::AtMostOnce) || max_inflight < 2 => 2,
+        _ => max_inflight as usize,
     }
 }
 
@@ -176,6 +181,7 @@ impl<'a> Outbox<'a> {
             ring: Ring::new(bytes, state.at.ring_len),
             handshakes: Handshakes::new(handshakes, state.span),
             qos,
+            stamp: None,
             at: state.at,
         }
     }
@@ -230,7 +236,8 @@ impl<'a> Outbox<'a> {
     #[must_use]
     pub fn append(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
         let is_aside = is_aside && self.at.any_aside;
-        let Some(text) = sample.whole_text() else {
+        let plain = sample.whole_text().filter(|_| self.stamp.is_none());
+        let Some(text) = plain else {
             return self.append_any(signal, is_aside, sample);
         };
         let mut head = Head::packed(signal, is_aside, sample.quality, text.len());
@@ -254,6 +261,9 @@ impl<'a> Outbox<'a> {
         let mut joined = [0; MAX_TEXT];
         let text = sample.text(&mut joined);
         let mut head = Head::new(signal, is_aside, sample.quality, text);
+        if self.stamp.is_some() {
+            head = head.stamped();
+        }
         while self.is_too_full_for(head.record_len()) {
             if !self.take_more_storage() {
                 return false;
@@ -263,7 +273,8 @@ impl<'a> Outbox<'a> {
             head = head.unpacked();
         }
         let len = head.record_len();
-        head.write_any(&mut self.ring, self.at.start + self.at.used, text);
+        let stamp = self.stamp.unwrap_or_default();
+        head.write_any(&mut self.ring, self.at.start + self.at.used, stamp, text);
         self.at.used += len;
         self.at.count += 1;
         true

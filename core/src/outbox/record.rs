@@ -4,6 +4,8 @@
 //!   | flags, length of the text, signal: 4 bytes | value,timestamp: two characters to a byte |
 //! ```
 //!
+//! Where it counts how long a sample has waited, a stamp of four bytes stands before the text: when it was accepted.
+//!
 //! Digits, `.`, `-`, `+` and the comma differ in their lower four bits, so a text of these alone is packed two to a byte, and comes back
 //! byte for byte. Eight characters go at a time; the last eight stand for themselves, also where some of them were packed already: so no
 //! rest has to be treated apart. A text with letters in it (`nan`, an exponent), or a very short one, lies there as it is; and so does every
@@ -16,8 +18,11 @@ use crate::sample::{MAX_TEXT, Quality};
 /// Bytes before the text.
 const HEAD: usize = 4;
 
+/// Bytes of a stamp.
+const STAMP: usize = 4;
+
 /// Longest record, in bytes.
-pub(super) const MAX_RECORD: usize = HEAD + MAX_TEXT;
+pub(super) const MAX_RECORD: usize = HEAD + STAMP + MAX_TEXT;
 
 /// Signals are numbered below this.
 pub const MAX_SIGNALS: usize = 1 << (32 - SIGNAL);
@@ -29,13 +34,14 @@ const PACKED: usize = 4;
 const GOOD: u32 = 1;
 const ASIDE: u32 = 2;
 const IS_PACKED: u32 = 4;
+const IS_STAMPED: u32 = 8;
 #[cfg(feature = "spool")]
-const FROM_SPOOL: u32 = 8;
-const OVERTAKEN: u32 = 16;
+const FROM_SPOOL: u32 = 16;
+const OVERTAKEN: u32 = 32;
 
 /// Where length and signal begin in the head, in bits from its lowest.
-const LEN: u32 = 5;
-const SIGNAL: u32 = 13;
+const LEN: u32 = 6;
+const SIGNAL: u32 = 14;
 
 /// A record but for its text.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +73,22 @@ impl Head {
         Head(self.0 & !IS_PACKED)
     }
 
+    /// The same, with a stamp.
+    pub(super) fn stamped(self) -> Self {
+        Head(self.0 | IS_STAMPED)
+    }
+
+    /// When the sample of the record at `at` was accepted, if it has a stamp.
+    pub(super) fn stamp(self, ring: &Ring<'_>, at: usize) -> Option<u32> {
+        (self.text_at() > HEAD).then(|| u32::from_le_bytes(ring.array(at + HEAD)))
+    }
+
+    /// Bytes before the text.
+    #[inline]
+    fn text_at(self) -> usize {
+        HEAD + (self.0 & IS_STAMPED) as usize / 2
+    }
+
     #[inline]
     pub(super) fn read(ring: &Ring<'_>, at: usize) -> Self {
         Head(u32::from_le_bytes(ring.array(at)))
@@ -75,7 +97,7 @@ impl Head {
     /// Length of the record in bytes.
     #[inline]
     pub(super) fn record_len(self) -> usize {
-        HEAD + self.stored_len()
+        self.text_at() + self.stored_len()
     }
 
     #[inline]
@@ -118,7 +140,7 @@ impl Head {
     }
 
     /// Writes the record to the ring. `false`, and it is not there, if this head is for a [packed](Head::packed) text, and that one cannot
-    /// be, or if the record would wrap: then [`Head::write_any`] helps.
+    /// be, or if the record would wrap: then [`Head::write_any`] helps. It has no stamp.
     #[inline]
     pub(super) fn write(self, ring: &mut Ring<'_>, at: usize, text: &[u8]) -> bool {
         let record = ring.run_mut(at, self.record_len());
@@ -133,10 +155,11 @@ impl Head {
         }
     }
 
-    /// Writes the record to the ring, whatever its text and its place. The head must be a [new](Head::new) one.
+    /// Writes the record to the ring, whatever its text and its place. The head must be a [new](Head::new) one, and
+    /// [stamped](Head::stamped) if there is a `stamp`.
     #[cold]
     #[inline(never)]
-    pub(super) fn write_any(self, ring: &mut Ring<'_>, at: usize, text: &[u8]) {
+    pub(super) fn write_any(self, ring: &mut Ring<'_>, at: usize, stamp: u32, text: &[u8]) {
         let mut stored = [0; MAX_TEXT];
         let stored = stored.get_mut(..self.stored_len()).unwrap_or_default();
         if self.is_packed() {
@@ -145,13 +168,16 @@ impl Head {
             put(stored, 0, text);
         }
         self.store(ring, at);
-        ring.write(at + HEAD, stored);
+        if self.text_at() > HEAD {
+            ring.write(at + HEAD, &stamp.to_le_bytes());
+        }
+        ring.write(at + self.text_at(), stored);
     }
 
     /// Writes `value,timestamp` of the record at `at` to `out`, byte for byte as it was accepted; `out` is as long as that.
     #[inline]
     pub(super) fn read_text(self, ring: &Ring<'_>, at: usize, out: &mut [u8]) {
-        match ring.whole_run(at + HEAD, self.stored_len()) {
+        match ring.whole_run(at + self.text_at(), self.stored_len()) {
             Some(stored) if self.is_packed() => unpack(stored, out),
             Some(stored) => {
                 put(out, 0, stored);
@@ -165,7 +191,7 @@ impl Head {
     fn read_any(self, ring: &Ring<'_>, at: usize, out: &mut [u8]) {
         let mut stored = [0; MAX_TEXT];
         let stored = stored.get_mut(..self.stored_len()).unwrap_or_default();
-        ring.read(at + HEAD, stored);
+        ring.read(at + self.text_at(), stored);
         if self.is_packed() {
             unpack(stored, out);
         } else {
@@ -300,7 +326,7 @@ mod tests {
         let mut ring = Ring::new(&mut storage, capacity);
         let head = Head::new(0x1_2345, true, Quality::Bad, text.as_bytes());
         if !head.write(&mut ring, at, text.as_bytes()) {
-            head.write_any(&mut ring, at, text.as_bytes());
+            head.write_any(&mut ring, at, 0, text.as_bytes());
         }
         let head = Head::read(&ring, at);
         assert_eq!((head.signal(), head.quality()), (0x1_2345, Quality::Bad));
@@ -340,6 +366,23 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&read), text);
             let stored = if len < 8 { len } else { len.div_ceil(8) * 4 };
             assert_eq!(record_len, 4 + stored);
+        }
+    }
+
+    #[test]
+    fn a_stamp_comes_back_and_the_text_behind_it() {
+        for text in ["12.5,1708000203824", "nan,1"] {
+            for at in 0..60 {
+                let mut storage = [0; 60];
+                let mut ring = Ring::new(&mut storage, 60);
+                let head = Head::new(7, false, Quality::Good, text.as_bytes()).stamped();
+                head.write_any(&mut ring, at, 0x1234_5678, text.as_bytes());
+                let head = Head::read(&ring, at);
+                assert_eq!(head.stamp(&ring, at), Some(0x1234_5678), "at {at}");
+                let mut out = vec![b'?'; head.text_len()];
+                head.read_text(&ring, at, &mut out);
+                assert_eq!(String::from_utf8_lossy(&out), text, "at {at}");
+            }
         }
     }
 

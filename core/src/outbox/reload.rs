@@ -32,7 +32,7 @@ impl Outbox<'_> {
         self.take_back_unsent();
         let in_flight = self.in_flight();
         let mut has_lost_topics = false;
-        let dropped = self.retain(|place, stage, head| {
+        let dropped = self.retain(|place, stage, head, _| {
             let signal = Some(head.signal()).filter(|signal| *signal != GONE);
             let new = signal.and_then(&mut new_signal);
             let is_unsent = place.is_none_or(|index| index >= in_flight);
@@ -60,7 +60,7 @@ impl Outbox<'_> {
         }
         let again = self.to_repeat();
         let mut dropped = 0;
-        self.retain(|_, stage, head| {
+        self.retain(|_, stage, head, _| {
             // What is acknowledged behind an older message is done with too.
             let is_gone = stage != Stage::Complete && head.signal() == GONE;
             dropped += usize::from(is_gone);
@@ -76,7 +76,7 @@ impl Outbox<'_> {
     /// oldest, `None` for those that are set aside, and its stage.
     pub(super) fn retain(
         &mut self,
-        mut number_of: impl FnMut(Option<usize>, Stage, Head) -> Option<u32>,
+        mut number_of: impl FnMut(Option<usize>, Stage, Head, Option<u32>) -> Option<u32>,
     ) -> usize {
         self.close_gap();
         let total = self.at.aside.count + self.at.count;
@@ -88,7 +88,7 @@ impl Outbox<'_> {
             let len = head.record_len();
             let place = index.checked_sub(self.at.aside.count);
             let stage = place.map_or(Stage::Queued, |index| self.handshakes.get(index).stage);
-            if let Some(number) = number_of(place, stage, head) {
+            if let Some(number) = number_of(place, stage, head, head.stamp(&self.ring, from)) {
                 // Towards the old end, where it may lie over its own place.
                 let mut record = [0; MAX_RECORD];
                 let record = record.get_mut(..len).unwrap_or_default();
@@ -113,9 +113,9 @@ impl Outbox<'_> {
         total - aside.count - count
     }
 
-    /// Calls `each` with signal and sample of every message that the broker has not confirmed, oldest first: for an outbox of another size or
-    /// QoS to take them over.
-    pub fn for_each_unconfirmed(&self, mut each: impl FnMut(u32, &Sample<'_>)) {
+    /// Calls `each` with signal, sample and [stamp](Outbox::stamp) of every message that the broker has not confirmed, oldest first: for an
+    /// outbox of another size or QoS to take them over.
+    pub fn for_each_unconfirmed(&self, mut each: impl FnMut(u32, &Sample<'_>, Option<u32>)) {
         let mut position = self.behind();
         for index in 0..self.at.aside.count + self.at.count {
             if index == self.at.aside.count {
@@ -131,7 +131,7 @@ impl Outbox<'_> {
                 let text = text.get_mut(..head.text_len()).unwrap_or_default();
                 head.read_text(&self.ring, position, text);
                 if let Some(sample) = Sample::of_text(text, head.quality()) {
-                    each(head.signal(), &sample);
+                    each(head.signal(), &sample, head.stamp(&self.ring, position));
                 }
             }
             position = self.ring.wrap(position + head.record_len());

@@ -43,7 +43,11 @@ impl Outbox<'_> {
             self.end_dropping();
         }
         let mut joined = [0; MAX_TEXT];
-        let len = Head::new(0, false, sample.quality, sample.text(&mut joined)).record_len();
+        let mut head = Head::new(0, false, sample.quality, sample.text(&mut joined));
+        if self.stamp.is_some() {
+            head = head.stamped();
+        }
+        let len = head.record_len();
         if self.at.flight_bytes + len > self.ring.capacity() {
             return Room::None;
         }
@@ -75,6 +79,28 @@ impl Outbox<'_> {
         let start = self.ring.grow(self.behind(), behind + self.at.used);
         self.at.start = self.ring.wrap(start + behind);
         self.ring.len() > len
+    }
+
+    /// Drops the oldest samples of which no byte has been sent, as long as they `are_over`, which is given each one's signal and stamp; how
+    /// many. Nothing that is handed out may be unsent, see [`Outbox::take_back_unsent`].
+    #[cold]
+    pub fn drop_unsent_while(
+        &mut self,
+        mut are_over: impl FnMut(u32, Option<u32>) -> bool,
+    ) -> usize {
+        let unsent = self.at.count - self.in_flight();
+        while self.at.dropping.count < unsent {
+            let at = self.at.start + self.at.flight_bytes + self.at.dropping.bytes;
+            let head = Head::read(&self.ring, self.ring.wrap(at));
+            if !are_over(head.signal(), head.stamp(&self.ring, self.ring.wrap(at))) {
+                break;
+            }
+            self.at.dropping.left = 1;
+            self.drop_oldest_unsent();
+        }
+        let dropped = self.at.dropping.count;
+        self.end_dropping();
+        dropped
     }
 
     /// Drops the oldest sample of which no byte has been sent; its signal.

@@ -19,6 +19,8 @@ pub struct Held {
     head: Head,
     /// No byte of it was sent.
     pub is_unsent: bool,
+    /// When it was accepted, see [`Outbox::stamp`].
+    pub stamp: Option<u32>,
 }
 
 impl Held {
@@ -91,13 +93,29 @@ impl Outbox<'_> {
         origins
     }
 
+    /// Whether a stamp of those of which no byte was sent `is_wanted`.
+    #[must_use]
+    pub fn is_any_unsent(&self, is_wanted: impl Fn(Option<u32>) -> bool) -> bool {
+        let mut is_any = false;
+        self.walk(|held, _| {
+            is_any = held.is_unsent && is_wanted(held.stamp);
+            !is_any
+        });
+        is_any
+    }
+
     /// Takes out samples of which no byte was sent: those for which `is_taken`, which is asked about all that is held, in their order. How many
     /// there were. What was handed out and has not been sent is to be taken back before, see [`Outbox::take_back_unsent`].
     pub fn withdraw(&mut self, mut is_taken: impl FnMut(Held) -> bool) -> usize {
         let in_flight = self.in_flight();
-        self.retain(|place, _, head| {
+        self.retain(|place, _, head, stamp| {
             let is_unsent = place.is_none_or(|index| index >= in_flight);
-            let is_taken = is_taken(Held { head, is_unsent }) && is_unsent;
+            let held = Held {
+                head,
+                is_unsent,
+                stamp,
+            };
+            let is_taken = is_taken(held) && is_unsent;
             (!is_taken).then(|| head.signal())
         })
     }
@@ -112,8 +130,12 @@ impl Outbox<'_> {
                 position = self.at.start;
             }
             let head = Head::read(&self.ring, position);
-            let is_unsent = !sent.contains(&index);
-            if !each(Held { head, is_unsent }, position) {
+            let held = Held {
+                head,
+                is_unsent: !sent.contains(&index),
+                stamp: head.stamp(&self.ring, position),
+            };
+            if !each(held, position) {
                 return;
             }
             position = self.ring.wrap(position + head.record_len());

@@ -78,6 +78,8 @@ pub(super) struct Standing {
     pub(super) is_flushing: bool,
     /// Something was done that may not survive a power cut.
     pub(super) is_dirty: bool,
+    /// Blocks that were found damaged where one was read.
+    pub(super) damaged_blocks: u32,
     /// Why it is closed, which was told.
     pub(super) told: Option<Fault>,
     /// The same, until something could be written again: storage that opens and fails time and again is told of once.
@@ -156,6 +158,7 @@ impl<'a> Log<'a> {
             flush_to: FIRST,
             is_flushing: false,
             is_dirty: false,
+            damaged_blocks: 0,
             told: None,
             warned: None,
             is_waiting: false,
@@ -333,6 +336,12 @@ impl<'a> Log<'a> {
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         self.at.told
+    }
+
+    /// Blocks that were damaged, of those that were to be read so far.
+    #[must_use]
+    pub fn damaged_blocks(&self) -> u32 {
+        self.at.damaged_blocks
     }
 
     /// The next thing that the log has to tell.

@@ -208,7 +208,10 @@ impl Log<'_> {
                     }
                     _ => stored.block_len(),
                 },
-                Found::Damaged(head) => head.block_len(),
+                Found::Damaged(head) => {
+                    self.at.damaged_blocks += 1;
+                    head.block_len()
+                }
                 Found::SegmentHead(_) | Found::Garbage | Found::Erased => super::block::HEAD,
                 Found::End => {
                     let next = storage.next_segment(Some(position.segment))?;

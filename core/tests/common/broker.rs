@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::packet::{ClientPacket, Connect, Publish, take_packet};
+use super::packet::{ClientPacket, Connect, Publish, take_packet, take_packet_v5};
 
 pub struct Broker {
     /// How it greets.
@@ -26,6 +26,8 @@ pub struct Broker {
     /// The will of the connection that is open, and whether that was let in.
     will: bool,
     let_in: bool,
+    /// It is one of MQTT 5.
+    is_v5: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,7 @@ impl Broker {
             input: Vec::new(),
             will: false,
             let_in: false,
+            is_v5: false,
         }
     }
 
@@ -87,21 +90,28 @@ impl Broker {
     pub fn connection_ended(&mut self) {
         self.wills_sent += usize::from(self.will);
         self.input.clear();
-        (self.will, self.let_in) = (false, false);
+        (self.will, self.let_in, self.is_v5) = (false, false, false);
     }
 
     /// Takes bytes from the client.
     pub fn take(&mut self, bytes: &[u8]) -> Answer {
         self.input.extend_from_slice(bytes);
         let mut answer = Answer::default();
-        while let Some(packet) = take_packet(&mut self.input) {
+        loop {
+            let take = if self.is_v5 {
+                take_packet_v5
+            } else {
+                take_packet
+            };
+            let Some(packet) = take(&mut self.input) else {
+                return answer;
+            };
             self.heard.push(packet.to_string());
             self.handle(packet, &mut answer);
             if answer.closes {
                 self.connection_ended();
             }
         }
-        answer
     }
 
     fn handle(&mut self, packet: ClientPacket, answer: &mut Answer) {
@@ -135,11 +145,14 @@ impl Broker {
                 self.will = false;
                 answer.closes = true;
             }
+            // The will is sent.
+            ClientPacket::DisconnectFor(_) => answer.closes = true,
         }
     }
 
     fn greet(&mut self, connect: Connect, answer: &mut Answer) {
         let old = connect.level == 3;
+        self.is_v5 = connect.level == 5;
         let (clean, will) = (connect.clean_session, connect.will.is_some());
         self.connects.push(connect);
         let code = match self.greeting {
@@ -154,9 +167,15 @@ impl Broker {
         let Some(code) = code else { return };
         let present = code == 0 && !clean && self.session.is_some();
         // 3.1 has no such flag.
+        let (len, properties) = if self.is_v5 {
+            (3, &[0][..])
+        } else {
+            (2, &[][..])
+        };
         answer
             .bytes
-            .extend([0x20, 2, u8::from(present && !old), code]);
+            .extend([0x20, len, u8::from(present && !old), code]);
+        answer.bytes.extend(properties);
         if code == 0 {
             (self.let_in, self.will) = (true, will);
             if clean {

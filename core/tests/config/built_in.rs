@@ -8,6 +8,7 @@ use crate::{check_for, device, file};
 fn an_enabled_device_may_not_ask_for_what_is_not_built_in() {
     let lacking = Abilities {
         tls: false,
+        mqtt5: false,
         ..Abilities::ALL
     };
     for (enable, expected) in [
@@ -56,18 +57,6 @@ fn without_tls_another_cure_is_named_for_a_password_in_the_clear() {
             "warning: devices[0].password: goes out in the clear: use a network of your own, or a VPN"
         ]
     );
-}
-
-#[test]
-fn mqtt_5_is_refused_by_every_program_where_it_would_be_used() {
-    for (enable, expected) in [
-        ("0", &[][..]),
-        ("1", &["devices[0].mqtt_version: built without MQTT 5"]),
-    ] {
-        let device = device(&[("enable", enable), ("mqtt_version", "\"5\"")]);
-        let outcome = check_for(Abilities::ALL, file(&[device], &[]).as_bytes(), |_| ());
-        assert_eq!(outcome.findings, expected);
-    }
 }
 
 #[test]

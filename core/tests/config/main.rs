@@ -15,6 +15,7 @@ mod rules;
 mod schema;
 mod spool;
 mod values;
+mod versions;
 
 use mqtt_client_core::config::{
     Abilities, Config, Device, Finding, Rows, Severity, Signal, Storage, measure, parse, rows,

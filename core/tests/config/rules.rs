@@ -82,8 +82,10 @@ fn the_example_sets_every_key() {
         assert_eq!(cloud.will, Some(will));
         assert_eq!(
             (cloud.client_id, cloud.version),
-            (Some("plant-7-gateway"), Version::V3_1_1)
+            (Some("plant-7-gateway"), Version::V5)
         );
+        assert_eq!((cloud.session_expiry, cloud.message_expiry), (86_400, 0));
+        assert!(!cloud.topic_alias);
         assert_eq!((cloud.keep_alive, cloud.max_inflight), (60, 100));
         assert_eq!(cloud.buffer_size, Some(1_048_576));
         assert!(!control.threshold);

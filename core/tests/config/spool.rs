@@ -95,10 +95,9 @@ fn what_has_no_effect_without_a_spool_is_warned_of() {
     for (key, value, is_warned) in [
         ("live_first", "1", true),
         ("live_first", "0", false),
-        ("max_age", "60", true),
-        ("max_age", "0", false),
-        // What waits in memory goes at this rate too.
+        // What waits in memory goes at this rate too, and is dropped at this age.
         ("replay_rate", "10", false),
+        ("max_age", "60", false),
     ] {
         let warning = format!("warning: devices[0].{key}: is ignored with spool_size=0");
         let expected = if is_warned { vec![warning] } else { vec![] };

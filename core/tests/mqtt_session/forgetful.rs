@@ -282,6 +282,7 @@ fn packet_identifiers_begin_where_the_random_number_says() {
         let random = Random::new(seed.wrapping_mul(0x9e37_79b9));
         let mut client = Client {
             session: Session::new(&CONFIG, &device, 7, random, memory.storage()),
+            is_v5: false,
             begun: Vec::new(),
         };
         client.online(0, WELCOME);

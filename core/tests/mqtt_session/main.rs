@@ -11,6 +11,7 @@
 //! | `suspects` | what if one message makes the broker close the connection? |
 //! | `throttled` | what if it takes only so many in a second, or acknowledges none? |
 //! | `unasked` | what if the broker sends messages itself? |
+//! | `v5` | what is different with MQTT 5? |
 //! | `conformance` | what does the standard ask for beyond that? |
 
 #[path = "../common/broker.rs"]
@@ -32,17 +33,18 @@ mod opening;
 mod suspects;
 mod throttled;
 mod unasked;
+mod v5;
 
 use std::sync::LazyLock;
 
-use mqtt_client_core::config::{Config, Device, Redis, Signal, Spool};
+use mqtt_client_core::config::{Config, Device, Redis, Signal, Spool, Version};
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::mqtt::close::Close;
 use mqtt_client_core::mqtt::session::{Session, State, Storage};
 use mqtt_client_core::mqtt::{MAX_PUBLISH, QoS};
 use mqtt_client_core::net::protocol::Protocol as _;
 use mqtt_client_core::net::protocol::{ClosedBy, Retry};
-use mqtt_client_core::outbox::Room;
+use mqtt_client_core::outbox::{Room, in_flight_at_most};
 use mqtt_client_core::random::Random;
 use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::time::Instant;
@@ -105,11 +107,15 @@ struct Memory {
 impl Memory {
     fn for_device(device: &Device<'_>) -> Self {
         Memory {
-            input: vec![0; 64],
+            input: vec![0; Session::input_len(device).max(64)],
             control: vec![0; Session::control_len(device) + 64],
             transmit: vec![0; MAX_PUBLISH],
             outbox: vec![0; 1000],
-            handshakes: vec![[0; 2]; usize::from(device.max_inflight)],
+            handshakes: vec![
+                [0; 2];
+                in_flight_at_most(device.qos, device.max_inflight)
+                    .max(device.max_inflight.into())
+            ],
         }
     }
 
@@ -129,6 +135,7 @@ struct Client<'a> {
     session: Session<'a>,
     /// Bytes that are no whole packet yet.
     begun: Vec<u8>,
+    is_v5: bool,
 }
 
 impl<'a> Client<'a> {
@@ -142,6 +149,7 @@ impl<'a> Client<'a> {
                 memory.storage(),
             ),
             begun: Vec::new(),
+            is_v5: device.version == Version::V5,
         }
     }
 
@@ -149,6 +157,7 @@ impl<'a> Client<'a> {
         Client {
             session: Session::resume(&CONFIG, device, 0x00c0_ffee, memory.storage(), state),
             begun: Vec::new(),
+            is_v5: device.version == Version::V5,
         }
     }
 
@@ -225,7 +234,12 @@ impl<'a> Client<'a> {
     }
 
     fn packets(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| packet::take_packet(&mut self.begun))
+        let take = if self.is_v5 {
+            packet::take_packet_v5
+        } else {
+            packet::take_packet
+        };
+        std::iter::from_fn(|| take(&mut self.begun))
             .map(|mut packet| {
                 if let ClientPacket::Publish(publish) = &mut packet {
                     let value = publish.payload.strip_suffix(",1,1");

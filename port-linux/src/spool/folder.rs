@@ -1,10 +1,11 @@
 //! How are the segments' files opened, so that they are ours and nobody else's? In a folder of mode 0700 that belongs to our user, locked against
-//! a second process; files of mode 0600; no symbolic link is followed.
+//! a second process; files of mode 0600; no symbolic link is followed. The folder lies in that of all spools, which may be root's, and is made
+//! where it is missing, but never on a gateway's root file system: there a card that is not mounted would leave its place to be written to.
 
 use std::ffi::{CStr, CString};
 use std::fs::{File, Metadata};
 use std::mem::take;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use mqtt_client_core::spool::{Fault, SegmentHead};
@@ -14,6 +15,8 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, pread, pwrite};
 use rustix::process::geteuid;
+
+use super::file_system::FileSystem;
 
 const ENDING: &str = ".spool";
 
@@ -47,36 +50,66 @@ fn open(opened: Result<OwnedFd, Errno>) -> Result<File, Fault> {
     opened.map(File::from).map_err(fault)
 }
 
+fn open_folder(parent: BorrowedFd<'_>, path: &CStr) -> Result<File, Fault> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    open(openat(parent, path, flags, Mode::empty()))
+}
+
+/// The same; it is made where only itself is missing.
+fn make_folder(parent: BorrowedFd<'_>, path: &CStr) -> Result<File, Fault> {
+    match mkdirat(parent, path, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => open_folder(parent, path),
+        // On read-only storage it may be there all the same.
+        Err(error) => open_folder(parent, path).map_err(|_| fault(error)),
+    }
+}
+
+/// The folder of all spools. Whose it is, and where.
+fn open_path(path: &CStr) -> Result<File, Fault> {
+    let place = FileSystem::for_new(path);
+    let folder = if place.is_some_and(FileSystem::may_be_the_roots) {
+        open_folder(CWD, path)
+    } else {
+        make_folder(CWD, path)
+    }?;
+    is_owned(&folder, &[geteuid().as_raw(), 0]).map(|_| folder)
+}
+
+/// Mode of a folder of one of these users.
+fn is_owned(folder: &File, users: &[u32]) -> Result<u32, Fault> {
+    let metadata = folder.metadata().map_err(|_| Fault::Missing)?;
+    if users.contains(&metadata.uid()) {
+        Ok(metadata.mode())
+    } else {
+        Err(Fault::NotOurs)
+    }
+}
+
 impl Folder {
-    /// Opens the folder, which is made if only itself is missing.
-    pub fn open(path: &CStr) -> Result<Self, Fault> {
-        match mkdirat(CWD, path, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            // Read-only storage without the folder is as good as missing.
-            Err(error) => return Err(fault(error)),
+    /// Opens the folder of this device in that of all spools.
+    pub fn open(path: &CStr, alias: &CStr) -> Result<Self, Fault> {
+        let parent = open_path(path)?;
+        let folder = make_folder(parent.as_fd(), alias)?;
+        if is_owned(&folder, &[geteuid().as_raw()])? & 0o077 != 0 {
+            fchmod(&folder, Mode::RWXU).map_err(fault)?;
         }
-        let folder = Folder::look_into(path)?;
-        let metadata = folder.folder.metadata().map_err(|_| Fault::Missing)?;
-        if metadata.uid() != geteuid().as_raw() {
-            return Err(Fault::NotOurs);
-        }
-        if metadata.mode() & 0o077 != 0 {
-            fchmod(&folder.folder, Mode::RWXU).map_err(fault)?;
-        }
-        flock(&folder.folder, FlockOperation::NonBlockingLockExclusive).map_err(fault)?;
-        Ok(folder)
+        flock(&folder, FlockOperation::NonBlockingLockExclusive).map_err(fault)?;
+        Ok(Folder::of(folder))
     }
 
-    /// Opens the folder as it is, to look at it: not locked, whoever it belongs to.
+    /// Opens a folder as it is, to look at it: not locked, whoever it belongs to.
     pub fn look_into(path: &CStr) -> Result<Self, Fault> {
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-        Ok(Folder {
-            folder: open(openat(CWD, path, flags, Mode::empty()))?,
+        open_folder(CWD, path).map(Folder::of)
+    }
+
+    fn of(folder: File) -> Self {
+        Folder {
+            folder,
             written: None,
             read: None,
             is_dirty: false,
             has_changed: false,
-        })
+        }
     }
 
     /// Bytes that are free for us.

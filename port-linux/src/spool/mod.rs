@@ -3,12 +3,20 @@
 //!
 //! | file | question |
 //! |---|---|
+//! | `check` | is the folder fit for them? |
+//! | `hours` | for how long does a spool last? |
+//! | `file_system` | where may a spool lie, and where not? |
 //! | `folder` | how are the segments' files opened, so that they are ours and nobody else's? |
+//! | `list` | what does a spool hold? |
 //! | `kept` | what goes on from one bridge to the next? |
 //! | `worker` | what does the thread do, and who wakes whom? |
 
+mod check;
+mod file_system;
 mod folder;
+mod hours;
 mod kept;
+pub mod list;
 mod worker;
 
 use std::mem::take;
@@ -18,7 +26,9 @@ use embedded_nal::nb;
 use mqtt_client_core::spool::{BLOCK, Fault, Storage, WORD};
 
 use crate::poller::Poller;
+pub use check::warn;
 use folder::Segments;
+pub use hours::Load;
 pub use kept::{Spools, suspend};
 use worker::{Desk, Request};
 
@@ -55,10 +65,10 @@ fn segment_len(spool_size: u64, has_room_for: u64) -> u32 {
 }
 
 impl Files {
-    /// Storage in this folder, which is not looked at yet, and has a [size](Files::resize) before that. The poller is woken when there is an answer.
-    pub fn new(folder: &str, poller: Arc<Poller>) -> Self {
+    /// Storage of this device in this folder, which is not looked at yet, and has a [size](Files::resize) before that. The poller is woken when there is an answer.
+    pub fn new(path: &str, alias: &str, poller: Arc<Poller>) -> Self {
         Files {
-            desk: Desk::open(folder, poller),
+            desk: Desk::open(path, alias, poller),
             has_asked: false,
             segment_len: SMALLEST as u32,
             most: 0,

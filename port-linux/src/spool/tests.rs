@@ -8,22 +8,23 @@ use mqtt_client_core::sample::{Quality, Sample};
 use mqtt_client_core::spool::{Buffers, Event, Log, NAMES, Numbered};
 use mqtt_client_core::time::Instant;
 
+use super::file_system::FileSystem;
 use super::*;
 use crate::poller::Events;
 use crate::testing::LIMIT;
 
 /// A folder of its own that is removed at the end.
-struct Place(PathBuf);
+pub struct Place(pub PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("spool-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Place(path)
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.0.join("cloud")
     }
 }
@@ -35,7 +36,7 @@ impl Drop for Place {
 }
 
 /// The next, once the thread of a log before has let go of the folder.
-fn with_log(folder: &Path, script: impl FnOnce(&mut Log<'_>, &mut dyn FnMut(&mut Log<'_>))) {
+pub fn with_log(folder: &Path, script: impl FnOnce(&mut Log<'_>, &mut dyn FnMut(&mut Log<'_>))) {
     let begun = std::time::Instant::now();
     let mut script = Some(script);
     while let Some(next) = script.take() {
@@ -56,7 +57,9 @@ fn with_log_at_once(
     script: impl FnOnce(&mut Log<'_>, &mut dyn FnMut(&mut Log<'_>)),
 ) {
     let poller = Arc::new(Poller::new().unwrap());
-    let mut files = Files::new(folder.to_str().unwrap(), poller.clone());
+    let path = folder.parent().unwrap().to_str().unwrap();
+    let alias = folder.file_name().unwrap().to_str().unwrap();
+    let mut files = Files::new(path, alias, poller.clone());
     files.resize(1 << 20);
     let (mut blocks, mut window) = (vec![[0; BLOCK]; 2], [0; BLOCK]);
     let (mut places, mut names) = ([0; NAMES], [0; NAMES]);
@@ -105,7 +108,7 @@ fn read_all(log: &mut Log<'_>, settle: &mut dyn FnMut(&mut Log<'_>)) -> Vec<u32>
     values
 }
 
-fn fill(folder: &Path, values: std::ops::Range<u32>) {
+pub fn fill(folder: &Path, values: std::ops::Range<u32>) {
     with_log(folder, |log, settle| {
         for value in values {
             while !push(log, value) {
@@ -161,10 +164,16 @@ fn a_second_process_is_kept_out_until_the_first_is_gone() {
 #[test]
 fn what_is_missing_or_no_folder_of_ours_is_not_used() {
     let place = Place::new("odd");
-    let missing = place.0.join("none/cloud");
+    let missing = place.0.join("none/none/cloud");
     with_log(&missing, |log, _| {
         assert_eq!(log.fault(), Some(Fault::Missing))
     });
+    let linked = place.0.join("linked");
+    symlink(&place.0, &linked).unwrap();
+    with_log(&linked.join("cloud"), |log, _| {
+        assert!(log.fault().is_some(), "nor is one above it");
+    });
+    assert!(!place.folder().exists());
     let real = place.0.join("real");
     fs::create_dir(&real).unwrap();
     symlink(&real, place.folder()).unwrap();
@@ -204,6 +213,15 @@ fn a_folder_that_others_may_enter_is_closed_to_them_and_odd_files_are_left_alone
     );
     assert_eq!(fs::read_to_string(secret).unwrap(), "not to be touched");
     assert_eq!(fs::read(folder.join("00000009.unknown")).unwrap(), other);
+}
+
+#[test]
+fn the_folder_of_all_spools_is_made_where_only_itself_is_missing() {
+    let place = Place::new("made");
+    let folder = place.0.join("spools/cloud");
+    with_log(&folder, |_, _| ());
+    let may_be_made = FileSystem::of(&place.0).is_some_and(|place| !place.may_be_the_roots());
+    assert_eq!(folder.exists(), may_be_made);
 }
 
 #[test]

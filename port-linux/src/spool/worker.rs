@@ -61,16 +61,16 @@ pub struct Papers {
 }
 
 impl Desk {
-    /// A desk with a thread behind it, for the spool in this folder.
-    pub fn open(folder: &str, poller: Arc<Poller>) -> Arc<Desk> {
+    /// A desk with a thread behind it, for the spool of this device in this folder.
+    pub fn open(path: &str, alias: &str, poller: Arc<Poller>) -> Arc<Desk> {
         let desk = Arc::new(Desk::default());
         let its_desk = desk.clone();
         // A path with a NUL is nowhere.
-        let folder = CString::new(folder).unwrap_or_default();
+        let [path, alias] = [path, alias].map(|name| CString::new(name).unwrap_or_default());
         // Without a thread no request has an answer: the log gives the storage up.
         let _ = start(
             STACK_SIZE,
-            Box::new(move || its_desk.serve(&folder, &poller)),
+            Box::new(move || its_desk.serve(&path, &alias, &poller)),
         );
         desk
     }
@@ -100,7 +100,7 @@ impl Desk {
         self.papers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, path: &CStr, poller: &Poller) {
+    fn serve(&self, path: &CStr, alias: &CStr, poller: &Poller) {
         let mut folder = None;
         let mut papers = self.papers();
         while !papers.is_closed {
@@ -113,7 +113,13 @@ impl Desk {
             // Nobody waits for the desk while a card is slow.
             drop(papers);
             let mut segments = Segments::new();
-            let result = carry_out(path, &mut folder, request, &mut bytes, &mut segments);
+            let result = carry_out(
+                (path, alias),
+                &mut folder,
+                request,
+                &mut bytes,
+                &mut segments,
+            );
             if result.is_err() {
                 folder = None;
             }
@@ -131,7 +137,7 @@ impl Desk {
 }
 
 fn carry_out(
-    path: &CStr,
+    (path, alias): (&CStr, &CStr),
     folder: &mut Option<Folder>,
     request: Request,
     bytes: &mut Vec<u8>,
@@ -140,7 +146,7 @@ fn carry_out(
     if let Request::Open = request {
         // The lock is let go of first.
         *folder = None;
-        let opened = folder.insert(Folder::open(path)?);
+        let opened = folder.insert(Folder::open(path, alias)?);
         *segments = opened.segments(true)?;
         return Ok(());
     }

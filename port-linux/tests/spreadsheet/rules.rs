@@ -41,11 +41,6 @@ fn errors_of_the_tables_are_named_by_sheet_cell_and_parameter() {
             "4",
             "mqtt_version: \"4\" is not auto, 3.1, 3.1.1 or 5",
         ),
-        (
-            "Devices!M2",
-            "5",
-            "mqtt_version: mqtt-client is built without MQTT 5",
-        ),
         ("Signals!A2", "", "signal_name: is missing"),
         ("Signals!B2", "", "device_alias: is missing"),
         ("Signals!C2", "", "signal_alias: is missing"),

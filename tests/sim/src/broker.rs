@@ -264,6 +264,9 @@ impl Broker {
                     answers.push(Answer::Packet(number, vec![0xd0, 0]));
                 }
             }
+            (State::LetIn { .. }, packet @ ClientPacket::DisconnectFor(_)) => {
+                panic!("{packet}: only MQTT 5 gives a reason")
+            }
             (&mut State::LetIn { clean, .. }, ClientPacket::Disconnect) => {
                 self.connections.remove(&number);
                 self.end_of_session(clean);

@@ -322,15 +322,3 @@ fn a_secret_is_not_shown_even_where_it_is_an_error() {
         );
     }
 }
-
-#[test]
-fn what_was_not_built_in_is_refused_and_named() {
-    let finished = run_with(&cloud().with("mqtt_version", "5").signal("p"), &[]);
-    assert_eq!(finished.code, 78);
-    assert_eq!(
-        finished.errors_with(&["built without", "MQTT 5"]).len(),
-        1,
-        "{:?}",
-        finished.stderr
-    );
-}

@@ -121,7 +121,7 @@ fn table(rows: &[Row; 2]) -> String {
                 "mqtt_qos": {}, "mqtt_version": "{}", "max_inflight": {}, "enable_threshold": {}, "keep_alive": {},
                 "use_last_will": 1, "last_will_topic": "will"}}"#,
             row.qos % 3,
-            ["auto", "3.1", "3.1.1"][usize::from(row.version % 3)],
+            ["auto", "3.1", "3.1.1", "5"][usize::from(row.version % 4)],
             1 + u16::from(row.window),
             u8::from(row.threshold),
             if row.short_keep_alive { 20 } else { 60 },

@@ -25,8 +25,9 @@ pub(super) struct Live {
     copied_from: Option<u64>,
     /// When the oldest sample was put in that is in the log only, and not on storage for good.
     put_at: Option<i64>,
-    /// New samples in the outbox, and those that came back and are not sent, when they were last counted.
+    /// New samples in the outbox, and those that came back, and of these those that are not sent, when they were last counted.
     pub(super) held: u64,
+    returned: u64,
     returned_unsent: usize,
     /// In bursts, see [`Rate`]; when the last one was gone.
     rate: Rate,
@@ -129,6 +130,7 @@ impl<'a> Spool<'a> {
         let is_synced = self.log.synced().max(self.log.done_number()) >= self.log.end();
         let live = self.live();
         live.held = outbox.held() as u64 - returned;
+        live.returned = returned;
         live.returned_unsent = origins.returned_unsent;
         let oldest = live.first_held(live.held);
         if live.copied <= oldest {
@@ -270,6 +272,7 @@ impl<'a> Spool<'a> {
         let Live {
             mut rate,
             gone_at,
+            returned,
             returned_unsent,
             ..
         } = *self.live();
@@ -278,6 +281,13 @@ impl<'a> Spool<'a> {
             self.at.is_exact = false;
         }
         if !session.is_online() || self.log.waiting() == 0 {
+            return Instant::NEVER;
+        }
+        // Which samples are done with shows again once none of them is in the outbox: until then a crash would have all others go again.
+        let is_any_aside = session
+            .outbox()
+            .is_some_and(|outbox| outbox.count_aside() > 0);
+        if !self.at.is_exact && returned > 0 && !is_any_aside {
             return Instant::NEVER;
         }
         let most = self.device.replay_rate;

@@ -16,11 +16,9 @@
 //! | `order` | how does it go in order? |
 //! | `live` | how does it go where new samples go first? |
 //! | `returning` | what becomes of a sample that comes back? |
-//! | `aged` | what has waited for too long? |
 //! | `marks` | when were the samples accepted that wait? |
 //! | `told` | what is said about a spool, and counted? |
 
-mod aged;
 mod live;
 mod marks;
 mod order;
@@ -34,7 +32,6 @@ use crate::routes::Routes;
 use crate::sample::Sample;
 use crate::spool::{self, Buffers, Fault, Log, Numbered, Storage};
 use crate::time::{Instant, SECOND};
-use aged::Aged;
 use live::Live;
 use marks::Marks;
 
@@ -91,7 +88,6 @@ struct Standing {
     any_overtaken: bool,
     /// Samples were lost: what they said is news again.
     values_lost: bool,
-    aged: Aged,
     /// Of the last poll.
     now: Instant,
     /// Storage that has not answered until then is as good as none.
@@ -134,7 +130,6 @@ impl<'a> Spool<'a> {
             overtaken_below: 0,
             any_overtaken: false,
             values_lost: false,
-            aged: Aged::default(),
             now: Instant::default(),
             hangs_from: Instant::NEVER,
             session_dropped: 0,
@@ -310,7 +305,6 @@ impl<'a> Spool<'a> {
             Instant::NEVER
         };
         self.tell();
-        let aged = self.drop_aged(now, session, routes);
         let returned = if self.at.is_stopping {
             Instant::NEVER
         } else if is_live {
@@ -327,7 +321,7 @@ impl<'a> Spool<'a> {
             return now;
         }
         let written = self.write(now, session, routes);
-        written.min(log_again).min(returned).min(aged)
+        written.min(log_again).min(returned)
     }
 
     /// How much waits behind the outbox for the session to send; `None`: it comes at its own pace.

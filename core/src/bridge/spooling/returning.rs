@@ -1,10 +1,12 @@
 //! What becomes of a sample that comes back? It goes to the outbox, unless its signal is gone or it is too old.
 
-use super::aged::{SET, is_too_old};
 use super::{Sink, Spool};
 use crate::log::warning;
 use crate::routes::Routes;
 use crate::time::Instant;
+
+/// A clock that shows less was never set: this is the beginning of 2020. How old a sample is that was accepted then, nobody knows.
+const SET: u64 = 1_577_836_800;
 
 impl<'a> Spool<'a> {
     /// Brings at most so many samples back to the outbox, as far as there is room; how many are not in the log any more.
@@ -15,7 +17,7 @@ impl<'a> Spool<'a> {
         routes: &mut Routes<'a>,
         most: usize,
     ) -> usize {
-        let (mut count, mut gone, mut aged) = (0, 0, 0);
+        let (mut count, mut gone, mut aged, mut has_asked) = (0, 0, 0, false);
         let now_second = self.at.second_of(now.as_millis() as i64);
         while count < most {
             let before = self.log.next_number();
@@ -24,8 +26,14 @@ impl<'a> Spool<'a> {
                 .log
                 .next_sample(&mut |name| routes.find_alias(alias, name));
             let Some(next) = next else {
-                break;
+                if core::mem::replace(&mut has_asked, true) {
+                    break;
+                }
+                // Storage that answers at once has the next block then; any other wakes whoever waits for it.
+                let _ = self.log.poll(now, self.storage);
+                continue;
             };
+            has_asked = false;
             let accepted = next.second;
             match next.signal {
                 Some(signal) if is_too_old(accepted, now_second, self.device.max_age) => {
@@ -33,17 +41,18 @@ impl<'a> Spool<'a> {
                     aged += 1;
                 }
                 Some(signal) => {
+                    let at = if accepted < SET {
+                        now.as_millis() as i64
+                    } else {
+                        self.at.time_of(accepted)
+                    };
+                    session.accepts_at(at);
                     let is_overtaken =
                         before < self.at.overtaken_below && routes.is_overtaken(signal);
                     let is_aside = routes.is_aside(signal);
                     if !session.queue_returned(signal, is_aside, is_overtaken, &next.sample) {
                         break;
                     }
-                    let at = if accepted < SET {
-                        now.as_millis() as i64
-                    } else {
-                        self.at.time_of(accepted)
-                    };
                     self.at.returned.note(before, at, self.at.flush_interval);
                 }
                 None => gone += 1,
@@ -60,7 +69,7 @@ impl<'a> Spool<'a> {
                 gone
             );
         }
-        self.count_aged(now, aged);
+        session.count_aged(now, aged);
         self.at.dropped += gone;
         self.tell();
         count
@@ -92,4 +101,9 @@ impl<'a> Spool<'a> {
             routes.end_overtaking(device);
         }
     }
+}
+
+/// Whether a sample that was accepted in this second has waited for longer than this; 0: never.
+fn is_too_old(accepted: u64, now: u64, max_age: u32) -> bool {
+    max_age > 0 && accepted >= SET && now.saturating_sub(accepted) > u64::from(max_age)
 }

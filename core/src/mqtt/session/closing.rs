@@ -22,6 +22,7 @@ impl<'a> Session<'a> {
         self.state.filled = 0;
         self.state.overflow.pass(now);
         self.state.draining = false;
+        self.state.v5.connection_ended();
         self.forget_flight();
         let reached = match phase {
             Phase::Greeting => Reached::Greeting,
@@ -74,7 +75,7 @@ impl<'a> Session<'a> {
     /// nothing acknowledges.
     fn held(&self, since: Instant, now: Instant) -> u64 {
         let held = now.since(since);
-        if self.device.qos == QoS::AtMostOnce && held < HELD {
+        if self.qos() == QoS::AtMostOnce && held < HELD {
             held.min(now.since(self.state.last_publish))
         } else {
             held
@@ -84,6 +85,7 @@ impl<'a> Session<'a> {
     /// Did the broker acknowledge what it was sent? When to connect again, if it never does.
     #[cold]
     fn count_acknowledgements(&mut self, by: &ClosedBy<Close>) -> Option<Retry> {
+        let qos = self.qos();
         let missing = &mut self.state.unacknowledged;
         let counted = self.state.counters.acknowledged;
         let acknowledged = counted.saturating_sub(missing.counted_before);
@@ -104,9 +106,9 @@ impl<'a> Session<'a> {
                 "{}: the broker took {} messages at QoS {} and acknowledged {}: it may throttle (see max_rate){}",
                 self.device.alias,
                 acknowledged + self.outbox.given() as u64,
-                self.device.qos as u8,
+                qos as u8,
                 acknowledged,
-                if self.device.qos == QoS::ExactlyOnce {
+                if qos == QoS::ExactlyOnce {
                     ", or not know QoS 2"
                 } else {
                     ""
@@ -132,6 +134,7 @@ impl<'a> Session<'a> {
     fn judge(&mut self, by: &ClosedBy<Close>, now: Instant) -> Option<Retry> {
         let is_closed = match by {
             ClosedBy::Peer => true,
+            ClosedBy::Us(Close::Disconnected(reason)) => reason.may_blame_a_message(),
             ClosedBy::Us(Close::NoAcknowledgement(_)) => false,
             _ => return None,
         };
@@ -217,7 +220,7 @@ impl<'a> Session<'a> {
 
     /// What is under way goes one message at a time; at QoS 0, where nobody knows what that is, all that follows does.
     fn send_suspects_one_by_one(&mut self) {
-        self.send_one_by_one(match self.device.qos {
+        self.send_one_by_one(match self.qos() {
             QoS::AtMostOnce => usize::MAX,
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
         });
@@ -256,7 +259,7 @@ impl<'a> Session<'a> {
         self.state.suspicion.try_again(self.outbox.count_aside());
         self.outbox.take_back();
         self.state.events.taken_back = true;
-        if self.device.qos != QoS::AtMostOnce {
+        if self.qos() != QoS::AtMostOnce {
             self.state.attempts.begin_anew(true);
             self.leave();
         }

@@ -1,12 +1,15 @@
 //! What a session says on one connection, and when.
 
 use super::events::Control as ControlPacket;
+use super::v5::Prepared;
 use super::{Phase, Session, connect};
 use crate::delivery::QoS;
 use crate::log::{Text, Words, trace};
+use crate::mqtt::ClientId;
 use crate::mqtt::close::Close;
 use crate::mqtt::encode::{Connect, PINGREQ, PublishHeader};
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
+use crate::mqtt::v5::encode::{NONE, has_alias};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
 use crate::payload;
 use crate::rate;
@@ -22,7 +25,8 @@ impl Protocol for Session<'_> {
 
     /// A connection is open: CONNECT is the first packet [MQTT-3.1.0-1].
     fn opened(&mut self, now: Instant) -> Result<(), Close> {
-        let connect = self.connect();
+        let assigned = self.state.v5.assigned.clone();
+        let connect = self.connect_as(assigned.as_deref());
         if !self.control.begin_with(&connect) {
             return Err(Close::ControlTooSmall(connect.encoded_len()));
         }
@@ -33,6 +37,7 @@ impl Protocol for Session<'_> {
         self.state.passing = None;
         self.state.proving = false;
         self.state.is_stalled = false;
+        self.state.v5.lying = 0;
         self.state.unacknowledged.counted_before = self.state.counters.acknowledged;
         self.state.liveness = Liveness::begin(self.device.keep_alive, now);
         Ok(())
@@ -74,6 +79,9 @@ impl Protocol for Session<'_> {
             if self.begins_anew() {
                 self.leave();
             }
+            if self.state.v5.is_postponing {
+                self.send_postponed(now);
+            }
             if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {
                 self.leave();
             }
@@ -88,7 +96,13 @@ impl Protocol for Session<'_> {
             Source::Outbox if self.state.proving || self.begins_anew() => &[],
             Source::Outbox => {
                 self.fill(now);
-                self.transmit.bytes()
+                if self.state.v5.has_refused {
+                    self.fill_again(now);
+                }
+                match self.control.is_empty() {
+                    true => self.transmit.bytes(),
+                    false => self.control.bytes(),
+                }
             }
         };
         if bytes.is_empty() && self.state.phase == Phase::Leaving {
@@ -142,6 +156,7 @@ impl Protocol for Session<'_> {
             Some(awaiting) => self.state.liveness.deadline(awaiting).min(try_again),
             None => Instant::NEVER,
         };
+        let deadline = deadline.min(self.state.v5.pause_until);
         if self.most_in_a_second() > 0 {
             deadline.min(self.burst_deadline())
         } else {
@@ -168,6 +183,10 @@ impl Protocol for Session<'_> {
         }
     }
 
+    fn last_words(&mut self, close: &Close) -> &[u8] {
+        self.say_last_words(close)
+    }
+
     fn closed(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
         self.conclude(by, now)
     }
@@ -188,7 +207,7 @@ impl<'a> Session<'a> {
 
     /// Encodes what is to be sent next, once all that was encoded before is written.
     #[inline]
-    fn fill(&mut self, now: Instant) {
+    pub(super) fn fill(&mut self, now: Instant) {
         self.transmit.rewind(self.state.events.is_watched());
         if !self.transmit.is_empty() || self.outbox.is_empty() {
             return;
@@ -198,20 +217,34 @@ impl<'a> Session<'a> {
         if is_bounded && !self.may_begin(now) {
             return;
         }
-        let (qos, retain) = (self.device.qos, self.device.retain);
+        let (qos, retain) = (self.qos(), self.retain());
+        let is_v5 = self.state.attempts.level().is_v5();
+        let properties: &[u8] = if is_v5 { NONE } else { &[] };
+        let is_special = is_v5 && self.state.v5.is_special(self.device);
         while let Some(outgoing) = self.outbox.next_outgoing(window) {
             let Some(signal) = self.signals.get(outgoing.signal() as usize) else {
                 return;
             };
-            let header = PublishHeader {
+            let mut header = PublishHeader {
                 qos,
                 retain: retain && !outgoing.is_overtaken(),
                 dup: outgoing.is_repeated,
                 packet_id: outgoing.packet_id,
                 signal,
                 device_alias: self.device.alias,
+                properties,
+                has_known_alias: false,
             };
             let len = payload::len(outgoing.text_len());
+            let list;
+            if is_special {
+                list = match self.prepare(&mut header, &outgoing, len, now) {
+                    Prepared::Ready(list) => list,
+                    Prepared::Gone => continue,
+                    Prepared::Later => return,
+                };
+                header.properties = list.bytes();
+            }
             let outbox = &self.outbox;
             let pushed = self.transmit.push(header, len, |out| {
                 payload::write(out, outgoing.quality(), |text| {
@@ -220,6 +253,10 @@ impl<'a> Session<'a> {
             });
             if pushed.is_err() {
                 return;
+            }
+            if is_special {
+                let has_alias = has_alias(header.properties);
+                self.state.v5.aliases.sent(outgoing.signal(), has_alias);
             }
             self.outbox.hand_out(&outgoing);
             if is_bounded && self.is_enough() {
@@ -274,7 +311,7 @@ impl<'a> Session<'a> {
     /// Sends PINGREQ behind a message that goes alone at QoS 0: the answer shows that the broker has taken the message.
     fn ask_after_qos0(&mut self, now: Instant) {
         let is_sent = self.outbox.in_flight() > 0 && !self.transmit.is_half_written();
-        if self.device.qos == QoS::AtMostOnce && is_sent {
+        if self.qos() == QoS::AtMostOnce && is_sent {
             if self.push_pingreq() {
                 self.state.liveness.asked(now);
             } else {
@@ -292,22 +329,36 @@ impl<'a> Session<'a> {
     }
 
     /// CONNECT, as it is to be said now.
-    pub(super) fn connect(&self) -> Connect<'a> {
+    pub(super) fn connect(&self) -> Connect<'_> {
+        self.connect_as(self.state.v5.assigned.as_deref())
+    }
+
+    /// The same of a client that the broker has given this name.
+    fn connect_as<'c>(&self, assigned: Option<&'c str>) -> Connect<'c>
+    where
+        'a: 'c,
+    {
         let attempts = &self.state.attempts;
+        let client_id = match assigned {
+            Some(assigned) => ClientId::Given(assigned),
+            None => self.client_id.as_at(attempts.naming_level()),
+        };
         connect(
             self.device,
-            self.client_id.as_at(attempts.naming_level()),
+            client_id,
             attempts.level(),
             attempts.clean_session(),
+            self.input.len() as u32,
         )
     }
 
     /// How many messages may be in flight: no new one while what is set aside waits to be tried again.
     fn window(&self) -> usize {
-        if self.state.draining {
+        if self.state.draining || self.state.v5.is_postponing {
             0
         } else {
-            usize::from(self.device.max_inflight)
+            let agreed = self.state.v5.agreed.receive_maximum;
+            usize::from(self.device.max_inflight.min(agreed))
         }
     }
 
@@ -317,7 +368,7 @@ impl<'a> Session<'a> {
             Phase::Leaving => Some(Awaiting::Disconnect),
             Phase::Greeting => Some(Awaiting::Connack),
             Phase::Online { .. }
-                if self.device.qos == QoS::AtMostOnce || self.outbox.in_flight() == 0 =>
+                if self.qos() == QoS::AtMostOnce || self.outbox.in_flight() == 0 =>
             {
                 Some(Awaiting::Nothing)
             }

@@ -4,6 +4,8 @@ use super::Session;
 use crate::mqtt::Ack;
 use crate::mqtt::decode::Incoming;
 use crate::mqtt::packet::Packet;
+use crate::mqtt::v5::decode::decode;
+use crate::mqtt::v5::reason::Reason;
 
 /// What a session has to tell, see [`Session::poll_event`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(super) struct Events {
 enum Shown {
     Sent(Control),
     Received(Incoming),
+    /// Of MQTT 5: at the front of the input.
+    Lying,
 }
 
 /// A packet that is not PUBLISH, on its way to the broker.
@@ -44,7 +48,7 @@ pub(super) enum Control {
     Pubrel(u16),
     Answer(Ack, u16),
     Pingreq,
-    Disconnect,
+    Disconnect(Option<Reason>),
 }
 
 impl Events {
@@ -72,6 +76,20 @@ impl Events {
         if self.is_watched() {
             let _ = self.packets.push_back(Shown::Received(packet));
         }
+    }
+
+    /// A packet of MQTT 5 came, and is shown from where it lies.
+    pub(super) fn received_lying(&mut self) {
+        let _ = self.packets.push_back(Shown::Lying);
+    }
+
+    /// Whether that is not shown yet.
+    pub(super) fn is_lying(&self) -> bool {
+        self.is_watched()
+            && self
+                .packets
+                .iter()
+                .any(|shown| matches!(shown, Shown::Lying))
     }
 
     /// Whether [`Session::poll_event`] has something.
@@ -120,22 +138,28 @@ impl<'a> Session<'a> {
             return None;
         }
         if self.transmit.is_unshown() {
-            let publish = self.transmit.next_shown()?;
+            let level = self.state.attempts.level();
+            let publish = self.transmit.next_shown(level)?;
             return Some(Event::Sent(Packet::Publish(publish)));
         }
         match events.packets.pop_front()? {
             Shown::Received(packet) => Some(Event::Received(Packet::Incoming(packet))),
+            Shown::Lying => {
+                let input = self.input.get(..self.state.v5.lying)?;
+                let (packet, _) = decode(input, input.len()).ok()??;
+                Some(Event::Received(Packet::IncomingV5(packet)))
+            }
             Shown::Sent(packet) => Some(Event::Sent(self.shown(packet))),
         }
     }
 
-    fn shown(&self, packet: Control) -> Packet<'a> {
+    fn shown(&self, packet: Control) -> Packet<'_> {
         match packet {
             Control::Connect => Packet::Connect(self.connect()),
             Control::Pubrel(packet_id) => Packet::Pubrel { packet_id },
             Control::Answer(ack, packet_id) => Packet::Answer { ack, packet_id },
             Control::Pingreq => Packet::Pingreq,
-            Control::Disconnect => Packet::Disconnect,
+            Control::Disconnect(reason) => Packet::Disconnect(reason),
         }
     }
 }

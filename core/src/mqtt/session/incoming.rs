@@ -19,6 +19,9 @@ use crate::time::Instant;
 
 impl Session<'_> {
     pub(super) fn handle_input(&mut self, now: Instant) -> Result<(), Close> {
+        if self.state.attempts.level().is_v5() {
+            return self.handle_input_v5(now);
+        }
         let mut handled = 0;
         let tick = self.state.liveness.tick(now);
         // Each packet may have to be answered, and shown: without room for that it waits.
@@ -34,6 +37,7 @@ impl Session<'_> {
                 }
                 let message = *message;
                 self.state.passing = None;
+                self.state.events.received(Incoming::Publish(message));
                 self.answer(message);
                 continue;
             }
@@ -61,7 +65,7 @@ impl Session<'_> {
     }
 
     #[inline(never)]
-    fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Close> {
+    pub(super) fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Close> {
         match (self.state.phase, packet) {
             (Phase::Greeting, Incoming::Connack(Ok(accepted))) => self.accept(accepted, now),
             (Phase::Greeting, Incoming::Connack(Err(refusal))) => Err(Close::Refused(refusal)),
@@ -75,7 +79,7 @@ impl Session<'_> {
             }
             (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => {
                 self.state.proving &= self.state.liveness.awaits_pong();
-                if self.state.suspicion.goes_one_by_one() && self.device.qos == QoS::AtMostOnce {
+                if self.state.suspicion.goes_one_by_one() && self.qos() == QoS::AtMostOnce {
                     self.pass_at_qos0(now);
                 }
                 Ok(())
@@ -95,8 +99,7 @@ impl Session<'_> {
     /// A message that nobody asked for has come and is gone: it is acknowledged [MQTT-4.5.0-2].
     #[cold]
     #[inline(never)]
-    fn answer(&mut self, message: Unasked) {
-        self.state.events.received(Incoming::Publish(message));
+    pub(super) fn answer(&mut self, message: Unasked) {
         if !core::mem::replace(&mut self.state.said_unasked, true) {
             warning!(
                 "{}: the broker sends messages to this client_id, which subscribes to nothing: they are acknowledged and passed over",
@@ -114,7 +117,7 @@ impl Session<'_> {
 
     /// Only called with room for it.
     #[inline(never)]
-    fn push_answer(&mut self, ack: Ack, packet_id: u16) {
+    pub(super) fn push_answer(&mut self, ack: Ack, packet_id: u16) {
         // Nothing follows DISCONNECT [MQTT-3.14.4-2].
         if self.is_online() && self.control.push(&answer(ack, packet_id)) {
             self.state
@@ -138,7 +141,7 @@ impl Session<'_> {
 
     #[cold]
     #[inline(never)]
-    fn accept(&mut self, accepted: Accepted, now: Instant) -> Result<(), Close> {
+    pub(super) fn accept(&mut self, accepted: Accepted, now: Instant) -> Result<(), Close> {
         let Accepted { session_present } = accepted;
         let welcome = self.state.attempts.accepted(session_present)?;
         self.state.phase = Phase::Online { since: now };
@@ -157,7 +160,7 @@ impl Session<'_> {
         }
         // Who has lost the session has lost its retained messages too; at QoS 0 nobody knows what got through before the end; and what is
         // repeated after a later message was acknowledged makes an older value the last one.
-        let is_forgetful = self.device.qos == QoS::AtMostOnce
+        let is_forgetful = self.qos() == QoS::AtMostOnce
             || matches!(known, Known::Nothing | Known::Unsaid)
             || self.outbox.repeats_out_of_order();
         self.state.events.values_lost |= self.state.was_online && is_forgetful;
@@ -206,7 +209,7 @@ impl Session<'_> {
 
     /// `tick` is that of `now`, see [`Liveness::tick`](crate::mqtt::liveness::Liveness::tick).
     #[inline]
-    fn acknowledge(
+    pub(super) fn acknowledge(
         &mut self,
         ack: Ack,
         packet_id: u16,
@@ -217,7 +220,7 @@ impl Session<'_> {
         if ack == Ack::Puback && self.state.has_qos2 {
             return Err(Violation::PubackAfterPubrec.into());
         }
-        self.state.has_qos2 |= ack == Ack::Pubrec && self.device.qos == QoS::ExactlyOnce;
+        self.state.has_qos2 |= ack == Ack::Pubrec && self.qos() == QoS::ExactlyOnce;
         self.state.liveness.progressed(now);
         if self.outbox.is_on_its_way(packet_id) {
             // Acknowledged before it is repeated: it must not go once more.
@@ -227,7 +230,7 @@ impl Session<'_> {
         match acknowledged.map_err(Violation::from)? {
             Acknowledged::Complete => {
                 self.state.counters.acknowledged += 1;
-                if ack == Ack::Puback && self.device.qos == QoS::ExactlyOnce {
+                if ack == Ack::Puback && self.qos() == QoS::ExactlyOnce {
                     self.say_no_qos2();
                 }
                 if self.state.suspicion.is_active() {

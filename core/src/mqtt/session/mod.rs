@@ -7,18 +7,24 @@
 //! nothing.
 //!
 //! This file has the session's whole life; what it says on one connection is in `connection`, what it hears in `incoming`, what follows
-//! from a connection's end in `closing`, what its owner is told in `events`, what is said about samples that were lost in `overflow`, how fast those go that have
-//! waited in `replay`.
+//! from a connection's end in `closing`, what its owner is told in `events`, what is said about samples that were lost in `overflow`, how fast
+//! those go that have waited in `replay`, and how long something has waited in `age`; what only MQTT 5 has is in `v5`, `terms`, `refusals` and `alias`.
 
+mod age;
+mod alias;
 mod closing;
 mod connection;
 mod events;
 mod incoming;
 mod overflow;
+mod refusals;
 #[cfg(feature = "spool")]
 mod replay;
+mod terms;
+mod v5;
 
 use super::attempt::Attempts;
+use super::client_id::MAX_ASSIGNED;
 use super::control::{Control, Pending};
 use super::encode::{Connect, DISCONNECT};
 use super::liveness::Liveness;
@@ -26,8 +32,9 @@ use super::suspicion::Suspicion;
 use super::transmit::{Span, Transmit};
 use super::unacknowledged::Unacknowledged;
 use super::unasked::Unasked;
+use super::v5::encode::Terms;
 use super::{ClientId, Level};
-use crate::config::{Auth, Config, Device, Signal};
+use crate::config::{Auth, Config, Device, Signal, Version};
 use crate::counters::Counters;
 use crate::delivery::QoS;
 use crate::log::{info, warning};
@@ -44,6 +51,13 @@ use replay::Replay;
 
 /// Smallest input buffer, in bytes: one packet of the longest kind that a broker may send.
 pub const MIN_INPUT: usize = 8;
+
+/// The same for MQTT 5, where the broker is told how long a packet may be, and leaves out what it would say beyond that.
+pub const MIN_INPUT_V5: usize = 256;
+
+/// Seconds that a broker waits with the will of a session that it keeps: within the first 31 of them this client has tried six times to
+/// connect again, so that a short cut of the line is no `offline` to anybody.
+const WILL_DELAY: u32 = 31;
 
 /// Storage for one session, all of it the caller's.
 pub struct Storage<'a> {
@@ -110,7 +124,10 @@ pub struct State {
     rate: Rate,
     #[cfg(feature = "spool")]
     replay: Replay,
+    #[cfg(feature = "spool")]
+    aged: age::Aged,
     events: Events,
+    v5: v5::Memory,
 }
 
 /// Where the current connection stands.
@@ -163,7 +180,10 @@ impl<'a> Session<'a> {
             rate: Rate::default(),
             #[cfg(feature = "spool")]
             replay: Replay::default(),
+            #[cfg(feature = "spool")]
+            aged: age::Aged::default(),
             events: Events::default(),
+            v5: v5::Memory::new(device),
         };
         Self::resume(config, device, digits, storage, state)
     }
@@ -190,7 +210,12 @@ impl<'a> Session<'a> {
             input: storage.input,
             control: Control::new(storage.control, state.pending.clone()),
             transmit: Transmit::new(storage.transmit, state.transmit),
-            outbox: Outbox::resume(storage.outbox, storage.handshakes, device.qos, state.outbox),
+            outbox: Outbox::resume(
+                storage.outbox,
+                storage.handshakes,
+                state.v5.agreed.qos,
+                state.outbox,
+            ),
             state,
         }
     }
@@ -216,10 +241,34 @@ impl<'a> Session<'a> {
                 digits: 0,
             },
         };
+        if device.version == Version::V5 {
+            // The broker may give a longer identifier.
+            let len = connect(device, client_id, Level::V5, false, u32::MAX).encoded_len();
+            return len + MAX_ASSIGNED;
+        }
         // The longer protocol name, and the longer identifier, bound both levels.
         let [old, new] = [Level::V3_1, Level::V3_1_1]
-            .map(|level| connect(device, client_id, level, false).encoded_len());
+            .map(|level| connect(device, client_id, level, false, 0).encoded_len());
         old.max(new)
+    }
+
+    /// Bytes of the smallest input buffer of a device.
+    #[must_use]
+    pub fn input_len(device: &Device<'_>) -> usize {
+        match device.version {
+            Version::V5 => MIN_INPUT_V5,
+            Version::Auto | Version::V3_1 | Version::V3_1_1 => MIN_INPUT,
+        }
+    }
+
+    /// The QoS that messages go at: a broker of MQTT 5 may allow less than the device asks for.
+    #[inline]
+    fn qos(&self) -> QoS {
+        if cfg!(feature = "mqtt5") {
+            self.state.v5.agreed.qos
+        } else {
+            self.device.qos
+        }
     }
 
     /// Queues a sample of `signal`; if its topic `is_aside`, it waits, and lets others pass. `false` if there is no room for it: see
@@ -251,7 +300,7 @@ impl<'a> Session<'a> {
     pub fn leave(&mut self) {
         let leaves = matches!(self.state.phase, Phase::Greeting | Phase::Online { .. });
         if leaves && self.control.push(&DISCONNECT) {
-            self.state.events.sent(ControlPacket::Disconnect);
+            self.state.events.sent(ControlPacket::Disconnect(None));
             self.state.phase = Phase::Leaving;
         }
     }
@@ -332,6 +381,8 @@ impl<'a> Session<'a> {
     /// was first sent, the session begins anew: a DUP never has other contents.
     pub fn renumber(&mut self, new_signal: impl FnMut(u32) -> Option<NewSignal>) {
         self.take_back_unsent();
+        // They are by the signals' numbers.
+        self.state.v5.aliases.forget();
         let Renumbered {
             dropped,
             has_lost_topics,
@@ -383,6 +434,8 @@ impl<'a> Session<'a> {
             self.transmit.cut();
             self.outbox.take_back_unsent();
             self.state.is_stalled = true;
+            // The broker has not been told the aliases of what is taken back.
+            self.state.v5.aliases.forget();
         }
     }
 }
@@ -392,11 +445,16 @@ fn connect<'a>(
     client_id: ClientId<'a>,
     level: Level,
     clean_session: bool,
+    maximum_packet_size: u32,
 ) -> Connect<'a> {
     let credentials = match device.auth {
         Auth::None => None,
         Auth::Password(credentials) => Some(credentials),
         Auth::Tls(tls) => tls.credentials,
+    };
+    let session_expiry = match device.qos {
+        QoS::AtMostOnce => 0,
+        QoS::AtLeastOnce | QoS::ExactlyOnce => device.session_expiry,
     };
     Connect {
         level,
@@ -406,5 +464,10 @@ fn connect<'a>(
         will: device.will,
         username: credentials.map(|credentials| credentials.username),
         password: credentials.and_then(|credentials| credentials.password),
+        terms: Terms {
+            session_expiry,
+            maximum_packet_size,
+            will_delay: WILL_DELAY.min(session_expiry),
+        },
     }
 }

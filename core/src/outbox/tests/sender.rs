@@ -170,7 +170,7 @@ impl<'a> Sender<'a> {
     /// Signal and `value,timestamp` of what the broker has not confirmed.
     pub(super) fn unconfirmed(&self) -> Vec<(u32, String)> {
         let mut all = Vec::new();
-        self.outbox.for_each_unconfirmed(|signal, sample| {
+        self.outbox.for_each_unconfirmed(|signal, sample, _| {
             let text = sample.whole_text().expect("in one piece");
             all.push((signal, String::from_utf8_lossy(text).into_owned()));
         });

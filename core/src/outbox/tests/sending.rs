@@ -25,9 +25,9 @@ fn a_sample_comes_out_byte_for_byte_as_it_was_accepted() {
                 let mut store = Store::of(140);
                 let mut sender = store.outbox_at(AtLeastOnce, start, 1);
                 let sample = Sample::of_text(text.as_bytes(), quality).expect("a comma");
-                assert!(sender.outbox.append(0x7_cdef, false, &sample));
+                assert!(sender.outbox.append(0x3_cdef, false, &sample));
                 let outgoing = sender.outbox.next_outgoing(ALL).expect("one waits");
-                assert_eq!((outgoing.signal(), outgoing.quality()), (0x7_cdef, quality));
+                assert_eq!((outgoing.signal(), outgoing.quality()), (0x3_cdef, quality));
                 let mut out = vec![b'?'; outgoing.text_len()];
                 sender.outbox.write_text(&outgoing, &mut out);
                 assert_eq!(String::from_utf8_lossy(&out), text, "at {start}");

@@ -1,6 +1,6 @@
 //! How does a tab of a new workbook look? The header with its explanations, and columns that take what is typed into them.
 
-use mqtt_client_core::config::{self, Column, Integer, Key, MQTT_5, Required, Table};
+use mqtt_client_core::config::{self, Column, Integer, Key, Required, Table};
 use rust_xlsxwriter::{
     Color, DataValidation, DataValidationRule, Format, FormatBorder, Note, Worksheet, XlsxError,
 };
@@ -134,12 +134,7 @@ fn rule(column: &Column) -> Result<Option<DataValidation>, XlsxError> {
     let rule = DataValidation::new();
     let rule = match column.parameter.kind {
         config::Kind::Boolean(_) => rule.allow_list_strings(&["0", "1"])?,
-        config::Kind::Words(words) => {
-            // No daemon is built with it.
-            let is_offered = |word: &&str| column.key() != Key::MqttVersion || *word != MQTT_5;
-            let words: Vec<_> = words.0.iter().copied().filter(is_offered).collect();
-            rule.allow_list_strings(&words)?
-        }
+        config::Kind::Words(words) => rule.allow_list_strings(words.0)?,
         config::Kind::Integer(Integer { min, max, .. }) if max - i64::from(min) < LIST => {
             let numbers: Vec<_> = (min.into()..=max)
                 .map(|number| number.to_string())

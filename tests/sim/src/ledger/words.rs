@@ -75,7 +75,7 @@ impl Ledger {
             | ClientPacket::Puback { .. }
             | ClientPacket::Pubrec { .. }
             | ClientPacket::Pubcomp { .. } => {}
-            ClientPacket::Disconnect => self.disconnect(),
+            ClientPacket::Disconnect | ClientPacket::DisconnectFor(_) => self.disconnect(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const USAGE: &str = "usage: cargo fuzz-all [--seconds N] [--seed N] [TARGET...]
   --seconds N  run each target for so long, and keep what it finds; else a fixed number of executions
   --seed N     the fuzzer's random numbers, 1 to 4294967295; 1 if none is given
-  TARGET       resp_stream, sample, config, packets, outbox, spool, proxy_answer, broker_stream, bridge; else all";
+  TARGET       resp_stream, sample, config, packets, packets_v5, outbox, spool, proxy_answer, broker_stream, bridge; else all";
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,12 @@ const fn target(name: &'static str, runs: u64) -> Target {
 }
 
 /// All of them, in the order of the core's modules.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 10] = [
     target("resp_stream", 60_000),
     target("sample", 600_000),
     target("config", 300_000),
     target("packets", 300_000),
+    target("packets_v5", 300_000),
     target("outbox", 60_000),
     target("spool", 20_000),
     target("proxy_answer", 600_000),

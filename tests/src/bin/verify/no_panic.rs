@@ -23,7 +23,7 @@ const FEATURES: [&str; 3] = ["", "defmt", "log"];
 const PANIC: &str = "the_core_can_panic";
 
 /// Functions of the core, from each part of a sample's way and of the configuration's, that every image must hold, inlined or not.
-const FUNCTIONS: [&str; 26] = [
+const FUNCTIONS: [&str; 31] = [
     "check_providers",
     "skip_white_space",
     "warn_of_shared_topics",
@@ -46,6 +46,11 @@ const FUNCTIONS: [&str; 26] = [
     "repeat_pubrels",
     "show_connect",
     "handle_input",
+    "handle_v5",
+    "accept_v5",
+    "say_last_words",
+    "drop_unsent_while",
+    "count_refused",
     "next_delay",
     "plan_next",
     "carry_out",
