@@ -21,6 +21,9 @@ const HEAD: usize = 4;
 /// Bytes of a stamp.
 const STAMP: usize = 4;
 
+/// Whether it counts in this build how long a sample has waited.
+pub(super) const HAS_STAMPS: bool = cfg!(any(feature = "mqtt5", feature = "spool"));
+
 /// Longest record, in bytes.
 pub(super) const MAX_RECORD: usize = HEAD + STAMP + MAX_TEXT;
 
@@ -86,7 +89,11 @@ impl Head {
     /// Bytes before the text.
     #[inline]
     fn text_at(self) -> usize {
-        HEAD + (self.0 & IS_STAMPED) as usize / 2
+        if HAS_STAMPS {
+            HEAD + (self.0 & IS_STAMPED) as usize / 2
+        } else {
+            HEAD
+        }
     }
 
     #[inline]
@@ -214,7 +221,7 @@ impl Head {
     /// A later sample of its signal has gone out before it.
     #[inline]
     pub(super) fn is_overtaken(self) -> bool {
-        self.0 & OVERTAKEN != 0
+        cfg!(feature = "spool") && self.0 & OVERTAKEN != 0
     }
 
     #[cfg(feature = "spool")]
