@@ -148,6 +148,7 @@ fn carry_out(
         *folder = None;
         let opened = folder.insert(Folder::open(path, alias)?);
         *segments = opened.segments(true)?;
+        opened.sync_newest(segments);
         return Ok(());
     }
     let folder = folder.as_mut().ok_or(Fault::Missing)?;
