@@ -43,7 +43,7 @@ pub(super) fn device<'a>(
     let port = fields.integer(Key::Port);
     let threshold = fields.boolean(Key::EnableThreshold);
     let qos = fields.qos(Key::MqttQos);
-    #[cfg_attr(not(any(feature = "mqtt5", feature = "spool")), expect(unused_mut))]
+    #[cfg_attr(not(any(feature = "spool", feature = "mqtt5")), expect(unused_mut))]
     let mut device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
@@ -66,7 +66,7 @@ pub(super) fn device<'a>(
         max_rate: fields.integer(Key::MaxRate),
         ..Device::EMPTY
     };
-    // A build without a spool does not read what it does not use: 500 bytes of a board's flash.
+    // A build does not read what it does not use: 500 bytes of a board's flash.
     #[cfg(feature = "spool")]
     spool::device(fields, &mut device);
     #[cfg(feature = "mqtt5")]
@@ -301,11 +301,10 @@ fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
     }
 }
 
-/// What only MQTT 5 has. A build without it does not read what it does not use.
+/// What only MQTT 5 has.
 #[cfg(feature = "mqtt5")]
 fn mqtt5(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
-    let default = Device::EMPTY.session_expiry;
-    device.session_expiry = seconds(fields, Key::SessionExpiry, default);
+    device.session_expiry = seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry);
     device.message_expiry = seconds(fields, Key::MessageExpiry, 0);
     device.topic_alias = fields.boolean(Key::TopicAlias);
     if device.version != Version::V5 {

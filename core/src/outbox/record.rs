@@ -21,7 +21,7 @@ const HEAD: usize = 4;
 /// Bytes of a stamp.
 const STAMP: usize = 4;
 
-/// Whether it counts in this build how long a sample has waited.
+/// Whether there is anything that counts how long a sample has waited.
 pub(super) const HAS_STAMPS: bool = cfg!(any(feature = "mqtt5", feature = "spool"));
 
 /// Longest record, in bytes.
@@ -89,10 +89,9 @@ impl Head {
     /// Bytes before the text.
     #[inline]
     fn text_at(self) -> usize {
-        if HAS_STAMPS {
-            HEAD + (self.0 & IS_STAMPED) as usize / 2
-        } else {
-            HEAD
+        match HAS_STAMPS {
+            true => HEAD + (self.0 & IS_STAMPED) as usize / 2,
+            false => HEAD,
         }
     }
 
@@ -376,6 +375,7 @@ mod tests {
         }
     }
 
+    #[cfg(any(feature = "mqtt5", feature = "spool"))]
     #[test]
     fn a_stamp_comes_back_and_the_text_behind_it() {
         for text in ["12.5,1708000203824", "nan,1"] {

@@ -74,6 +74,9 @@ impl Memory {
     }
 
     pub(super) fn connection_ended(&mut self) {
+        if !cfg!(feature = "mqtt5") {
+            return;
+        }
         self.is_postponing = false;
         self.pause_until = Instant::NEVER;
         self.said_expired = false;
@@ -115,7 +118,7 @@ impl Session<'_> {
     /// Whether messages are to be retained: only where the broker does that.
     #[inline]
     pub(super) fn retain(&self) -> bool {
-        self.device.retain && self.state.v5.agreed.may_retain
+        self.device.retain && (!cfg!(feature = "mqtt5") || self.state.v5.agreed.may_retain)
     }
 
     pub(super) fn handle_input_v5(&mut self, now: Instant) -> Result<(), Close> {
