@@ -286,11 +286,6 @@ impl<'a> Outbox<'a> {
         true
     }
 
-    #[inline]
-    fn has_stamp(&self) -> bool {
-        HAS_STAMPS && self.stamp.is_some()
-    }
-
     /// Whether so little waits that a sample is better not packed: it goes out at once.
     #[inline]
     fn is_nearly_empty(&self) -> bool {

@@ -83,28 +83,6 @@ impl Memory {
         self.aliases.forget();
     }
 
-    /// Whether a message waits, which the broker had no quota for.
-    #[inline]
-    pub(super) fn is_postponing(&self) -> bool {
-        cfg!(feature = "mqtt5") && self.is_postponing
-    }
-
-    /// Whether a message that was to be repeated is refused unsent: others may have their turn.
-    #[inline]
-    pub(super) fn has_refused(&self) -> bool {
-        cfg!(feature = "mqtt5") && self.has_refused
-    }
-
-    /// Until when a message waits which the broker had no quota for; [`Instant::NEVER`]: none does.
-    #[inline]
-    pub(super) fn pause_until(&self) -> Instant {
-        if cfg!(feature = "mqtt5") {
-            self.pause_until
-        } else {
-            Instant::NEVER
-        }
-    }
-
     /// Whether a message needs more than the plain way.
     #[inline]
     pub(super) fn is_special(&self, device: &Device<'_>) -> bool {
