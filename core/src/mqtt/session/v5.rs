@@ -352,6 +352,8 @@ mod tests {
                 let accepted = accepted / 64 * 64;
                 let now = at(accepted + millis);
                 assert_eq!(left_of(30, stamp(accepted as i64), now), left, "{millis}");
+                let earlier = at(accepted.saturating_sub(millis));
+                assert_eq!(left_of(30, stamp(accepted as i64), earlier), 30, "{millis}");
             }
         }
     }
