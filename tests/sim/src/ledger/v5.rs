@@ -144,7 +144,9 @@ impl Ledger {
         if self.device.v5.is_none() {
             return;
         }
-        if counters.sent < self.counters.sent {
+        let has_skipped =
+            counters.dropped > self.counters.dropped || counters.refused > self.counters.refused;
+        if counters.sent < self.counters.sent || has_skipped {
             self.take_back_postponed();
         }
         while (counters.dropped > self.counters.dropped || counters.refused > self.counters.refused)
