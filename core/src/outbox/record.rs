@@ -224,7 +224,7 @@ impl Head {
     }
 
     #[cfg(feature = "spool")]
-    pub(super) fn from_spool(self, is_overtaken: bool) -> Self {
+    pub(super) fn returned(self, is_overtaken: bool) -> Self {
         let overtaken = if is_overtaken { OVERTAKEN } else { 0 };
         Head(self.0 | FROM_SPOOL | overtaken)
     }
