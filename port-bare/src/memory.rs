@@ -42,7 +42,7 @@ use crate::stack::{Client, Link, Stack};
 /// | `in_flight` | 2 bytes each, for each device | fewer messages in a round trip at QoS 1 and 2 |
 /// | `spools` | 16,400 bytes each | the configuration is refused; 0 in a build without spools |
 ///
-/// With the feature `spool` a device takes SPOOLBYTES more, whether or not it has one.
+/// With the feature `spool` a device takes some 2,500 more, whether or not it has one.
 ///
 /// [`Runner`](crate::Runner), which lives wherever the board puts it, takes 230 more, and its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -84,8 +84,8 @@ impl<'a, D: phy::Device> Runner<'a, D> {
     /// The same, with flash for the devices that have a `spool_size`: what waits there is sent after a reset too. The flash is written and erased
     /// in [`Runner::poll`], which takes as long as that does.
     ///
-    /// A board has no clock that goes on over a reset, so nobody knows how old it is what an earlier run has left there: it is not
-    /// dropped by its `max_age`.
+    /// A board has no clock that goes on over a reset, so nobody knows how old it is what an earlier run has left there: its `max_age` counts from
+    /// when it comes back into memory.
     ///
     /// # Errors
     /// As [`Runner::new`].

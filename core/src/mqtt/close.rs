@@ -46,6 +46,7 @@ impl fmt::Display for Close {
             }
             Close::Violation(violation) => write!(f, "the broker breaks the protocol: {violation}"),
             Close::Refused(refusal) => refusal.fmt(f),
+            Close::Disconnected(_) if !cfg!(feature = "mqtt5") => Ok(()),
             Close::Disconnected(reason) => v5::show_reason("the broker disconnects us", reason, f),
             Close::NoConnack(waited) => write!(f, "no CONNACK within {} s", seconds(waited)),
             Close::NoPingresp(waited) => write!(f, "no PINGRESP within {} s", seconds(waited)),

@@ -137,6 +137,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Refusal::Reason(_) if !cfg!(feature = "mqtt5") => return Ok(()),
             Refusal::Reason(reason) => return v5::show_reason("the broker refuses us", *reason, f),
             Refusal::ProtocolLevel => "the broker does not speak this protocol version (CONNACK 1)",
             Refusal::Identifier => {

@@ -64,7 +64,7 @@ fn lives(seed: u64, cut: Option<u32>, steps: u64, samples: u64) -> (u32, Vec<u32
 
 #[test]
 fn at_every_word_and_every_erase() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let (changes, _) = lives(seed, None, 20, 60);
         assert!(changes > 100, "{changes}");
         for cut in 0..changes {
@@ -75,7 +75,7 @@ fn at_every_word_and_every_erase() {
 
 #[test]
 fn at_any_word_and_any_erase_of_lives_that_go_around_the_region_many_times() {
-    for seed in 100..104 {
+    for seed in 100..103 {
         let (changes, erases) = lives(seed, None, 300, 600);
         assert!(
             erases.iter().all(|count| *count > 2),

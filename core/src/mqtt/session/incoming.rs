@@ -37,8 +37,7 @@ impl Session<'_> {
                 }
                 let message = *message;
                 self.state.passing = None;
-                self.state.events.received(Incoming::Publish(message));
-                self.answer(message);
+                self.show_and_answer(message);
                 continue;
             }
             if let Some((ack, packet_id)) = plain_ack(rest)
@@ -94,6 +93,14 @@ impl Session<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// The same as [`answer`](Session::answer), once whoever watches is shown the message.
+    #[cold]
+    #[inline(never)]
+    fn show_and_answer(&mut self, message: Unasked) {
+        self.state.events.received(Incoming::Publish(message));
+        self.answer(message);
     }
 
     /// A message that nobody asked for has come and is gone: it is acknowledged [MQTT-4.5.0-2].
@@ -197,7 +204,7 @@ impl Session<'_> {
                 "{}: at most {} messages a second ({})",
                 self.device.alias,
                 most,
-                if most == self.device.max_rate {
+                if cfg!(not(feature = "spool")) || most == self.device.max_rate {
                     "max_rate"
                 } else {
                     "replay_rate, until what waits is sent"

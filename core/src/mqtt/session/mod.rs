@@ -241,7 +241,7 @@ impl<'a> Session<'a> {
                 digits: 0,
             },
         };
-        if device.version == Version::V5 {
+        if cfg!(feature = "mqtt5") && device.version == Version::V5 {
             // The broker may give a longer identifier.
             let len = connect(device, client_id, Level::V5, false, u32::MAX).encoded_len();
             return len + MAX_ASSIGNED;
@@ -256,8 +256,8 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn input_len(device: &Device<'_>) -> usize {
         match device.version {
-            Version::V5 => MIN_INPUT_V5,
-            Version::Auto | Version::V3_1 | Version::V3_1_1 => MIN_INPUT,
+            Version::V5 if cfg!(feature = "mqtt5") => MIN_INPUT_V5,
+            _ => MIN_INPUT,
         }
     }
 

@@ -110,6 +110,7 @@ fn memory(room: &Room, size: u64) {
 fn name_of(variable: &str) -> &str {
     match variable {
         "FRAMES" => "one frame in, one frame out",
+        "FLASH" => "whose each sector of the flash is",
         other => other,
     }
 }
