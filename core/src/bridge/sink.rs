@@ -95,6 +95,10 @@ pub trait Sink: Protocol {
         let _ = elsewhere;
     }
 
+    /// All that waits is a backlog.
+    #[cfg(feature = "spool")]
+    fn begin_replay(&mut self) {}
+
     /// Whether samples that are queued go out now.
     #[cfg(feature = "spool")]
     fn is_online(&self) -> bool {
@@ -188,6 +192,11 @@ impl Sink for Session<'_> {
     #[cfg(feature = "spool")]
     fn set_backlog(&mut self, elsewhere: Option<u64>) {
         Session::set_backlog(self, elsewhere);
+    }
+
+    #[cfg(feature = "spool")]
+    fn begin_replay(&mut self) {
+        Session::begin_replay(self);
     }
 
     #[cfg(feature = "spool")]

@@ -15,21 +15,24 @@ pub struct Routes<'a> {
 
 /// What a signal's last accepted sample said, and whether its topic is set aside. 32 bytes.
 ///
-/// Value texts of up to 28 bytes are kept as they are, longer ones (no producer prints such) as their first bytes and a 64-bit hash
+/// Value texts of up to 29 bytes, 24 with a spool, are kept as they are, longer ones (no producer prints such) as their first bytes and a 64-bit hash
 /// of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastSample {
     quality: Remembered,
     is_aside: bool,
-    /// A sample has gone out, or is about to, while older ones may come later.
+    /// A sample has gone out, or is about to, while older ones may come later: those of the spool below this number, of which the lower half
+    /// is enough to compare.
     #[cfg(feature = "spool")]
     is_overtaking: bool,
+    #[cfg(feature = "spool")]
+    overtakes_below: u32,
     len: u8,
     text: [u8; MAX_TEXT],
 }
 
 /// Longest value text that is kept as it is.
-const MAX_TEXT: usize = if cfg!(feature = "spool") { 28 } else { 29 };
+const MAX_TEXT: usize = if cfg!(feature = "spool") { 24 } else { 29 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Remembered {
@@ -178,20 +181,24 @@ impl<'a> Routes<'a> {
             .for_each(|(_, last)| last.is_aside = false);
     }
 
-    /// A sample of this signal does not wait behind older ones that are in the spool.
+    /// A sample of this signal does not wait behind older ones: those that are in the spool below this number.
     #[cfg(feature = "spool")]
-    pub fn overtake(&mut self, number: u32) {
-        if let Some(last) = self.last.get_mut(number as usize) {
+    pub fn overtake(&mut self, number: u32, below: u64) {
+        if let Some(last) = self.last.get_mut(number as usize)
+            && !(last.is_overtaking && last.is_ahead_of(below))
+        {
             last.is_overtaking = true;
+            last.overtakes_below = below as u32;
         }
     }
 
-    /// Whether a later sample of this signal than those in the spool has gone out, or is about to.
+    /// Whether a later sample of this signal than the one of this number in the spool has gone out, or is about to. `is_late`: it is older than
+    /// all that did not wait.
     #[cfg(feature = "spool")]
     #[must_use]
-    pub fn is_overtaken(&self, number: u32) -> bool {
+    pub fn is_overtaken(&self, number: u32, spooled: u64, is_late: bool) -> bool {
         let last = self.last.get(number as usize);
-        last.is_some_and(|last| last.is_overtaking)
+        last.is_some_and(|last| last.is_overtaking && (is_late || last.is_ahead_of(spooled)))
     }
 
     /// No older samples of these signals are in the spool any more.
@@ -217,9 +224,16 @@ impl LastSample {
         is_aside: false,
         #[cfg(feature = "spool")]
         is_overtaking: false,
+        #[cfg(feature = "spool")]
+        overtakes_below: 0,
         len: 0,
         text: [0; MAX_TEXT],
     };
+
+    #[cfg(feature = "spool")]
+    fn is_ahead_of(&self, number: u64) -> bool {
+        self.overtakes_below.wrapping_sub(number as u32) as i32 > 0
+    }
 
     #[inline]
     fn remember(&mut self, sample: &Sample<'_>) {

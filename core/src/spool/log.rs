@@ -67,6 +67,8 @@ pub(super) struct Standing {
     pub(super) late: Option<(u64, u64)>,
     /// What nobody has read of storage that was closed.
     pub(super) left: Option<Left>,
+    /// Parts of either that are skipped, in the numbers that are stored.
+    pub(super) left_skipped: heapless::Vec<(u64, u64), SKIPPED>,
     pub(super) oldest: Option<u32>,
     pub(super) newest: Option<u32>,
     /// Where more can be written in the newest segment.
@@ -151,6 +153,7 @@ impl<'a> Log<'a> {
             done_on_storage: FIRST,
             late: None,
             left: None,
+            left_skipped: heapless::Vec::new(),
             oldest: None,
             newest: None,
             free_from: 0,
@@ -270,19 +273,30 @@ impl<'a> Log<'a> {
         self.at.late.is_some()
     }
 
-    /// All that was accepted since is delivered: what was found late is read from now on.
-    pub fn turn_to_late(&mut self) {
-        let Some((from, to)) = self.at.late.take() else {
-            return;
-        };
+    /// All that was accepted since is delivered: what was found late is read from now on, the samples below this number; `None` if there are
+    /// none, or another place is being read yet.
+    pub fn turn_to_late(&mut self) -> Option<u64> {
+        if matches!(self.at.state, State::Open(Doing::Read)) {
+            return None;
+        }
+        let (from, to) = self.at.late.take()?;
         self.staging.skip_to(self.at.next);
+        let base = self.at.base;
+        let ours = |stored: u64| stored.wrapping_sub(base);
+        let left_skipped = core::mem::take(&mut self.at.left_skipped);
         self.at.skipped.clear();
+        for (from, to) in left_skipped.iter().take(SKIPPED - 1) {
+            let _ = self.at.skipped.push((ours(*from), ours(*to)));
+        }
         let _ = self.at.skipped.push((to, self.end()));
         self.at.next = from;
         self.at.done = from;
         self.at.passed = None;
         let segment = self.at.oldest.unwrap_or_default();
         self.at.reading.go_to(Position { segment, at: 0 });
+        // The first may be skipped.
+        self.advance(from);
+        Some(to)
     }
 
     /// The samples from this number on that were put in wait elsewhere too: reading passes over them. `false` if there are too many such parts.
@@ -317,7 +331,9 @@ impl<'a> Log<'a> {
     #[must_use]
     pub fn unread(&self) -> u64 {
         let late = self.at.late.map_or(0, |(from, to)| to - from);
-        late + self.at.left.map_or(0, |left| left.to - left.from)
+        let all = late + self.at.left.map_or(0, |left| left.to - left.from);
+        let skipped = self.at.left_skipped.iter().map(|(from, to)| to - from);
+        all.saturating_sub(skipped.sum())
     }
 
     /// Whether storage does not know of all samples that are done with.

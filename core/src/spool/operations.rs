@@ -56,7 +56,7 @@ impl Log<'_> {
     fn open(&mut self, found: OnStorage) {
         self.staging.skip_over(self.at.done);
         let first = self.staging.start();
-        let is_first = self.at.next == FIRST;
+        let is_first = self.at.next == FIRST && self.at.told.is_none();
         self.at.base = found.end.wrapping_sub(first);
         let waiting = found.end.saturating_sub(found.done).min(first);
         let start = first - waiting;
@@ -64,6 +64,7 @@ impl Log<'_> {
         self.at.synced = first;
         self.at.done_on_storage = start;
         let known = self.at.left.take().filter(|left| left.end == found.end);
+        let is_news = known.is_none();
         let unread = match known {
             Some(left) => {
                 let ours = |number: u64| number.wrapping_sub(self.at.base).max(start).min(first);
@@ -72,6 +73,9 @@ impl Log<'_> {
             None => (start, first),
         };
         self.at.late = None;
+        if is_news {
+            self.at.left_skipped.clear();
+        }
         if is_first {
             self.at.next = start;
             self.at.done = start;
@@ -88,10 +92,12 @@ impl Log<'_> {
         self.window.forget();
         self.at.told = None;
         self.at.state = State::Open(Doing::Nothing);
-        // That there is no room shows only when something is to be written.
-        self.at.warned = self.at.warned.filter(|fault| *fault == Fault::Full);
+        // What keeps it from being written to shows only when something is to be written.
+        let is_of_writing =
+            |fault: &Fault| matches!(fault, Fault::Full | Fault::ReadOnly | Fault::Failing(_));
+        self.at.warned = self.at.warned.filter(is_of_writing);
         let waiting = unread.1 - unread.0;
-        if waiting > 0 || self.at.warned.is_none() {
+        if waiting > 0 && is_news || self.at.warned.is_none() {
             let is_torn = found.is_torn;
             self.tell(Event::Opened { waiting, is_torn });
         }
@@ -100,19 +106,27 @@ impl Log<'_> {
     /// The storage is not used from here on.
     pub(super) fn close(&mut self, now: Instant, fault: Fault) {
         if self.is_open() {
-            let (from, to) = self.at.late.unwrap_or((self.at.next, self.at.written));
-            if from < to {
-                let stored = |number: u64| number.wrapping_add(self.at.base);
-                self.at.left = Some(Left {
-                    from: stored(from),
-                    to: stored(to),
-                    end: stored(self.at.written),
-                });
+            let written = self.at.written;
+            let (from, to) = self.at.late.unwrap_or((self.at.next.min(written), written));
+            let stored = |number: u64| number.wrapping_add(self.at.base);
+            self.at.left = Some(Left {
+                from: stored(from),
+                to: stored(to),
+                end: stored(written),
+            });
+            let is_left = self.at.late.take().is_none();
+            for (from, to) in &mut self.at.skipped {
+                if is_left && *from < written {
+                    let part = (stored(*from), stored(written.min(*to)));
+                    let _ = self.at.left_skipped.push(part);
+                }
+                // What is in memory is skipped as before.
+                (*from, *to) = ((*from).max(written), (*to).max(written));
             }
-            self.at.late = None;
-            self.at.skipped.clear();
-            self.at.next = self.at.next.max(self.at.written);
+            self.at.skipped.retain(|(from, to)| from < to);
+            self.advance(written);
             self.at.reading.go_to(Position::default());
+            self.at.reading.is_wanted = false;
         }
         self.at.is_flushing = false;
         self.at.state = State::Closed {
@@ -247,8 +261,11 @@ impl Log<'_> {
         self.at.free_from = self.at.free_from.saturating_add(len as u32);
         self.at.done_on_storage = self.at.done_on_storage.max(done.wrapping_sub(self.at.base));
         self.at.is_dirty = true;
-        self.at.warned = None;
         self.window.forget();
+        if self.at.warned.take().is_some() {
+            let (waiting, is_torn) = (self.unread(), false);
+            self.tell(Event::Opened { waiting, is_torn });
+        }
     }
 
     /// The oldest segment is gone, and this is the oldest now. `first` is the number of its first sample, if that is known, and if others may
@@ -265,11 +282,15 @@ impl Log<'_> {
         let Some(first) = first else {
             return;
         };
+        let unread = self.unread();
         let lost = match &mut self.at.late {
             Some((from, to)) => {
-                let lost = first.min(*to).saturating_sub(*from);
-                *from += lost;
-                lost
+                *from = first.max(*from).min(*to);
+                let from = from.wrapping_add(self.at.base);
+                for (skipped_from, skipped_to) in &mut self.at.left_skipped {
+                    *skipped_from = from.max(*skipped_from).min(*skipped_to);
+                }
+                unread - self.unread()
             }
             None => self.advance(first),
         };

@@ -29,6 +29,8 @@ struct Model {
     synced: BTreeMap<u32, Vec<u8>>,
     since: Vec<Change>,
     fault: Option<Fault>,
+    /// Reading works, and nothing else does.
+    write_fault: Option<Fault>,
     /// Operations until the power is cut.
     cut_in: Option<u32>,
     is_cut: bool,
@@ -59,6 +61,7 @@ impl Disk {
             synced: BTreeMap::new(),
             since: Vec::new(),
             fault: None,
+            write_fault: None,
             cut_in: None,
             is_cut: false,
             random: seed | 1,
@@ -89,6 +92,11 @@ impl Disk {
         self.0.borrow_mut().fault = fault;
     }
 
+    /// From now on nothing can be changed, or it can again.
+    pub fn fail_to_write(&self, fault: Option<Fault>) {
+        self.0.borrow_mut().write_fault = fault;
+    }
+
     /// From now on no operation comes to an end, or they do again.
     pub fn hang(&self, hangs: bool) {
         self.0.borrow_mut().hangs = hangs;
@@ -97,6 +105,11 @@ impl Disk {
     /// The power is cut in the middle of the operation so many changes from now.
     pub fn cut_in(&self, changes: u32) {
         self.0.borrow_mut().cut_in = Some(changes);
+    }
+
+    /// The power is not cut after all.
+    pub fn spare(&self) {
+        self.0.borrow_mut().cut_in = None;
     }
 
     /// Whether an operation is under way that will have its answer.
@@ -222,7 +235,8 @@ impl Model {
             return Err(nb::Error::WouldBlock);
         }
         self.asked = None;
-        match self.fault {
+        let is_change = !matches!(what.0, "next" | "read");
+        match self.fault.or(self.write_fault.filter(|_| is_change)) {
             Some(fault) => Err(nb::Error::Other(fault)),
             None => Ok(()),
         }

@@ -110,11 +110,6 @@ fn storage_that_fails_leaves_what_is_in_memory_and_comes_back() {
         disk.fail(None);
         process.now += 5_000;
         process.poll(&mut book);
-        let opened = Event::Opened {
-            waiting: 100,
-            is_torn: false,
-        };
-        assert_eq!(process.events[2..], [opened]);
         assert!(process.log.has_late());
         process.finish(usize::MAX, &mut book);
         for _ in 0..10 {
@@ -122,9 +117,15 @@ fn storage_that_fails_leaves_what_is_in_memory_and_comes_back() {
         }
         process.flush();
         process.settle(&mut book);
+        // Once it is there, or can be written to.
+        let opened = Event::Opened {
+            waiting: 100,
+            is_torn: false,
+        };
+        assert_eq!(process.events[2..], [opened], "once");
         process.take_all(&mut book);
         process.finish(usize::MAX, &mut book);
-        process.log.turn_to_late();
+        assert!(process.log.turn_to_late().is_some());
         process.seen.clear();
         process.take_all(&mut book);
         assert_eq!(process.seen, (0..100).collect::<Vec<_>>(), "and no other");
@@ -216,4 +217,57 @@ fn samples_that_come_before_the_storage_is_looked_at_come_after_what_is_there() 
     process.settle(&mut book);
     process.take_all(&mut book);
     assert_eq!(process.seen, (0..200).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_taken_from_storage_does_not_come_again_when_the_storage_was_away() {
+    let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    for _ in 0..100 {
+        assert!(process.push(&mut book));
+    }
+    process.flush();
+    process.settle(&mut book);
+    process.take_all(&mut book);
+    process.finish(100, &mut book);
+    disk.fail(Some(Fault::Failing(5)));
+    process.flush();
+    process.settle(&mut book);
+    process.now += 5_000;
+    disk.fail(None);
+    process.settle(&mut book);
+    process.poll(&mut book);
+    assert!(process.log.is_open() && !process.log.has_late());
+    process.flush();
+    process.settle(&mut book);
+    disk.cut();
+    check_survivors(&disk, &mut book);
+}
+
+#[test]
+fn storage_that_is_missing_at_the_start_gives_what_it_has_once_it_is_there() {
+    let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    for _ in 0..100 {
+        assert!(process.push(&mut book));
+    }
+    process.flush();
+    process.settle(&mut book);
+    disk.forget_process();
+    disk.fail(Some(Fault::Missing));
+    let mut memory = Memory::new();
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    assert!(!process.log.is_opening());
+    process.now += 5_000;
+    disk.fail(None);
+    process.settle(&mut book);
+    process.poll(&mut book);
+    // Who uses the log has gone on without it.
+    process.log.pass(process.log.end());
+    assert!(process.log.turn_to_late().is_some());
+    process.take_all(&mut book);
+    assert_eq!(process.seen, (0..100).collect::<Vec<_>>());
 }

@@ -27,6 +27,12 @@ pub fn all_is_well(verdict: &Verdict, end: &BrokerEnd) {
     verdict.require(property::RECOVERS, ledger.is_done(), || {
         format!("{} still has something to send", ledger.name())
     });
+    verdict.require(property::STARTS, ledger.has_all_back(), || {
+        format!(
+            "{} has a spool that is not used, or not empty",
+            ledger.name()
+        )
+    });
     verdict.require(property::UNASKED, end.is_acknowledged(), || {
         format!("{} waits for an acknowledgement", ledger.name())
     });
@@ -107,13 +113,28 @@ fn nothing_is_missing(verdict: &Verdict, end: &BrokerEnd, ledger: &Ledger, count
         Fate::Sent(connection) => ledger.qos() > 0 || connection == ledger.connection(),
     };
     let samples = ledger.samples.iter().zip(counts);
-    let mut missing =
+    let missing =
         samples.filter(|(sample, count)| promised(sample) && !sample.excused && **count == 0);
-    let first = missing
-        .find(|(sample, _)| !(swallows && end.server.taken_for_copies.contains(&sample.payload)));
-    verdict.require(property::NOTHING_MISSING, first.is_none(), || {
-        format!("{first:?} is missing")
-    });
+    let missing: Vec<_> = missing
+        .filter(|(sample, _)| !(swallows && end.server.taken_for_copies.contains(&sample.payload)))
+        .collect();
+    let (survives, others): (Vec<(&Sample, &usize)>, Vec<_>) =
+        (missing.iter()).partition(|(sample, _)| sample.survives);
+    // With a spool, what is dropped is counted, and may come all the same.
+    let dropped = ledger.dropped_ever();
+    let are_counted = missing.len() as u64 <= dropped;
+    for (property, missing) in [
+        (property::SURVIVES, survives),
+        (property::NOTHING_MISSING, others),
+    ] {
+        let first = missing.first();
+        verdict.require(property, first.is_none() || are_counted, || {
+            format!(
+                "{first:?} is missing, one of {}, {dropped} are dropped",
+                missing.len()
+            )
+        });
+    }
 }
 
 /// [`property::NOTHING_TWICE`]: a broker without QoS 2 gives at least once.
@@ -148,7 +169,8 @@ fn order_holds_among(verdict: &Verdict, end: &BrokerEnd, ledger: &Ledger, arriva
     let mut seen = vec![false; ledger.samples.len()];
     for number in arrivals {
         let first_time = !std::mem::replace(&mut seen[*number], true);
-        if !first_time || ledger.samples[*number].excused {
+        let sample = &ledger.samples[*number];
+        if !first_time || sample.excused || sample.late {
             continue;
         }
         verdict.require(property::ORDER, newest < Some(*number), || {
@@ -159,7 +181,7 @@ fn order_holds_among(verdict: &Verdict, end: &BrokerEnd, ledger: &Ledger, arriva
     // What goes again in a new session may come behind newer ones: the threshold forgets those then, see [`property::RETAINED`].
     let last = arrivals.last().filter(|last| {
         let sample = &ledger.samples[**last];
-        !sample.excused && !sample.may_repeat
+        !sample.excused && !sample.may_repeat && !sample.late
     });
     verdict.require(
         property::ORDER,

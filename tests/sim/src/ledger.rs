@@ -6,6 +6,7 @@
 mod aside;
 mod checks;
 mod session;
+mod spooled;
 mod v5;
 mod words;
 
@@ -79,6 +80,7 @@ pub struct Ledger {
     pub stop_by: Option<u64>,
     /// A reload ends this connection in good order.
     pub may_leave: bool,
+    spool: Option<spooled::Spooled>,
 }
 
 /// An accepted sample.
@@ -94,6 +96,10 @@ pub struct Sample {
     /// The broker may have taken it before its topic was set aside, or before it lost the session: it goes again over a session that knows
     /// nothing of that.
     pub may_repeat: bool,
+    /// It was to survive the end of a process.
+    pub survives: bool,
+    /// It came back from storage behind newer ones.
+    pub late: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,6 +210,7 @@ impl Ledger {
             excused_until: 0,
             stop_by: None,
             may_leave: false,
+            spool: device.spool.map(spooled::Spooled::new),
         }
     }
 
@@ -255,7 +262,14 @@ impl Ledger {
             fate: Fate::Waiting,
             excused: false,
             may_repeat: false,
+            survives: false,
+            late: false,
         });
+        if let Some(spool) = &mut self.spool {
+            spool.accepted(&self.samples[sample].payload, sample);
+            self.push(sample, signal, 0);
+            return true;
+        }
         let (in_flight, flight_bytes) = self.flight();
         let kept_bytes = self.kept.as_ref().map_or(0, |kept| kept.len);
         let bytes = self.device.buffer_size;
@@ -289,6 +303,11 @@ impl Ledger {
                 }
             }
         }
+        self.push(sample, signal, len);
+        true
+    }
+
+    fn push(&mut self, sample: usize, signal: usize, len: usize) {
         self.items.push_back(Item {
             sample,
             signal: Some(signal),
@@ -301,10 +320,14 @@ impl Ledger {
             accepted: self.clock.get() + self.ahead,
             is_postponed: false,
         });
-        true
     }
 
     fn dropped(&mut self, sample: usize) {
+        if let Some(spool) = &mut self.spool {
+            // It may lie on storage all the same.
+            spool.may_come_back(sample);
+            return;
+        }
         self.samples[sample].fate = Fate::Dropped;
         self.counters.dropped += 1;
     }
@@ -353,7 +376,16 @@ impl Ledger {
         let newest = self.newest.values();
         let newest = newest.filter(move |(_, at)| is_told && *at > self.wire.let_in_at);
         let samples = newest.map(|(sample, _)| &self.samples[*sample]);
-        samples.filter(|sample| !sample.excused && sample.fate != Fate::Dropped)
+        // With a spool nobody knows at once which were dropped.
+        let may_be_dropped = self.has_spool();
+        samples.filter(move |sample| {
+            let is_gone = match sample.fate {
+                Fate::Dropped => true,
+                Fate::Waiting => may_be_dropped,
+                Fate::Sent(_) => false,
+            };
+            !sample.excused && !is_gone
+        })
     }
 
     /// The bridge is not called for so long, or its clock has jumped back by so much: its silence is not its own, for a keep-alive longer. Jumps add
@@ -361,11 +393,23 @@ impl Ledger {
     pub fn excuse_silence(&mut self, millis: u64) {
         let earlier = self.excused_until.saturating_sub(self.keep_alive);
         self.excused_until = self.clock.get().max(earlier) + millis + self.keep_alive;
+        self.storage_fails(millis);
     }
 
     /// The bridge's clock has jumped ahead: it takes the time in between for passed.
     pub fn clock_is_ahead(&mut self) {
         self.written.clear();
+        if let Some(spool) = &mut self.spool {
+            spool.hurry();
+        }
+    }
+
+    /// The bridge's clock has jumped back.
+    pub fn clock_is_back(&mut self, millis: u64) {
+        self.excuse_silence(millis);
+        if let Some(spool) = &mut self.spool {
+            spool.turn_back();
+        }
     }
 
     /// How much longer than at any speed it may take until all that there ever was is sent again, in milliseconds.
@@ -383,7 +427,7 @@ impl Ledger {
     /// Whether nothing waits and nothing is unacknowledged.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.items.is_empty() && self.aside.items.is_empty()
+        self.items.is_empty() && self.aside.items.is_empty() && self.has_all_back()
     }
 
     /// Whether a topic was ever set aside: order holds for each topic then.

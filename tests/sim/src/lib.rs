@@ -41,6 +41,8 @@
 //! identifiers come round.
 
 // The models that the core's own tests use as well.
+#[path = "../../../core/tests/common/disk.rs"]
+pub mod disk;
 #[path = "../../../core/tests/common/network.rs"]
 pub mod network;
 #[path = "../../../core/tests/common/packet.rs"]

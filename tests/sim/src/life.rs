@@ -1,5 +1,6 @@
 //! One life of the bridge: a plan is carried out, step by step, and after every step all that has to hold is looked at.
 
+mod death;
 mod finish;
 mod happening;
 
@@ -9,10 +10,12 @@ use std::rc::Rc;
 
 use fastrand::Rng;
 use mqtt_client_core::bridge::Bridge;
+use mqtt_client_core::bridge::spooling::Spool;
 use mqtt_client_core::observer::Observer;
 use mqtt_client_core::time::Instant;
 
 use crate::broker::Broker;
+use crate::disk::Disk;
 use crate::ends::{BrokerEnd, RedisEnd};
 use crate::ledger::Ledger;
 use crate::line::Line;
@@ -46,22 +49,25 @@ const REDIS_SILENCE: u64 = 31_000;
 /// # Errors
 /// The first property that was broken.
 pub fn live(plan: &Plan) -> Result<(), Broken> {
+    live_and_count(plan).0
+}
+
+/// The same, and how many changes were made to the storage of each device.
+pub fn live_and_count(plan: &Plan) -> (Result<(), Broken>, Vec<u32>) {
     let mut life = Life::new(plan);
-    let lines: Vec<Line> = life.brokers.iter().map(|end| end.line.clone()).collect();
+    let brokers = life.brokers.iter().zip(&life.disks);
+    let ends: Vec<_> = brokers
+        .map(|(end, disk)| (end.line.clone(), disk.clone()))
+        .collect();
     let redis_line = life.redis.line.clone();
     let mut carried = None;
     let mut edition = Edition::default();
     loop {
-        let next = play(
-            &plan.world,
-            edition,
-            carried,
-            &redis_line,
-            &lines,
-            &mut life,
-        );
+        let next = play(&plan.world, edition, carried, &redis_line, &ends, &mut life);
         let Some((next, remains)) = next else {
-            return life.verdict.result();
+            let disks = life.disks.iter();
+            let changes = disks.map(|disk| disk.as_ref().map_or(0, |disk| disk.written().1 as u32));
+            return (life.verdict.result(), changes.collect());
         };
         life.reloaded(next);
         edition = next;
@@ -82,8 +88,8 @@ enum Act {
     /// If that is delivered too, or by this time, the life is judged.
     Judge(u64),
     Stop,
-    /// It must have stopped.
-    MustHaveStopped,
+    /// It must have stopped, if so many processes have ended. What the bridge is late for other reasons, it may be late here.
+    MustHaveStopped(u32, u64),
     /// The bridge is called again, that was not for so long.
     WakeUp(u64),
 }
@@ -97,6 +103,8 @@ struct Life<'p> {
     verdict: Rc<Verdict>,
     redis: RedisEnd,
     brokers: Vec<BrokerEnd>,
+    /// The storage of each device that has a spool.
+    disks: Vec<Option<Disk>>,
     agenda: BTreeMap<(u64, usize), Act>,
     acts: usize,
     edition: Edition,
@@ -114,8 +122,12 @@ struct Life<'p> {
     /// Milliseconds for which the bridge was not called, or its clock went back.
     lateness: u64,
     jumps: usize,
-    /// Processes of the bridge that were killed.
+    /// Processes of the bridge that have ended.
     deaths: u32,
+    /// The bridge has been told to end, and another is to begin.
+    restarts: bool,
+    /// A change to storage after which the process dies, or the power is cut.
+    cuts_power: bool,
     over: bool,
 }
 
@@ -134,6 +146,9 @@ impl Script for Life<'_> {
             let stirred = self.take_stir();
             if !self.asleep && (stirred || self.wake_up <= self.now()) {
                 self.poll(bridge);
+                if let Some(turn) = self.has_ended(bridge) {
+                    return turn;
+                }
                 self.check_stopped(bridge);
                 continue;
             }
@@ -196,6 +211,9 @@ impl<'p> Life<'p> {
                 BrokerEnd::new(line, server, ledger, proxy)
             })
             .collect();
+        let disks = (world.devices.iter().zip(plan.seed..))
+            .map(|(device, seed)| device.spool.map(|spool| spool.disk(seed)))
+            .collect();
         let mut life = Life {
             plan,
             rng,
@@ -204,6 +222,7 @@ impl<'p> Life<'p> {
             verdict,
             redis,
             brokers,
+            disks,
             agenda: BTreeMap::new(),
             acts: 0,
             edition: Edition::default(),
@@ -218,12 +237,17 @@ impl<'p> Life<'p> {
             lateness: 0,
             jumps: 0,
             deaths: 0,
+            restarts: false,
+            cuts_power: false,
             over: false,
         };
         for happening in &plan.happenings {
             life.schedule(happening.at, Act::Begin(happening.what.clone()));
         }
         life.schedule_ending();
+        if let Some((device, fault)) = plan.ends_at {
+            life.storage_fault(device, fault, 0);
+        }
         life
     }
 
@@ -322,8 +346,19 @@ impl<'p> Life<'p> {
         brokers.sum::<u64>() + self.redis.line.moves()
     }
 
+    /// What a spool has changes when samples come back from it, and its storage when it is asked for something.
+    fn spool_moves(&self, bridge: &Bridge<'_, '_, Line>) -> (u64, u64) {
+        let spools = bridge.brokers().iter().filter_map(|broker| broker.spool());
+        let disks = self.disks.iter().flatten();
+        (
+            spools.map(Spool::spooled).sum(),
+            disks.map(|disk| disk.written().1).sum(),
+        )
+    }
+
     /// [`property::NO_BUSY_LOOP`], and the second books.
     fn poll(&mut self, bridge: &mut Bridge<'_, '_, Line>) {
+        let spooled = self.spool_moves(bridge);
         let before = self.moves();
         let now = self.bridge_time();
         self.redis.is_read();
@@ -335,8 +370,11 @@ impl<'p> Life<'p> {
             Instant::NEVER => u64::MAX,
             time => self.now() + time.since(now),
         };
+        let has_spooled = self.spool_moves(bridge) != spooled;
+        self.stirs += u64::from(has_spooled);
+        self.wait_for_storage();
         self.polls += 1;
-        let moved = self.moves() != before;
+        let moved = self.moves() != before || has_spooled;
         self.idle = if wake_up <= now && !moved {
             self.idle + 1
         } else {
@@ -361,10 +399,15 @@ impl<'p> Life<'p> {
             self.redis.expected.pop_front();
             ledger.borrow_mut().received_oversized();
         }
-        for (broker, end) in bridge.brokers().iter().zip(&self.brokers) {
+        let brokers = bridge.brokers().iter().zip(&self.brokers);
+        for ((broker, end), disk) in brokers.zip(&self.disks) {
             let mut ledger = end.ledger.borrow_mut();
             ledger.settle();
-            ledger.check_counters(&broker.counters());
+            let counters = broker.counters();
+            if let (Some(spool), Some(disk)) = (broker.spool(), disk) {
+                ledger.look(broker.session().outbox(), &counters, spool, disk);
+            }
+            ledger.check_counters(&counters, broker.spool());
             ledger.check_answers();
             ledger.check_ages();
             ledger.check_outbox(broker.session().outbox());
@@ -381,15 +424,17 @@ impl<'p> Life<'p> {
             && entry.key().0 <= self.clock.get()
         {
             match entry.remove() {
+                // A daemon that ends does not reload.
+                Act::Begin(What::Reload(_) | What::Restart) if self.restarts => {}
+                Act::Begin(What::Restart) => self.restart(bridge),
                 Act::Begin(What::Reload(edition)) => {
                     trace::note(|| ("reload".into(), format!("{edition:?}")));
                     let carried_by = self.bridge_time();
                     self.part(edition);
                     return Some(Turn::Reload(edition, carried_by));
                 }
-                Act::Begin(What::Kill) => {
-                    self.kill();
-                    return Some(Turn::Killed);
+                Act::Begin(what @ (What::Kill | What::PowerCut)) => {
+                    return Some(self.kill(what == What::PowerCut));
                 }
                 Act::Begin(what) => self.begin(what),
                 Act::End(what) => self.end(&what),
@@ -400,11 +445,8 @@ impl<'p> Life<'p> {
                 Act::LastWords(by) => self.last_words(by),
                 Act::Judge(by) => self.judge(by),
                 Act::Stop => self.stop(bridge),
-                Act::MustHaveStopped => {
-                    let stopped = bridge.has_stopped();
-                    self.verdict
-                        .require(property::STOPS, stopped, || "it goes on");
-                    self.over = true;
+                Act::MustHaveStopped(deaths, known) => {
+                    self.must_have_stopped(bridge, deaths, known);
                 }
                 Act::WakeUp(millis) => {
                     self.asleep = false;
@@ -424,15 +466,6 @@ impl<'p> Life<'p> {
             let device = &self.plan.world.devices[number];
             self.signals[number] = device.signals - usize::from(next.without_last);
         }
-    }
-
-    /// The bridge's process dies. The next one knows nothing.
-    fn kill(&mut self) {
-        trace::note(|| ("kill".into(), String::new()));
-        self.jumps += 1;
-        self.deaths += 1;
-        self.redis.line.client_dies();
-        self.brokers.iter_mut().for_each(BrokerEnd::client_died);
     }
 
     fn reloaded(&mut self, edition: Edition) {

@@ -43,6 +43,13 @@ const V5: &str = "core/src/mqtt/session/v5.rs";
 const PROXY: &str = "core/src/net/proxy.rs";
 const SECRETS: &str = "core/src/config/secrets.rs";
 
+const SPOOLING: &str = "core/src/bridge/spooling/mod.rs";
+const IN_ORDER: &str = "core/src/bridge/spooling/order.rs";
+const RETURNING: &str = "core/src/bridge/spooling/returning.rs";
+const TOLD: &str = "core/src/bridge/spooling/told.rs";
+const REPLAY: &str = "core/src/mqtt/session/replay.rs";
+const OPERATIONS: &str = "core/src/spool/operations.rs";
+
 macro_rules! mutants {
     ($($name:literal in $file:ident: $text:literal => $instead:literal;)*) => {
         &[$(Mutant { name: $name, file: $file, text: $text, instead: $instead }),*]
@@ -271,6 +278,24 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "session.state.subscription = Subscription::change(subscribe.count());" => "let _ = subscribe.count();";
     "commands to Redis are shown" in REDIS:
         "trace!(\"redis: {} bytes sent\", count);" => "trace!(\"redis: {} bytes sent: {}\", count, crate::log::Text(self.commands.pending()));";
+    "what has waited for the flush interval is written an interval later" in SPOOLING:
+        "if (now >= due || is_end" => "if (now >= due + self.at.flush_interval || is_end";
+    "what has waited is written at once" in SPOOLING:
+        "Instant::from_millis(since.max(0) as u64) + self.at.flush_interval" => "Instant::from_millis(since.max(0) as u64)";
+    "what is written is not synced" in OPERATIONS:
+        "if self.at.is_dirty {\n                return Some(Doing::Sync);" => "if self.at.is_dirty && self.at.base == u64::MAX {\n                return Some(Doing::Sync);";
+    "what waits counts as done with" in IN_ORDER:
+        "self.log.done(end.saturating_sub(held));" => "self.log.done(end);";
+    "what is done with is never noted" in IN_ORDER:
+        "self.log.done(end.saturating_sub(held));" => "let _ = held;";
+    "what a spool has lost is not counted" in TOLD:
+        "self.at.dropped += count;" => "let _ = count;";
+    "an old value that comes back is retained" in RETURNING:
+        "let is_overtaken = routes.is_overtaken(signal, before, is_late);" => "let is_overtaken = routes.is_overtaken(signal, before, is_late) && now == Instant::NEVER;";
+    "storage that failed is never looked at again" in OPERATIONS:
+        "State::Closed { until } if now < *until =>" => "State::Closed { until } if now < *until || self.at.told.is_some() =>";
+    "a backlog is sent at any rate" in REPLAY:
+        "(0, replay_rate) => replay_rate," => "(0, _) => 0,";
 };
 
 #[cfg(test)]

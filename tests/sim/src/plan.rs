@@ -1,10 +1,12 @@
 //! What happens in a life: an explicit list, drawn from the seed, of which any part can be left out.
 
+mod storage;
 mod story;
 
 use std::fmt::{self, Display, Formatter};
 
 use fastrand::Rng;
+use mqtt_client_core::spool::Fault;
 
 use crate::broker::Greeting;
 use crate::line::{Cut, Direction};
@@ -18,6 +20,8 @@ pub struct Plan {
     pub seed: u64,
     pub world: World,
     pub happenings: Vec<Happening>,
+    /// The first process ends in the middle of this change to this device's storage, counted from its start.
+    pub ends_at: Option<(usize, StorageFault)>,
 }
 
 /// Something happens at a time, in milliseconds from the start.
@@ -49,6 +53,23 @@ pub enum What {
     Reload(Edition),
     /// The bridge's process dies, and another begins.
     Kill,
+    /// It is told to end, ends, and another begins.
+    Restart,
+    /// The machine loses its power, and has it again.
+    PowerCut,
+    Storage(usize, StorageFault, u64),
+}
+
+/// What becomes of a device's storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageFault {
+    Fails(Fault),
+    /// It can be read, and nothing can be changed.
+    FailsToWrite(Fault),
+    Hangs,
+    /// The process dies in the middle of a change to it, so many changes from now, or the power is cut then.
+    Dies(u32),
+    CutsPower(u32),
 }
 
 /// What is published.
@@ -170,6 +191,7 @@ impl Plan {
         } else {
             let mut happenings = storm(&world, &mut rng);
             happenings.extend(story::proxies(&world, &mut own.fork()));
+            happenings.extend(storage::spools(&world, &mut own.fork()));
             happenings
         };
         happenings.sort_by_key(|(at, _)| *at);
@@ -180,6 +202,7 @@ impl Plan {
             seed,
             world,
             happenings,
+            ends_at: None,
         }
     }
 
@@ -198,12 +221,14 @@ impl Plan {
     #[must_use]
     pub fn befalls(&self, number: usize, counts: impl Fn(&BrokerFault) -> bool) -> bool {
         let mut all = self.happenings.iter().map(|happening| &happening.what);
-        all.any(|what| match what {
-            What::Publish { .. } | What::Redis(..) | What::Line(End::Redis, ..) => false,
-            What::Line(End::Broker(device), ..) => *device == number,
-            What::Broker(device, fault, _) => *device == number && counts(fault),
-            _ => true,
-        })
+        self.ends_at.is_some()
+            || all.any(|what| match what {
+                What::Publish { .. } | What::Redis(..) | What::Line(End::Redis, ..) => false,
+                What::Storage(_, fault, _) => fault.ends_the_process(),
+                What::Line(End::Broker(device), ..) => *device == number,
+                What::Broker(device, fault, _) => *device == number && counts(fault),
+                _ => true,
+            })
     }
 
     #[must_use]
@@ -212,6 +237,13 @@ impl Plan {
             .iter()
             .map(|happening| happening.number)
             .collect()
+    }
+}
+
+impl StorageFault {
+    #[must_use]
+    pub fn ends_the_process(&self) -> bool {
+        matches!(self, StorageFault::Dies(_) | StorageFault::CutsPower(_))
     }
 }
 
@@ -390,6 +422,11 @@ impl Display for Happening {
             What::ClockBack(millis) => write!(f, "the clock jumps back by {millis} ms"),
             What::Oversleep(millis) => write!(f, "the bridge is held up for {millis} ms"),
             What::Kill => f.write_str("the bridge is killed and started"),
+            What::Restart => f.write_str("the bridge is stopped and started"),
+            What::PowerCut => f.write_str("the power is cut and comes back"),
+            What::Storage(device, fault, lasts) => {
+                write!(f, "storage {device}: {fault:?}, {lasts} ms")
+            }
             What::Reload(edition) => write!(f, "reload: {edition:?}"),
         }
     }

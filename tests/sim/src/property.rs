@@ -83,6 +83,27 @@ pub const STOPS: &str = "stopping takes five seconds at most and keeps the Last 
 pub const SECRET: &str = "no password is shown";
 /// The log grows with time, not with what peers send (`overload`).
 pub const QUIET: &str = "the log is bounded";
+/// What has waited for the flush interval arrives whatever becomes of the process and of the power, unless it was dropped for want of room and
+/// counted (`ending::nothing_is_missing`, `Ledger::look`).
+pub const SURVIVES: &str = "what has waited for the flush interval survives";
+/// What was done with for longer than that does not come again (`Ledger::look`).
+pub const REPEATED: &str = "a crash repeats what was done with in one flush interval at most";
+/// Samples come back from the spool in their order, and before newer ones, unless the storage was away (`Ledger::look`).
+pub const COMES_BACK: &str = "the spool gives back in order what it was given";
+/// Samples are dropped only where storage failed, was full or too slow, and all that are missing are counted (`Ledger::look`).
+pub const ROOM: &str = "nothing is dropped while the spool has room";
+/// Samples that are done with in time are never written (`Ledger::look`).
+pub const WEAR: &str = "nothing is written while the broker acknowledges in time";
+/// No second has more messages of a backlog than `replay_rate`, and no tenth of a second more than a tenth of it (`Ledger::check_replay`).
+pub const REPLAY: &str = "a backlog keeps to replay_rate";
+/// With `live_first` no more than a few samples of a backlog are before a new one (`Ledger::look`).
+pub const LIVE_FIRST: &str = "what is new does not wait for the backlog";
+/// What has waited for longer than `max_age` is not sent, and nothing younger is dropped for it (`Ledger::check_replay`, `Ledger::look`).
+pub const AGE: &str = "nothing is sent that is older than max_age";
+/// A sample that comes back is not retained where a newer one of its signal was (`Ledger::check_retained`).
+pub const NOT_RETAINED: &str = "an old value never takes a newer one's place";
+/// The storage is used again soon after it is well, whatever lies on it (`ending::all_is_well`).
+pub const STARTS: &str = "the spool is used whatever lies on its storage";
 /// The core does not panic, and the strict models understand what it says.
 pub const NO_PANIC: &str = "nothing panics, and every byte is a packet";
 

@@ -2,6 +2,7 @@
 
 use mqtt_client_core::bridge::assembly::{Block, BrokerSizes, FeedSizes};
 use mqtt_client_core::bridge::reload::{Kept, Origin, Reload, Successor, carry_last};
+use mqtt_client_core::bridge::spooling::{self, Spool};
 use mqtt_client_core::bridge::{Bridge, Broker, Feed, broker, feed};
 use mqtt_client_core::config::{
     Abilities, Config, Device, Severity, Signal, Storage, measure, parse,
@@ -9,16 +10,19 @@ use mqtt_client_core::config::{
 use mqtt_client_core::index::Index;
 use mqtt_client_core::observer::Observer;
 use mqtt_client_core::routes::{LastSample, Routes};
+use mqtt_client_core::spool::{BLOCK, Buffers, Log, NAMES};
 use mqtt_client_core::time::Instant;
 
+use crate::disk::Disk;
 use crate::line::Line;
-use crate::world::{Edition, World};
+use crate::world::{self, Edition, World};
 
 /// What goes on from one edition of the configuration to the next.
 #[derive(Default)]
 pub struct Carried {
     feed: Option<(FeedMemory, feed::Suspended<Line>)>,
     brokers: Vec<(Memory, Kept, broker::Suspended<Line>)>,
+    spools: Vec<Option<(SpoolMemory, spooling::Suspended)>>,
     last: Vec<LastSample>,
     successors: Vec<Option<Successor>>,
     /// Channels to be left.
@@ -42,6 +46,36 @@ struct FeedMemory {
 struct Memory {
     sizes: BrokerSizes,
     bytes: Vec<u8>,
+}
+
+struct SpoolMemory {
+    blocks: Vec<[u8; BLOCK]>,
+    window: [u8; BLOCK],
+    places: [u32; NAMES],
+    names: [u32; NAMES],
+}
+
+/// The system's clock when the bridge's is 0, in seconds: it was set.
+const STARTED: u64 = 1_700_000_000;
+
+impl SpoolMemory {
+    fn new(spool: &world::Spool) -> Self {
+        SpoolMemory {
+            blocks: vec![[0; BLOCK]; spool.blocks],
+            window: [0; BLOCK],
+            places: [0; NAMES],
+            names: [0; NAMES],
+        }
+    }
+
+    fn buffers(&mut self) -> Buffers<'_> {
+        Buffers {
+            blocks: &mut self.blocks,
+            window: &mut self.window,
+            places: &mut self.places,
+            names: &mut self.names,
+        }
+    }
 }
 
 impl Memory {
@@ -87,11 +121,11 @@ pub fn play(
     edition: Edition,
     carried: Option<Carried>,
     redis_line: &Line,
-    lines: &[Line],
+    ends: &[(Line, Option<Disk>)],
     script: &mut impl Script,
 ) -> Option<(Edition, Option<Carried>)> {
     with_config(&world.table(edition), |config| {
-        live(world, config, edition, carried, redis_line, lines, script)
+        live(world, config, edition, carried, redis_line, ends, script)
     })
 }
 
@@ -123,12 +157,13 @@ fn live(
     edition: Edition,
     carried: Option<Carried>,
     redis_line: &Line,
-    lines: &[Line],
+    ends: &[(Line, Option<Disk>)],
     script: &mut impl Script,
 ) -> Option<(Edition, Option<Carried>)> {
     let Carried {
         feed: suspended_feed,
         brokers: suspended_brokers,
+        spools: suspended_spools,
         mut last,
         successors,
         left,
@@ -159,9 +194,31 @@ fn live(
             .map(|(memory, kept, suspended)| (memory, Some((kept, suspended))))
             .unzip()
     };
+    let (mut spool_memories, mut suspended_spools): (Vec<_>, Vec<_>) =
+        if suspended_spools.is_empty() {
+            let devices = world.devices.iter();
+            devices
+                .map(|device| (device.spool.as_ref().map(SpoolMemory::new), None))
+                .unzip()
+        } else {
+            suspended_spools.into_iter().map(Option::unzip).unzip()
+        };
+    let mut disks: Vec<_> = ends.iter().map(|(_, disk)| disk.clone()).collect();
+    let spools = spool_memories
+        .iter_mut()
+        .zip(&mut suspended_spools)
+        .zip(&mut disks);
+    let mut spools = spools.zip(config.devices).zip(&world.devices).map(|of| {
+        let ((((memory, suspended), disk), device), world) = of;
+        let (memory, disk, interval) = (memory.as_mut()?, disk.as_mut()?, world.spool?.interval);
+        Some(match suspended.take() {
+            Some(suspended) => Spool::resume(device, memory.buffers(), disk, interval, suspended),
+            None => Spool::new(device, Log::new(memory.buffers()), disk, interval, STARTED),
+        })
+    });
     let mut brokers = Vec::new();
     for (number, (memory, suspended)) in memories.iter_mut().zip(suspended).enumerate() {
-        let line = lines[number].clone();
+        let line = ends[number].0.clone();
         let (device, digits) = (&config.devices[number], 0x00c0_ffee);
         let sizes = memory.sizes;
         let storage = sizes.take(&mut memory.block()).expect("room");
@@ -179,8 +236,12 @@ fn live(
                 broker
             }
         };
-        brokers.push(broker);
+        brokers.push(match spools.next().flatten() {
+            Some(spool) => broker.with_spool(spool),
+            None => broker,
+        });
     }
+    drop(spools);
 
     let routes = Routes::new(config, &mut slots, &mut last).expect("room");
     let mut bridge = Bridge::new(config, routes, feed, &mut brokers);
@@ -200,6 +261,9 @@ fn live(
         .origins
         .iter()
         .map(|origin| origin.expect("an old device"));
+    let suspended_spools: Vec<_> = (brokers.iter_mut())
+        .map(|broker| broker.take_spool().map(Spool::suspend))
+        .collect();
     let suspended: Vec<_> = (brokers.into_iter().zip(origins).enumerate())
         .map(|(number, (mut broker, Origin { device, kept }))| {
             assert_eq!(number, device);
@@ -212,12 +276,16 @@ fn live(
     let brokers = (memories.into_iter().zip(suspended))
         .map(|(memory, (kept, suspended))| (memory, kept, suspended))
         .collect();
+    let spools = (spool_memories.into_iter().zip(suspended_spools))
+        .map(|(memory, suspended)| memory.zip(suspended))
+        .collect();
     let mut new_last = vec![LastSample::NOTHING; plan.signals];
     carry_last(&plan.successors, &last, &mut new_last);
     let feed = suspended_feed.filter(|_| plan.keeps_feed);
     let carried = Carried {
         feed: feed.map(|suspended| (feed_memory, suspended)),
         brokers,
+        spools,
         last: new_last,
         successors: plan.successors,
         left: plan.left,

@@ -36,6 +36,8 @@ pub enum News {
     TriedAgain,
     /// A session begins anew, since PUBREL is not answered.
     PubrelUnanswered,
+    /// Samples of a spool are lost.
+    SpoolLost,
 }
 
 impl News {
@@ -48,6 +50,8 @@ impl News {
             News::TriedAgain
         } else if text.starts_with(NO_ANSWER) {
             News::PubrelUnanswered
+        } else if text.ends_with(DAMAGED) || text.starts_with(NO_ROOM) {
+            News::SpoolLost
         } else {
             return None;
         };
@@ -58,6 +62,8 @@ impl News {
 const AFTER_EACH: &str = "the broker closes the connection after each message on ";
 const SET_ASIDE: &str = ": this topic is set aside";
 const TRIED_AGAIN: &str = "what was set aside is tried again";
+const DAMAGED: &str = "samples of the spool are damaged";
+const NO_ROOM: &str = "the spool is full, its oldest ";
 const NO_ANSWER: &str = "the broker does not answer PUBREL";
 
 thread_local! {

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use crate::broker::{Delivers, Kind, Speaks};
+use crate::disk::{self, Disk};
 
 /// Secrets of the configurations: they must not be shown anywhere.
 pub const SECRETS: [&str; 4] = [
@@ -76,8 +77,32 @@ pub struct Device {
     pub earlier_session: Option<Vec<u16>>,
     /// There is a proxy before the broker; whether it is told who asks.
     pub proxy: Option<bool>,
+    pub spool: Option<Spool>,
     /// It speaks MQTT 5, with a broker that does.
     pub v5: Option<V5>,
+}
+
+/// The spool of a device, and the storage under it.
+#[derive(Debug, Clone, Copy)]
+pub struct Spool {
+    pub kind: disk::Kind,
+    /// Bytes, and how many segments there may be.
+    pub segment_len: usize,
+    pub most_segments: usize,
+    /// Blocks that may wait in memory.
+    pub blocks: usize,
+    /// The flush interval, in milliseconds.
+    pub interval: u64,
+    /// One answer in so many comes at once, the others after so many milliseconds.
+    pub patience: u64,
+    pub pace: u64,
+    /// Nothing is wrong with the storage but that power is cut.
+    pub is_well: bool,
+    /// 0: no limit.
+    pub replay_rate: usize,
+    pub live_first: bool,
+    /// Seconds; 0: any age.
+    pub max_age: u64,
 }
 
 /// What only a device and a broker of MQTT 5 have.
@@ -124,6 +149,11 @@ impl World {
         for device in &mut devices {
             device.draw_v5(&mut own);
         }
+        if own.u8(..3) == 0 {
+            for device in devices.iter_mut().filter(|device| device.v5.is_none()) {
+                device.spool = (own.u8(..4) > 0).then(|| Spool::draw(&mut own));
+            }
+        }
         let spared = (count > 1 && rng.u8(..3) == 0).then(|| rng.usize(..count));
         let fast = rng.u64(0..20);
         let ending = match rng.u8(..8) {
@@ -131,7 +161,7 @@ impl World {
             1..4 => Ending::HealedAndStopped,
             _ => Ending::Healed,
         };
-        World {
+        let mut world = World {
             devices,
             redis_password: rng.bool(),
             redis_input: if rng.bool() { 0 } else { 1024 },
@@ -144,7 +174,25 @@ impl World {
             restarts: rng.u8(..8) == 0,
             verbose: rng.u8(..8) == 0,
             random: rng.u32(1..),
+        };
+        if world.has_spools() {
+            // Only a process that begins again shows what was kept.
+            world.restarts |= world.spared.is_none();
+            if world.ending == Ending::StoppedInTheStorm {
+                world.ending = Ending::Healed;
+            }
         }
+        for device in &mut world.devices {
+            // What was dropped is forgotten as the last value, and no second book knows at once what was dropped for want of storage.
+            device.threshold &=
+                (device.spool).is_none_or(|spool| spool.is_well && spool.max_age == 0);
+        }
+        world
+    }
+
+    #[must_use]
+    pub fn has_spools(&self) -> bool {
+        self.devices.iter().any(|device| device.spool.is_some())
     }
 
     /// The mapping table of this edition.
@@ -174,6 +222,52 @@ impl World {
             devices.join(", "),
             signals.join(", ")
         )
+    }
+}
+
+impl Spool {
+    fn draw(rng: &mut Rng) -> Self {
+        let is_well = rng.bool();
+        let patience = [1, 1, 2, 4][rng.usize(..4)];
+        Spool {
+            kind: [disk::Kind::Files, disk::Kind::Flash][rng.usize(..2)],
+            segment_len: [8192, 16 * 1024][rng.usize(..2)],
+            most_segments: if is_well {
+                1000
+            } else {
+                [2, 3, 1000][rng.usize(..3)]
+            },
+            blocks: rng.usize(2..5),
+            interval: [1000, 2000, 10_000][rng.usize(..3)],
+            patience,
+            pace: if patience > 1 { rng.u64(0..20) } else { 0 },
+            is_well,
+            replay_rate: [0, 0, 0, 7, 40, 300][rng.usize(..6)],
+            // With storage that goes and comes back, what was written in between is not found again yet.
+            live_first: rng.u8(..3) == 0 && is_well,
+            max_age: [0, 0, 0, 0, 10, 60][rng.usize(..6)],
+        }
+    }
+
+    fn keys(&self) -> String {
+        let mut keys = String::new();
+        if self.replay_rate > 0 {
+            keys += &format!(r#", "replay_rate": {}"#, self.replay_rate);
+        }
+        if self.live_first {
+            keys += r#", "live_first": 1"#;
+        }
+        if self.max_age > 0 {
+            keys += &format!(r#", "max_age": {}"#, self.max_age);
+        }
+        keys
+    }
+
+    #[must_use]
+    pub fn disk(&self, seed: u64) -> Disk {
+        let disk = Disk::new(self.kind, self.segment_len, self.most_segments, seed);
+        disk.be_slow(self.patience);
+        disk
     }
 }
 
@@ -220,6 +314,7 @@ impl Device {
             speaks,
             earlier_session: rng.bool().then(|| (1..=held).collect()),
             proxy: None,
+            spool: None,
             v5: None,
         }
     }
@@ -276,8 +371,12 @@ impl Device {
     /// How much longer than at any speed it may take until so many messages are sent, in milliseconds.
     #[must_use]
     pub fn takes_longer(&self, messages: usize) -> u64 {
-        let rate = self.max_rate as u64;
-        (messages as u64 * 1100).checked_div(rate).unwrap_or(0)
+        let replay_rate = self.spool.map_or(0, |spool| spool.replay_rate);
+        let rates = [self.max_rate, replay_rate].into_iter();
+        let rate = rates.filter(|rate| *rate > 0).min().unwrap_or(0);
+        (messages as u64 * 1100)
+            .checked_div(rate as u64)
+            .unwrap_or(0)
     }
 
     #[must_use]
@@ -319,6 +418,7 @@ impl Device {
         if self.max_rate > 0 {
             keys += &format!(r#", "max_rate": {}"#, self.max_rate);
         }
+        keys += &self.spool.map_or(String::new(), |spool| spool.keys());
         if let Some(v5) = self.v5 {
             keys += &format!(
                 r#", "topic_alias": {}, "message_expiry": {}"#,

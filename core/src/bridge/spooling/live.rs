@@ -78,7 +78,6 @@ impl<'a> Spool<'a> {
         self.at.marks.note(index, now.as_millis() as i64, interval);
         if self.spooled() > 0 || !self.log.is_open() {
             self.overtake(routes, signal);
-            self.at.overtaken_below = self.log.end();
         }
     }
 
@@ -124,12 +123,17 @@ impl<'a> Spool<'a> {
         let Some(outbox) = session.outbox() else {
             return;
         };
-        self.note_dropped(session);
+        let _ = self.note_dropped(session);
         let origins = outbox.count_origins();
         let returned = origins.returned as u64;
         let is_synced = self.log.synced().max(self.log.done_number()) >= self.log.end();
+        let now = self.at.now;
         let live = self.live();
         live.held = outbox.held() as u64 - returned;
+        if live.returned_unsent + origins.returned_unsent > 0 {
+            // The burst is not gone yet, or is gone now.
+            live.gone_at = Some(now);
+        }
         live.returned = returned;
         live.returned_unsent = origins.returned_unsent;
         let oldest = live.first_held(live.held);
@@ -276,8 +280,8 @@ impl<'a> Spool<'a> {
             returned_unsent,
             ..
         } = *self.live();
-        if self.log.has_late() && self.log.waiting() == 0 && self.live().copied_from.is_none() {
-            self.turn_to_late();
+        let may_turn = self.log.waiting() == 0 && self.live().copied_from.is_none();
+        if may_turn && self.turn_to_late() {
             self.at.is_exact = false;
         }
         if !session.is_online() || self.log.waiting() == 0 {
@@ -299,15 +303,13 @@ impl<'a> Spool<'a> {
         // An earlier process may have sent all that a second may have.
         let gone_at = gone_at.unwrap_or(rate::last_for_a_burst_in_a_second(most, now));
         if returned_unsent > 0 {
-            // The burst is not gone yet.
-            self.live().gone_at = Some(now);
             return Instant::NEVER;
         }
         self.live().gone_at = Some(gone_at);
         if !rate.allows(most, gone_at, now) {
             return rate::next_burst(most, gone_at);
         }
-        let mut count = 0;
+        let mut count = 0_usize;
         while !rate.is_spent() && self.give_back(now, session, routes, 1) > 0 {
             rate.take();
             count += 1;
@@ -317,7 +319,7 @@ impl<'a> Spool<'a> {
         if count == 0 {
             return Instant::NEVER;
         }
-        live.gone_at = Some(now);
+        live.returned_unsent = count;
         now
     }
 }

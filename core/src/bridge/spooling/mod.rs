@@ -71,8 +71,12 @@ struct Standing {
     accepted: u64,
     /// New samples go to the log, behind those that are there.
     is_behind: bool,
-    /// The numbers of those in the outbox are known: none was taken out of their middle since it was empty.
+    /// The numbers of those in the outbox are known: none was taken out of their middle, or set aside, since it was empty.
     is_exact: bool,
+    /// Of those that are set aside, the oldest so many are in the log.
+    aside_in_log: usize,
+    /// All samples below this number that are not done with are in the log.
+    in_log: u64,
     /// What waits is being put into the log, to be flushed then.
     is_writing: bool,
     flushed_at: Instant,
@@ -82,10 +86,12 @@ struct Standing {
     returned: Marks,
     /// Where new samples go first.
     live: Option<Live>,
-    /// Samples of the log below this number are older than others that did not wait for them.
-    overtaken_below: u64,
+    /// Samples of the log below this number came late: they are older than all others.
+    late_below: u64,
     /// Signals are known of which samples did not wait for older ones.
     any_overtaken: bool,
+    /// Storage has samples that nobody knew of, or that were away: they are a backlog.
+    has_found: bool,
     /// Samples were lost: what they said is news again.
     values_lost: bool,
     /// Of the last poll.
@@ -122,13 +128,16 @@ impl<'a> Spool<'a> {
             started,
             is_behind: true,
             is_exact: true,
+            aside_in_log: 0,
+            in_log: 0,
             is_writing: false,
             flushed_at: Instant::default(),
             marks: Marks::default(),
             returned: Marks::default(),
             live: device.live_first.then(Live::default),
-            overtaken_below: 0,
+            late_below: 0,
             any_overtaken: false,
+            has_found: false,
             values_lost: false,
             now: Instant::default(),
             hangs_from: Instant::NEVER,
@@ -317,10 +326,15 @@ impl<'a> Spool<'a> {
             routes.forget_all(device);
         }
         session.set_backlog(self.backlog());
+        if core::mem::take(&mut self.at.has_found) {
+            session.begin_replay();
+        }
         if returned <= now {
             return now;
         }
         let written = self.write(now, session, routes);
+        // What storage has answered at once counts at once.
+        self.tell();
         written.min(log_again).min(returned)
     }
 

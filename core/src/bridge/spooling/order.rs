@@ -81,9 +81,11 @@ impl<'a> Spool<'a> {
             return false;
         };
         let first = self.at.accepted.saturating_sub(outbox.held() as u64);
+        // What is set aside is put in once, whatever is delivered behind it.
+        let not_aside = first + self.at.aside_in_log as u64;
         let mut is_stuck = false;
         while self.log.end() < self.at.accepted {
-            let from = self.log.end().max(first).max(self.log.done_number());
+            let from = self.log.end().max(not_aside).max(self.log.done_number());
             let (mut number, mut skipped) = (from, from - first);
             let Spool { log, at, .. } = self;
             outbox.for_each_held(|held, sample| {
@@ -107,6 +109,7 @@ impl<'a> Spool<'a> {
             // Storage that answers at once makes room.
             let _ = self.log.poll(now, self.storage);
         }
+        self.at.aside_in_log = outbox.count_aside();
         true
     }
 
@@ -115,12 +118,27 @@ impl<'a> Spool<'a> {
         let Some(outbox) = session.outbox() else {
             return;
         };
-        self.note_dropped(session);
+        let has_dropped = self.note_dropped(session);
+        let aside = outbox.count_aside();
+        // What is set aside is older than what is done with behind it.
+        self.at.is_exact &= aside == 0;
+        self.at.aside_in_log = if self.log.end() >= self.at.accepted {
+            aside
+        } else if has_dropped {
+            0
+        } else {
+            self.at.aside_in_log.min(aside)
+        };
         let held = outbox.held() as u64;
         let end = self.outbox_end();
+        // What is set aside and not in the log was accepted since then.
+        if self.at.aside_in_log == aside {
+            self.at.in_log = (end + aside as u64).saturating_sub(held);
+        } else if has_dropped {
+            self.at.in_log = 0;
+        }
         self.at.is_exact |= held == 0 || !self.log.is_open() && !self.at.is_behind;
-        // What is set aside is older than what is done with behind it.
-        if self.at.is_exact && outbox.count_aside() == 0 && !self.log.is_opening() {
+        if self.at.is_exact && !self.log.is_opening() {
             if !self.at.is_behind {
                 self.log.pass(self.at.accepted);
             }
@@ -142,7 +160,12 @@ impl<'a> Spool<'a> {
 
     /// Number of the oldest sample that is neither done with nor on storage for good.
     pub(super) fn unsafe_from(&self) -> u64 {
-        self.log.synced().max(self.log.done_number())
+        let safe = self.log.synced().max(self.log.done_number());
+        if self.log.synced() >= self.log.end() {
+            safe.max(self.at.in_log)
+        } else {
+            safe
+        }
     }
 
     /// Brings samples back to the outbox, if it is their turn; `now` if some came.
@@ -166,8 +189,7 @@ impl<'a> Spool<'a> {
         }
         self.log.pass(self.at.accepted);
         let is_empty = session.outbox().is_some_and(|outbox| outbox.held() == 0);
-        if self.log.has_late() && is_empty {
-            self.turn_to_late();
+        if is_empty && self.turn_to_late() {
             self.at.accepted = self.log.end();
             self.at.is_behind = true;
             return now;

@@ -47,13 +47,18 @@ impl<'a> Spool<'a> {
                         self.at.time_of(accepted)
                     };
                     session.accepts_at(at);
-                    let is_overtaken =
-                        before < self.at.overtaken_below && routes.is_overtaken(signal);
+                    let is_late = before < self.at.late_below;
+                    let is_overtaken = routes.is_overtaken(signal, before, is_late);
                     let is_aside = routes.is_aside(signal);
                     if !session.queue_returned(signal, is_aside, is_overtaken, &next.sample) {
                         break;
                     }
                     self.at.returned.note(before, at, self.at.flush_interval);
+                    if self.log.unread() > 0 {
+                        // Storage went away with older ones.
+                        routes.overtake(signal, before);
+                        self.at.any_overtaken = true;
+                    }
                 }
                 None => gone += 1,
             }
@@ -75,17 +80,21 @@ impl<'a> Spool<'a> {
         count
     }
 
-    /// What was found late is read from now on.
-    pub(super) fn turn_to_late(&mut self) {
-        self.log.turn_to_late();
+    /// What was found late is read from now on, if there is any, and storage is not read elsewhere.
+    pub(super) fn turn_to_late(&mut self) -> bool {
+        let Some(late_below) = self.log.turn_to_late() else {
+            return false;
+        };
         self.at.returned.clear();
-        self.at.overtaken_below = self.log.end();
+        self.at.late_below = late_below;
+        self.at.has_found = true;
         self.at.unread = 0;
+        true
     }
 
-    /// A sample of this signal does not wait for older ones.
+    /// A sample of this signal does not wait for older ones: those that are in the log now, or come late.
     pub(super) fn overtake(&mut self, routes: &mut Routes<'a>, signal: u32) {
-        routes.overtake(signal);
+        routes.overtake(signal, self.log.end());
         self.at.any_overtaken = true;
     }
 
@@ -97,7 +106,7 @@ impl<'a> Spool<'a> {
             && self.spooled() == 0
         {
             self.at.any_overtaken = false;
-            self.at.overtaken_below = 0;
+            self.at.late_below = 0;
             routes.end_overtaking(device);
         }
     }

@@ -65,11 +65,13 @@ impl Spool<'_> {
         (now - since).max(0) as u64 / SECOND
     }
 
-    /// The session has dropped samples, perhaps from the middle of what is held.
-    pub(super) fn note_dropped<S: Sink>(&mut self, session: &S) {
+    /// The session has dropped samples, perhaps from the middle of what is held; whether it has.
+    pub(super) fn note_dropped<S: Sink>(&mut self, session: &S) -> bool {
         let dropped = session.counters().dropped;
-        self.at.is_exact &= dropped == self.at.session_dropped;
+        let has_dropped = dropped != self.at.session_dropped;
+        self.at.is_exact &= !has_dropped;
         self.at.session_dropped = dropped;
+        has_dropped
     }
 
     /// What the log has to tell goes to the log of lines, and to the counters.
@@ -79,10 +81,7 @@ impl Spool<'_> {
             match event {
                 Event::Opened { waiting, is_torn } => {
                     self.at.found = (self.at.found + waiting).saturating_sub(self.at.unread);
-                    self.at.unread = 0;
-                    if self.log.has_late() {
-                        self.at.unread = waiting;
-                    }
+                    self.at.has_found |= waiting > 0;
                     let end = if is_torn {
                         "; the end of the spool is torn, and passed over"
                     } else {
@@ -91,7 +90,6 @@ impl Spool<'_> {
                     info!("{}: the spool has {} samples{}", alias, waiting, end);
                 }
                 Event::Closed(fault) => {
-                    self.at.unread = self.log.unread();
                     self.at.is_exact = false;
                     warning!(
                         "{}: the spool is not used, samples wait in memory only: {}",
@@ -113,14 +111,13 @@ impl Spool<'_> {
                 }
             }
         }
+        // It may have been closed again by now, which is told of once.
+        self.at.unread = self.log.unread();
     }
 
     fn lose(&mut self, count: u64) {
         self.at.dropped += count;
         self.at.is_exact = false;
         self.at.values_lost = true;
-        if self.log.has_late() {
-            self.at.unread = self.log.unread();
-        }
     }
 }

@@ -23,8 +23,8 @@ impl Session<'_> {
         self.bound_replay();
     }
 
-    /// A connection is let in: all that waits is its backlog.
-    pub(super) fn begin_replay(&mut self) {
+    /// A connection is let in, or storage has been found: all that waits is its backlog.
+    pub fn begin_replay(&mut self) {
         self.state.replay.left = u64::MAX;
         self.bound_replay();
     }

@@ -236,11 +236,11 @@ impl BrokerEnd {
         }
     }
 
-    /// The client's process has died: what is held back is for nobody any more.
-    pub fn client_died(&mut self) {
+    /// The client's process has died, or ended in good order: what is held back is for nobody any more.
+    pub fn client_died(&mut self, in_order: bool) {
         self.held.clear();
         self.line.client_dies();
-        self.ledger.borrow_mut().process_died();
+        self.ledger.borrow_mut().process_died(in_order);
     }
 
     /// Whether the order of what arrived is the broker's own choice: one that delivers on PUBREL asks for it with PUBREC, and one that passes a

@@ -75,8 +75,13 @@ impl Ledger {
             self.forget_flight();
         }
         for news in trace::take_news(&Device::alias(self.number)) {
+            if news == News::SpoolLost {
+                self.last.clear();
+                continue;
+            }
             self.beginnings += 1;
             match news {
+                News::SpoolLost => {}
                 News::SetAside(topic) => self.set_aside(&topic),
                 News::TriedAgain => {
                     // What is next in turn and set aside leaves the flight before that is asked for.

@@ -1,5 +1,6 @@
 //! What must be true of the bridge between two packets, by the ledger.
 
+use mqtt_client_core::bridge::spooling::Spool;
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::outbox::Outbox;
 
@@ -99,11 +100,16 @@ impl Ledger {
     fn queued(&self) -> usize {
         let waiting = self.items.iter();
         let waiting = waiting.filter(|item| item.stage == Stage::Queued);
-        waiting.count() + self.aside.items.len()
+        waiting.count() + self.aside.items.len() - self.in_log()
+    }
+
+    /// Items at the new end that are not in the outbox.
+    pub(super) fn in_log(&self) -> usize {
+        self.spool.as_ref().map_or(0, |spool| spool.in_log)
     }
 
     /// [`property::COUNTERS`]
-    pub fn check_counters(&mut self, counters: &Counters) {
+    pub fn check_counters(&mut self, counters: &Counters, spool: Option<&Spool<'_>>) {
         if counters.reconnects != self.counters.reconnects && self.device.qos == 0 {
             // What was sent before the connection broke may be lost.
             self.last.clear();
@@ -111,18 +117,24 @@ impl Ledger {
         self.counters.reconnects = counters.reconnects;
         self.follow(counters);
         let book = Counters {
+            received: self.counters.received + spool.map_or(0, Spool::found),
             queued: self.queued() as u64,
+            spool: counters.spool,
             ..self.counters
         };
         let sum = counters.rejected
             + counters.suppressed
             + counters.queued
             + counters.sent
-            + counters.dropped;
+            + counters.dropped
+            + counters.spool.map_or(0, |spool| spool.spooled);
         self.verdict.require(
             property::COUNTERS,
             book == *counters && counters.received == sum,
-            || format!("{counters}, the book says {book}"),
+            || {
+                let found = spool.map_or(0, Spool::found);
+                format!("{counters}, the book says {book}, of which {found} are found")
+            },
         );
     }
 }

@@ -5,7 +5,7 @@ use std::mem::take;
 use mqtt_client_core::counters::Counters;
 use mqtt_client_core::mqtt::Ack;
 
-use super::{Fate, Ledger, Stage, Wire};
+use super::{Fate, Item, Ledger, Stage, Wire};
 use crate::trace;
 use crate::world::Device;
 
@@ -45,15 +45,26 @@ impl Ledger {
         self.newest.retain(|signal, _| *signal < signals);
         let mut gone = self.aside.keep_signals(signals);
         let (in_flight, _) = self.flight();
+        let in_outbox = self.items.len() - self.in_log();
         let mut forgets_flight = false;
         for index in (0..self.items.len()).rev() {
             let item = &mut self.items[index];
             item.signal = item.signal.filter(|signal| *signal < signals);
+            // What is in a spool is dropped when it comes back.
+            let is_in_spool = index >= in_outbox;
+            if item.signal.is_none() && is_in_spool {
+                continue;
+            }
             if item.signal.is_none() && index >= in_flight {
                 gone.extend(self.items.remove(index));
             } else if item.signal.is_none() {
                 forgets_flight |= item.stage != Stage::Complete;
             }
+        }
+        if let Some(spool) = &mut self.spool
+            && signals < self.device.signals
+        {
+            spool.signals_are_gone();
         }
         for item in gone {
             self.dropped(item.sample);
@@ -181,18 +192,20 @@ impl Ledger {
         later.any(|stage| stage > Stage::Published)
     }
 
-    /// The bridge's process is gone, and what it knew.
-    pub fn process_died(&mut self) {
+    /// The bridge's process is gone, and what it knew; it may have ended in good order.
+    pub fn process_died(&mut self, in_order: bool) {
         let aside = take(&mut self.aside);
         self.aside.ever = aside.ever;
-        let waiting = take(&mut self.items);
-        for item in waiting
-            .into_iter()
-            .chain(aside.items)
-            .chain(self.kept.take())
-        {
-            self.samples[item.sample].excused = true;
+        let waiting = take(&mut self.items).into_iter().chain(aside.items);
+        let waiting: Vec<Item> = waiting.chain(self.kept.take()).collect();
+        if self.has_spool() {
+            self.leave_on_storage(waiting, in_order);
+        } else {
+            for item in waiting {
+                self.samples[item.sample].excused = true;
+            }
         }
+        self.stop_by = None;
         self.begins_anew = false;
         self.has_wiped = false;
         self.unanswered.clear();
@@ -239,6 +252,9 @@ impl Ledger {
         };
         if done && let Some(item) = item {
             item.stage = Stage::Complete;
+            if let Some(spool) = &mut self.spool {
+                spool.is_done_with(item.sample, self.clock.get());
+            }
             self.counters.acknowledged += 1;
             self.note_overtaken();
             self.free_complete();

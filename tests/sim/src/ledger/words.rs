@@ -130,6 +130,9 @@ impl Ledger {
     fn publish(&mut self, publish: &Publish) {
         self.free_kept();
         self.pass_aside();
+        if let Some(index) = self.next() {
+            self.pass_over_up_to(index, &publish.payload);
+        }
         self.pass_what_is_not_sent(publish);
         let Some(index) = self.next() else {
             self.verdict.require(property::NOT_AGAIN, false, || {
@@ -163,7 +166,8 @@ impl Ledger {
         verdict.require(property::PUBREL, may_go_on, || {
             format!("PUBLISH {} again, though it is PUBREL's turn", item.id)
         });
-        let as_configured = publish.qos == self.device.qos && publish.retain == self.device.retain;
+        let as_configured = publish.qos == self.device.qos
+            && (publish.retain == self.device.retain || self.may_be_unretained(index));
         verdict.require(
             property::CONNECT,
             as_configured && (!self.wire.clean || publish.qos == 0 || self.device.v5.is_some()),
@@ -213,6 +217,10 @@ impl Ledger {
         );
         self.check_expiry(publish, index);
         self.check_rate();
+        if !again {
+            self.check_retained(index, publish.retain);
+            self.check_replay(index);
+        }
         self.written_whole(index, publish.id);
     }
 
@@ -241,8 +249,14 @@ impl Ledger {
         item.overtaken = None;
         item.is_postponed = false;
         self.samples[item.sample].fate = Fate::Sent(self.wire.connection);
+        if let Some(spool) = &mut self.spool {
+            spool.is_sent(item.sample);
+        }
         self.wire.half = None;
         if self.device.qos == 0 {
+            if let Some(spool) = &mut self.spool {
+                spool.is_done_with(item.sample, self.clock.get());
+            }
             self.kept = self.items.remove(index);
         } else {
             self.wire.cursor = index + 1;
@@ -285,9 +299,11 @@ impl Ledger {
     fn disconnect(&mut self) {
         self.wire.said_goodbye = true;
         let wipes = self.device.qos > 0 && (self.counters.sent == 0 || self.begins_anew);
-        let stops = self
-            .stop_by
-            .is_some_and(|stop_by| self.has_nothing_to_send() || self.clock.get() >= stop_by);
+        let stops = self.stop_by.is_some_and(|stop_by| {
+            self.items.len() <= self.in_log()
+                || self.has_nothing_to_send()
+                || self.clock.get() >= stop_by
+        });
         self.verdict.require(
             property::DISCONNECT,
             wipes || stops || self.may_leave,

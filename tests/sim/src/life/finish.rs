@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mqtt_client_core::bridge::{Bridge, STOP_WITHIN};
+use mqtt_client_core::bridge::Bridge;
 
 use super::{Act, LOOK_EVERY, Life};
 use crate::broker::Speaks;
@@ -112,7 +112,10 @@ impl Life<'_> {
             What::Line(End::Redis, _, lasts) | What::Redis(_, lasts) | What::Oversleep(lasts) => {
                 Some(*lasts)
             }
-            What::ClockAhead(_) | What::ClockBack(_) | What::Reload(_) | What::Kill => Some(0),
+            What::ClockAhead(_) | What::ClockBack(_) | What::Reload(_) => Some(0),
+            What::Kill | What::Restart | What::PowerCut => Some(0),
+            // The process dies at any time from then on.
+            What::Storage(_, fault, lasts) => fault.ends_the_process().then_some(*lasts),
             What::Publish { .. } | What::Line(..) | What::Broker(..) => None,
         };
         let mut happenings = self.plan.happenings.iter();
@@ -123,7 +126,7 @@ impl Life<'_> {
                 && befalls(&happening.what)
                     .is_some_and(|lasts| at <= self.now() && at + lasts + FORGOTTEN > begin)
         });
-        if is_disturbed || lasts < SUBSCRIBES_WITHIN {
+        if is_disturbed || self.plan.ends_at.is_some() || lasts < SUBSCRIBES_WITHIN {
             return;
         }
         let channels = self.channels(|_| true);
@@ -162,13 +165,12 @@ impl Life<'_> {
     /// [`property::CAUSE`]
     fn check_causes(&self) {
         let all = || self.plan.happenings.iter().map(|happening| &happening.what);
-        let befalls_all = |what: &What| {
-            !matches!(
-                what,
-                What::Publish { .. } | What::Line(..) | What::Broker(..) | What::Redis(..)
-            )
+        let befalls_all = |what: &What| match what {
+            What::Publish { .. } | What::Line(..) | What::Broker(..) | What::Redis(..) => false,
+            What::Storage(_, fault, _) => fault.ends_the_process(),
+            _ => true,
         };
-        if all().any(befalls_all) {
+        if self.plan.ends_at.is_some() || all().any(befalls_all) {
             return;
         }
         let befalls_redis =
@@ -278,15 +280,9 @@ impl Life<'_> {
 
     pub(super) fn stop(&mut self, bridge: &mut Bridge<'_, '_, Line>) {
         trace::note(|| ("stop".into(), String::new()));
-        let by = self.now() + STOP_WITHIN;
         self.asleep = false;
         self.agenda.clear();
-        for end in &self.brokers {
-            end.ledger.borrow_mut().stop_by = Some(by);
-        }
-        bridge.stop(self.bridge_time());
-        self.wake_up = self.now();
-        self.schedule(by + 1, Act::MustHaveStopped);
+        self.tell_to_stop(bridge);
     }
 
     pub(super) fn check_stopped(&mut self, bridge: &Bridge<'_, '_, Line>) {

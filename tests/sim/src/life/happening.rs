@@ -23,7 +23,12 @@ impl Life<'_> {
             other => trace::note(|| ("fault".into(), format!("{other:?}"))),
         }
         match what {
-            What::Publish { .. } | What::Reload(_) | What::Kill => {}
+            What::Publish { .. } | What::Reload(_) => {}
+            What::Kill | What::Restart | What::PowerCut => {}
+            What::Storage(device, fault, lasts) => {
+                self.storage_fault(device, fault, lasts);
+                self.schedule(now + lasts, Act::End(what));
+            }
             What::Line(end, fault, lasts) => {
                 self.line_fault(end, fault);
                 self.schedule(now + lasts, Act::End(what));
@@ -48,7 +53,10 @@ impl Life<'_> {
                 self.ahead -= millis;
                 self.wake_up = self.wake_up.saturating_add(millis);
                 self.lateness += millis;
-                self.excuse_silence(millis);
+                self.jumps += 1;
+                for end in &self.brokers {
+                    end.ledger.borrow_mut().clock_is_back(millis);
+                }
             }
             // It sleeps for as long as it was to sleep first.
             What::Oversleep(_) if self.asleep => {}
@@ -215,6 +223,11 @@ impl Life<'_> {
                 self.redis.refuse(BTreeSet::new());
             }
             What::Redis(RedisFault::Silent, _) => self.redis.speak(),
+            What::Storage(device, fault, _) => {
+                self.end_storage_fault(*device, *fault);
+                // An answer may come now.
+                self.wake_up = now;
+            }
             _ => {}
         }
     }
@@ -227,6 +240,7 @@ impl Life<'_> {
         for end in &mut self.brokers {
             end.heal(latency, now, &mut self.rng);
         }
+        self.heal_storage();
         self.agenda.retain(|_, act| !matches!(act, Act::End(_)));
         let by = self.recovered_by();
         self.schedule(self.now() + LOOK_EVERY, Act::LastWords(by));
