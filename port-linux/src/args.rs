@@ -12,7 +12,8 @@ pub const HELP: &str = "\
 Forwards measurements from Redis to MQTT brokers.
 
 Usage: mqtt-client [-h] [-c FILE] [-V] [-d LEVEL] [-r] [-m] [--check]
-                   [--keep-trying] [--spool DIR]
+                   [--keep-trying] [--spool DIR] [--socket PATH]
+       mqtt-client --status [--json] [--watch] [--socket PATH]
 
 Options:
   -h, --help         Show this help and exit
@@ -34,6 +35,11 @@ Options:
                      again: for services
       --spool DIR    Print what the spools in a folder hold, or that of one
                      device, and exit; writes nothing
+      --status       Ask the running daemon how its devices are, and exit
+      --json         With --status: in JSON, without rates
+      --watch        With --status: again each second, until Enter or Ctrl-C
+      --socket PATH  Where a daemon is asked, and answers; default
+                     /var/run/mqtt-client/status.sock
 
 Signals:
   TERM, INT          Send what is queued (at most 5 s), disconnect and exit;
@@ -45,8 +51,10 @@ Exit status:
   0   success
   64  wrong command line
   66  --spool: no spool is there
+  69  --status: no daemon is running, or it does not answer
   71  the system denies something
   74  --spool: a part cannot be read
+  77  --status: only the daemon's user and root may ask it
   78  wrong configuration
 ";
 
@@ -64,8 +72,21 @@ pub enum Command {
     Check { config: PathBuf },
     /// Print what the spools in a folder hold.
     Spool { folder: PathBuf },
+    /// Print how the devices of the running daemon are.
+    Status(Asking),
     /// Forward.
     Run(Options),
+}
+
+/// How to ask the running daemon.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// Its socket, if not at the usual place.
+    pub socket: Option<PathBuf>,
+    /// Print what it says, and not a table.
+    pub json: bool,
+    /// Ask again each second.
+    pub watch: bool,
 }
 
 /// How to forward.
@@ -81,6 +102,8 @@ pub struct Options {
     pub show_mqtt: bool,
     /// Wait for a configuration that can be used.
     pub keep_trying: bool,
+    /// Where to tell how the devices are, if not at the usual place.
+    pub socket: Option<PathBuf>,
 }
 
 /// A wrong command line, in words that name the argument and the rule.
@@ -136,6 +159,8 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
     let mut check = false;
     let mut keep_trying = false;
     let mut spool = None;
+    let mut socket = None;
+    let (mut status, mut json, mut watch) = (false, false, false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -146,12 +171,25 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             Short('m') | Long("mqtt") => show_mqtt = true,
             Long("check") => check = true,
             Long("keep-trying") => keep_trying = true,
+            Long("status") => status = true,
+            Long("json") => json = true,
+            Long("watch") => watch = true,
+            Long("socket") => socket = Some(arguments.value()?.into()),
             Long("spool") => spool = Some(arguments.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
+    if let (false, Some(option)) = (status, json.then_some("json").or(watch.then_some("watch"))) {
+        return Err(UsageError(format!("option '--{option}' needs '--status'")));
+    }
     let config = config.unwrap_or_else(|| default_config(exists));
-    Ok(if let Some(folder) = spool {
+    Ok(if status {
+        Command::Status(Asking {
+            socket,
+            json,
+            watch,
+        })
+    } else if let Some(folder) = spool {
         Command::Spool { folder }
     } else if check {
         Command::Check { config }
@@ -162,6 +200,7 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             show_redis,
             show_mqtt,
             keep_trying,
+            socket,
         })
     })
 }
@@ -207,6 +246,7 @@ mod tests {
             show_redis,
             show_mqtt,
             keep_trying: false,
+            socket: None,
         })
     }
 
@@ -215,6 +255,13 @@ mod tests {
         let conf = "/etc/elseta-mqtt.conf";
         let check = |config: &str| Command::Check {
             config: config.into(),
+        };
+        let status = |socket: Option<&str>, json, watch| {
+            Command::Status(Asking {
+                socket: socket.map(PathBuf::from),
+                json,
+                watch,
+            })
         };
         let cases: &[(&[&str], Command)] = &[
             (&[], run(conf, 1, false, false)),
@@ -248,6 +295,11 @@ mod tests {
                 Command::Spool {
                     folder: "/mnt/sd".into(),
                 },
+            ),
+            (&["--status"], status(None, false, false)),
+            (
+                &["--status", "--json", "--watch", "--socket", "a"],
+                status(Some("a"), true, true),
             ),
             (&["-r", "-h", "--nonsense"], Command::Help),
             (&["-V", "stray"], Command::Version),
@@ -294,6 +346,9 @@ mod tests {
             ),
             (&["-r=1"], "unexpected argument for option '-r': \"1\""),
             (&["--spool"], "missing argument for option '--spool'"),
+            (&["--json"], "option '--json' needs '--status'"),
+            (&["--watch", "-r"], "option '--watch' needs '--status'"),
+            (&["--socket"], "missing argument for option '--socket'"),
             (&["-x"], "invalid option '-x'"),
             (&["--nonsense"], "invalid option '--nonsense'"),
             (&["stray"], "unexpected argument \"stray\""),
@@ -347,6 +402,10 @@ mod tests {
             "-r, --redis",
             "-m, --mqtt",
             "--check",
+            "--status",
+            "--json",
+            "--watch",
+            "--socket PATH",
         ] {
             assert!(HELP.contains(option), "{option}");
         }

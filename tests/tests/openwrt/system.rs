@@ -17,7 +17,7 @@ fn binary(version: &str, starts: &Path) -> String {
     let daemon = program::daemon();
     let words = daemon.arguments.join(" ");
     format!(
-        "#!/bin/sh\n# {version}\n[ \"$1\" = --check ] || echo started >>{}\nexec {} {words} \"$@\"\n",
+        "#!/bin/sh\n# {version}\ncase $1 in --check | --status) ;; *) echo started >>{} ;; esac\nexec {} {words} \"$@\"\n",
         starts.display(),
         daemon.path.display()
     )
@@ -56,11 +56,15 @@ impl System {
         let script = "feed/openwrt/mqtt-client/files/mqtt-client.init";
         let root = system.path("").display().to_string();
         let text = system.text(script);
-        let text = ["/usr/bin/mqtt-client", "/etc/elseta"]
-            .into_iter()
-            .fold(text, |text, path| {
-                text.replace(path, &format!("{root}{}", &path[1..]))
-            });
+        let text = [
+            "/usr/bin/mqtt-client",
+            "/etc/elseta",
+            "/var/run/mqtt-client",
+        ]
+        .into_iter()
+        .fold(text, |text, path| {
+            text.replace(path, &format!("{root}{}", &path[1..]))
+        });
         system.write(script, &text);
         let (code, errors) = system.opkg("install", "1");
         assert_eq!((code, errors.as_str()), (0, ""));
