@@ -98,16 +98,18 @@ impl Status {
         config: &Config<'_>,
         bridge: &Bridge<'_, '_, Stack>,
     ) -> Instant {
+        if !self.is_called && self.askers.is_empty() {
+            return Instant::NEVER;
+        }
         if self.is_called {
             self.let_in(now, config, bridge);
         }
-        if self.is_called {
-            return now;
-        }
-        self.expire(now)
+        let next = self.expire(now);
+        if self.is_called { now } else { next }
     }
 
     /// Cuts those off who have not read in time; when the next one's time is over.
+    #[cold]
     fn expire(&mut self, now: Instant) -> Instant {
         self.askers.retain(|asker| now < asker.give_up);
         let times = self.askers.iter().map(|asker| asker.give_up);

@@ -126,8 +126,14 @@ impl System {
         (output.status.code().expect("an exit code"), errors)
     }
 
-    /// `/etc/init.d/mqtt-client COMMAND`: its exit code, and what it printed.
+    /// `/etc/init.d/mqtt-client COMMAND`: its exit code, and the first line that it printed.
     pub fn service(&self, command: &str) -> (i32, String) {
+        let (code, text) = self.service_in_full(command);
+        (code, text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// The same, with all that it printed.
+    pub fn service_in_full(&self, command: &str) -> (i32, String) {
         let [common, script] = ["etc/rc.common", "etc/init.d/mqtt-client"]
             .map(|name| self.path(name).display().to_string());
         let output = self
