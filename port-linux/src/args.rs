@@ -7,14 +7,47 @@ use std::path::{Path, PathBuf};
 
 use lexopt::Arg::{Long, Short};
 
+/// What a program without a spool does not have.
+#[cfg(feature = "spool")]
+macro_rules! with_spool {
+    ($text:literal) => {
+        $text
+    };
+}
+#[cfg(not(feature = "spool"))]
+macro_rules! with_spool {
+    ($text:literal) => {
+        ""
+    };
+}
+
+/// The same of a program without `--status`.
+#[cfg(feature = "status")]
+macro_rules! with_status {
+    ($text:literal) => {
+        $text
+    };
+}
+#[cfg(not(feature = "status"))]
+macro_rules! with_status {
+    ($text:literal) => {
+        ""
+    };
+}
+
 /// Text of `--help`; every line fits 80 columns.
-pub const HELP: &str = "\
+pub const HELP: &str = concat!(
+    "\
 Forwards measurements from Redis to MQTT brokers.
 
 Usage: mqtt-client [-h] [-c FILE] [-V] [-d LEVEL] [-r] [-m] [--check]
-                   [--keep-trying] [--spool DIR] [--socket PATH]
-       mqtt-client --status [--json] [--watch] [--socket PATH]
-
+                   [--keep-trying]",
+    with_spool!(" [--spool DIR]"),
+    with_status!(
+        " [--socket PATH]
+       mqtt-client --status [--json] [--watch] [--socket PATH]"
+    ),
+    "\n
 Options:
   -h, --help         Show this help and exit
   -c, --config FILE  Configuration file; default /etc/elseta-mqtt.conf, and
@@ -33,15 +66,21 @@ Options:
                      opens no connection
       --keep-trying  Wait while the configuration cannot be used, and read it
                      again: for services
-      --spool DIR    Print what the spools in a folder hold, or that of one
+",
+    with_spool!(
+        "      --spool DIR    Print what the spools in a folder hold, or that of one
                      device, and exit; writes nothing
-      --status       Ask the running daemon how its devices are, and exit
+"
+    ),
+    with_status!(
+        "      --status       Ask the running daemon how its devices are, and exit
       --json         With --status: in JSON, without rates
       --watch        With --status: again each second, until Enter or Ctrl-C
       --socket PATH  Where a daemon is asked, and answers; default
                      /var/run/mqtt-client/status.sock
-
-Signals:
+"
+    ),
+    "\nSignals:
   TERM, INT          Send what is queued (at most 5 s), disconnect and exit;
                      a second one exits at once
   HUP                Read the configuration again
@@ -50,13 +89,14 @@ Signals:
 Exit status:
   0   success
   64  wrong command line
-  66  --spool: no spool is there
-  69  --status: no daemon is running, or it does not answer
-  71  the system denies something
-  74  --spool: a part cannot be read
-  77  --status: only the daemon's user and root may ask it
-  78  wrong configuration
-";
+",
+    with_spool!("  66  --spool: no spool is there\n"),
+    with_status!("  69  --status: no daemon is running, or it does not answer\n"),
+    "  71  the system denies something\n",
+    with_spool!("  74  --spool: a part cannot be read\n"),
+    with_status!("  77  --status: only the daemon's user and root may ask it\n"),
+    "  78  wrong configuration\n"
+);
 
 /// The default configuration files, best first: the manual names both.
 const DEFAULT_CONFIG: [&str; 2] = ["/etc/elseta-mqtt.conf", "/etc/elseta-mqtt.json"];
@@ -71,14 +111,17 @@ pub enum Command {
     /// Validate the configuration file and print a summary.
     Check { config: PathBuf },
     /// Print what the spools in a folder hold.
+    #[cfg(feature = "spool")]
     Spool { folder: PathBuf },
     /// Print how the devices of the running daemon are.
+    #[cfg(feature = "status")]
     Status(Asking),
     /// Forward.
     Run(Options),
 }
 
 /// How to ask the running daemon.
+#[cfg(feature = "status")]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asking {
     /// Its socket, if not at the usual place.
@@ -158,8 +201,10 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
     let mut show_mqtt = false;
     let mut check = false;
     let mut keep_trying = false;
+    #[cfg(feature = "spool")]
     let mut spool = None;
     let mut socket = None;
+    #[cfg(feature = "status")]
     let (mut status, mut json, mut watch) = (false, false, false);
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -171,27 +216,37 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             Short('m') | Long("mqtt") => show_mqtt = true,
             Long("check") => check = true,
             Long("keep-trying") => keep_trying = true,
+            #[cfg(feature = "status")]
             Long("status") => status = true,
+            #[cfg(feature = "status")]
             Long("json") => json = true,
+            #[cfg(feature = "status")]
             Long("watch") => watch = true,
+            // A service gives it to every build.
             Long("socket") => socket = Some(arguments.value()?.into()),
+            #[cfg(feature = "spool")]
             Long("spool") => spool = Some(arguments.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
+    #[cfg(feature = "status")]
     if let (false, Some(option)) = (status, json.then_some("json").or(watch.then_some("watch"))) {
         return Err(UsageError(format!("option '--{option}' needs '--status'")));
     }
     let config = config.unwrap_or_else(|| default_config(exists));
-    Ok(if status {
-        Command::Status(Asking {
+    #[cfg(feature = "spool")]
+    if let Some(folder) = spool {
+        return Ok(Command::Spool { folder });
+    }
+    #[cfg(feature = "status")]
+    if status {
+        return Ok(Command::Status(Asking {
             socket,
             json,
             watch,
-        })
-    } else if let Some(folder) = spool {
-        Command::Spool { folder }
-    } else if check {
+        }));
+    }
+    Ok(if check {
         Command::Check { config }
     } else {
         Command::Run(Options {
@@ -256,6 +311,7 @@ mod tests {
         let check = |config: &str| Command::Check {
             config: config.into(),
         };
+        #[cfg(feature = "status")]
         let status = |socket: Option<&str>, json, watch| {
             Command::Status(Asking {
                 socket: socket.map(PathBuf::from),
@@ -290,13 +346,16 @@ mod tests {
             (&["-rmd3"], run(conf, 3, true, true)),
             (&["--check"], check(conf)),
             (&["--check", "-c", "a", "-d3", "-r"], check("a")),
+            #[cfg(feature = "spool")]
             (
                 &["--spool", "/mnt/sd", "-d2"],
                 Command::Spool {
                     folder: "/mnt/sd".into(),
                 },
             ),
+            #[cfg(feature = "status")]
             (&["--status"], status(None, false, false)),
+            #[cfg(feature = "status")]
             (
                 &["--status", "--json", "--watch", "--socket", "a"],
                 status(Some("a"), true, true),
@@ -345,8 +404,11 @@ mod tests {
                 "unexpected argument for option '--check': \"1\"",
             ),
             (&["-r=1"], "unexpected argument for option '-r': \"1\""),
+            #[cfg(feature = "spool")]
             (&["--spool"], "missing argument for option '--spool'"),
+            #[cfg(feature = "status")]
             (&["--json"], "option '--json' needs '--status'"),
+            #[cfg(feature = "status")]
             (&["--watch", "-r"], "option '--watch' needs '--status'"),
             (&["--socket"], "missing argument for option '--socket'"),
             (&["-x"], "invalid option '-x'"),
@@ -402,9 +464,13 @@ mod tests {
             "-r, --redis",
             "-m, --mqtt",
             "--check",
+            #[cfg(feature = "status")]
             "--status",
+            #[cfg(feature = "status")]
             "--json",
+            #[cfg(feature = "status")]
             "--watch",
+            #[cfg(feature = "status")]
             "--socket PATH",
         ] {
             assert!(HELP.contains(option), "{option}");

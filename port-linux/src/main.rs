@@ -56,7 +56,7 @@ mod tls;
 use std::path::Path;
 use std::process::ExitCode;
 
-use args::{Asking, Command};
+use args::Command;
 use configuration::{Most, Tables, Unusable, complain};
 
 /// `sysexits.h`: the command line is wrong.
@@ -81,7 +81,9 @@ fn main() -> ExitCode {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(&version()),
         Ok(Command::Check { config }) => check(&config),
+        #[cfg(feature = "spool")]
         Ok(Command::Spool { folder }) => list_spools(&folder),
+        #[cfg(feature = "status")]
         Ok(Command::Status(asking)) => ask(&asking),
         Ok(Command::Run(options)) => daemon::run(&options),
         Err(error) => {
@@ -138,23 +140,11 @@ fn list_spools(folder: &Path) -> ExitCode {
     }
 }
 
-#[cfg(not(feature = "spool"))]
-fn list_spools(_: &Path) -> ExitCode {
-    complain(format_args!("mqtt-client: --spool: built without a spool"));
-    ExitCode::from(EX_USAGE)
-}
-
 /// `--status`: how the running daemon is.
 #[cfg(feature = "status")]
-fn ask(asking: &Asking) -> ExitCode {
+fn ask(asking: &args::Asking) -> ExitCode {
     rights::give_up_rights();
     status::ask::run(asking)
-}
-
-#[cfg(not(feature = "status"))]
-fn ask(_: &Asking) -> ExitCode {
-    complain(format_args!("mqtt-client: --status: built without it"));
-    ExitCode::from(EX_USAGE)
 }
 
 /// `--check`: opens no connection.

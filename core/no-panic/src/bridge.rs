@@ -181,6 +181,7 @@ fn take_over(broker: &mut Broker<'_, Network>) {
 fn poll<'a>(mut bridge: Bridge<'_, 'a, Network>) -> Feed<'a, Network> {
     while !bridge.has_stopped() && black_box(true) {
         black_box(bridge.poll(now(), &mut Watcher));
+        black_box(bridge.poll_spools(now()));
         for (device, counters) in bridge.counters() {
             show(format_args!("{}: {counters}", device.alias));
         }

@@ -51,8 +51,8 @@ impl Spools {
                 && device.spool_size > 0
             {
                 for kept in &mut old {
-                    let same = |kept: &Box<Kept>| kept.path == path && kept.alias == device.alias;
-                    if kept.as_ref().is_some_and(same) {
+                    let same = |kept: &Kept| kept.path == path && kept.alias == device.alias;
+                    if kept.as_deref().is_some_and(same) {
                         spool = kept.take();
                     }
                 }

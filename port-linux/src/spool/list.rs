@@ -47,14 +47,15 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
         // What is there and cannot be read is to be told of.
         look.map_or_else(|fault| fault != Fault::Missing, |found| !found.is_empty())
     };
-    let mut inner = Vec::new();
+    let mut inner = Vec::<PathBuf>::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() && has_segments(&entry.path()) {
-            inner.push(entry.path());
+        let path = entry.path();
+        if entry.file_type()?.is_dir() && has_segments(&path) {
+            let place = inner.partition_point(|other| other.as_os_str() < path.as_os_str());
+            inner.insert(place, path);
         }
     }
-    inner.sort();
     if has_segments(path) {
         inner.insert(0, path.into());
     }
@@ -291,7 +292,7 @@ mod tests {
             settle(log);
         });
         assert!(shown(&folder).starts_with("cloud: samples 3 segments "));
-        assert_eq!(folders(&place.0).unwrap(), [folder.clone()]);
+        assert_eq!(folders(&place.0).unwrap(), folders(&folder).unwrap());
         assert_eq!(folders(&folder).unwrap(), [folder]);
     }
 

@@ -11,7 +11,7 @@ use mqtt_client_bare::flash::Flash;
 pub type Shared = RefCell<Flash<PsramFlash, SECTORS>>;
 
 pub fn flash(psram: Block) -> Shared {
-    // Much longer than what the STM32H7 takes, since the emulator's processor counts faster than its clock: some 0.1 ms.
-    let wait = || cortex_m::asm::delay(CLOCK / 500);
+    // Much longer than what the STM32H7 takes, since the emulator's processor counts faster than its clock: some 0.5 ms.
+    let wait = || cortex_m::asm::delay(CLOCK / 60);
     RefCell::new(Flash::new(PsramFlash::new(psram, wait)))
 }
