@@ -31,6 +31,7 @@ mod ending;
 mod forgetful;
 mod hostile;
 mod opening;
+#[cfg(feature = "health")]
 mod standing;
 mod suspects;
 mod throttled;
