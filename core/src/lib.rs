@@ -31,6 +31,7 @@
 //! | [`secret`] | how are secrets masked in what peers say? |
 //! | [`sample`] | what did Redis say, and is it well-formed? |
 //! | [`log`](mod@log) | where do log lines go? |
+//! | `health` | how is a device, for a program to read? |
 //! | [`payload`] | how does a sample look on the wire? |
 //! | [`outbox`] | what waits, what is in flight, what has to go again? |
 //! | `spool` | what waits on storage, and survives a power cut? |
@@ -146,6 +147,8 @@ mod bytes;
 pub mod config;
 pub mod counters;
 pub mod delivery;
+#[cfg(feature = "health")]
+pub mod health;
 pub mod index;
 mod input;
 pub mod log;

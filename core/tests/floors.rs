@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 9] = [
         "bytes", "input", "time", "random", "index", "delivery", "counters",
     ],
     &["secret", "sample", "rate"],
-    &["log", "payload"],
+    &["health", "log", "payload"],
     &["outbox", "net", "spool"],
     &["config"],
     &["redis", "mqtt"],

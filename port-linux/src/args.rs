@@ -21,6 +21,20 @@ macro_rules! with_spool {
     };
 }
 
+/// The same of a program without `--status`.
+#[cfg(feature = "status")]
+macro_rules! with_status {
+    ($text:literal) => {
+        $text
+    };
+}
+#[cfg(not(feature = "status"))]
+macro_rules! with_status {
+    ($text:literal) => {
+        ""
+    };
+}
+
 /// Text of `--help`; every line fits 80 columns.
 pub const HELP: &str = concat!(
     "\
@@ -29,6 +43,10 @@ Forwards measurements from Redis to MQTT brokers.
 Usage: mqtt-client [-h] [-c FILE] [-V] [-d LEVEL] [-r] [-m] [--check]
                    [--keep-trying]",
     with_spool!(" [--spool DIR]"),
+    with_status!(
+        " [--socket PATH]
+       mqtt-client --status [--json] [--watch] [--socket PATH]"
+    ),
     "\n
 Options:
   -h, --help         Show this help and exit
@@ -54,6 +72,14 @@ Options:
                      device, and exit; writes nothing
 "
     ),
+    with_status!(
+        "      --status       Ask the running daemon how its devices are, and exit
+      --json         With --status: in JSON, without rates
+      --watch        With --status: again each second, until Enter or Ctrl-C
+      --socket PATH  Where a daemon is asked, and answers; default
+                     /var/run/mqtt-client/status.sock
+"
+    ),
     "\nSignals:
   TERM, INT          Send what is queued (at most 5 s), disconnect and exit;
                      a second one exits at once
@@ -65,8 +91,10 @@ Exit status:
   64  wrong command line
 ",
     with_spool!("  66  --spool: no spool is there\n"),
+    with_status!("  69  --status: no daemon is running, or it does not answer\n"),
     "  71  the system denies something\n",
     with_spool!("  74  --spool: a part cannot be read\n"),
+    with_status!("  77  --status: only the daemon's user and root may ask it\n"),
     "  78  wrong configuration\n"
 );
 
@@ -85,8 +113,23 @@ pub enum Command {
     /// Print what the spools in a folder hold.
     #[cfg(feature = "spool")]
     Spool { folder: PathBuf },
+    /// Print how the devices of the running daemon are.
+    #[cfg(feature = "status")]
+    Status(Asking),
     /// Forward.
     Run(Options),
+}
+
+/// How to ask the running daemon.
+#[cfg(feature = "status")]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// Its socket, if not at the usual place.
+    pub socket: Option<PathBuf>,
+    /// Print what it says, and not a table.
+    pub json: bool,
+    /// Ask again each second.
+    pub watch: bool,
 }
 
 /// How to forward.
@@ -102,6 +145,8 @@ pub struct Options {
     pub show_mqtt: bool,
     /// Wait for a configuration that can be used.
     pub keep_trying: bool,
+    /// Where to tell how the devices are, if not at the usual place.
+    pub socket: Option<PathBuf>,
 }
 
 /// A wrong command line, in words that name the argument and the rule.
@@ -158,6 +203,9 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
     let mut keep_trying = false;
     #[cfg(feature = "spool")]
     let mut spool = None;
+    let mut socket = None;
+    #[cfg(feature = "status")]
+    let (mut status, mut json, mut watch) = (false, false, false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -168,15 +216,35 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             Short('m') | Long("mqtt") => show_mqtt = true,
             Long("check") => check = true,
             Long("keep-trying") => keep_trying = true,
+            #[cfg(feature = "status")]
+            Long("status") => status = true,
+            #[cfg(feature = "status")]
+            Long("json") => json = true,
+            #[cfg(feature = "status")]
+            Long("watch") => watch = true,
+            // A service gives it to every build.
+            Long("socket") => socket = Some(arguments.value()?.into()),
             #[cfg(feature = "spool")]
             Long("spool") => spool = Some(arguments.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
+    #[cfg(feature = "status")]
+    if let (false, Some(option)) = (status, json.then_some("json").or(watch.then_some("watch"))) {
+        return Err(UsageError(format!("option '--{option}' needs '--status'")));
+    }
     let config = config.unwrap_or_else(|| default_config(exists));
     #[cfg(feature = "spool")]
     if let Some(folder) = spool {
         return Ok(Command::Spool { folder });
+    }
+    #[cfg(feature = "status")]
+    if status {
+        return Ok(Command::Status(Asking {
+            socket,
+            json,
+            watch,
+        }));
     }
     Ok(if check {
         Command::Check { config }
@@ -187,6 +255,7 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             show_redis,
             show_mqtt,
             keep_trying,
+            socket,
         })
     })
 }
@@ -232,6 +301,7 @@ mod tests {
             show_redis,
             show_mqtt,
             keep_trying: false,
+            socket: None,
         })
     }
 
@@ -240,6 +310,14 @@ mod tests {
         let conf = "/etc/elseta-mqtt.conf";
         let check = |config: &str| Command::Check {
             config: config.into(),
+        };
+        #[cfg(feature = "status")]
+        let status = |socket: Option<&str>, json, watch| {
+            Command::Status(Asking {
+                socket: socket.map(PathBuf::from),
+                json,
+                watch,
+            })
         };
         let cases: &[(&[&str], Command)] = &[
             (&[], run(conf, 1, false, false)),
@@ -274,6 +352,13 @@ mod tests {
                 Command::Spool {
                     folder: "/mnt/sd".into(),
                 },
+            ),
+            #[cfg(feature = "status")]
+            (&["--status"], status(None, false, false)),
+            #[cfg(feature = "status")]
+            (
+                &["--status", "--json", "--watch", "--socket", "a"],
+                status(Some("a"), true, true),
             ),
             (&["-r", "-h", "--nonsense"], Command::Help),
             (&["-V", "stray"], Command::Version),
@@ -321,6 +406,11 @@ mod tests {
             (&["-r=1"], "unexpected argument for option '-r': \"1\""),
             #[cfg(feature = "spool")]
             (&["--spool"], "missing argument for option '--spool'"),
+            #[cfg(feature = "status")]
+            (&["--json"], "option '--json' needs '--status'"),
+            #[cfg(feature = "status")]
+            (&["--watch", "-r"], "option '--watch' needs '--status'"),
+            (&["--socket"], "missing argument for option '--socket'"),
             (&["-x"], "invalid option '-x'"),
             (&["--nonsense"], "invalid option '--nonsense'"),
             (&["stray"], "unexpected argument \"stray\""),
@@ -374,6 +464,14 @@ mod tests {
             "-r, --redis",
             "-m, --mqtt",
             "--check",
+            #[cfg(feature = "status")]
+            "--status",
+            #[cfg(feature = "status")]
+            "--json",
+            #[cfg(feature = "status")]
+            "--watch",
+            #[cfg(feature = "status")]
+            "--socket PATH",
         ] {
             assert!(HELP.contains(option), "{option}");
         }

@@ -34,6 +34,8 @@ use crate::show::Show;
 use crate::signals::Signals;
 #[cfg(feature = "spool")]
 use crate::spool::{Spools, suspend};
+#[cfg(feature = "status")]
+use crate::status::Status;
 use crate::{EX_CONFIG, EX_OSERR, logger};
 
 /// Between two reports of the counters, at debug level 2 and above.
@@ -47,7 +49,10 @@ const SAME_REQUEST: u64 = SECOND;
 const SIGNALS_KEY: u32 = 0;
 const REDIS_KEY: u32 = 1;
 const SHOW_KEY: u32 = 2;
-const FIRST_DEVICE_KEY: u32 = 3;
+/// And one more, of those who ask.
+#[cfg(feature = "status")]
+const STATUS_KEY: u32 = 3;
+const FIRST_DEVICE_KEY: u32 = 5;
 
 /// How long counters that were asked for may wait for a reader of standard error.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -91,6 +96,8 @@ struct Daemon<'o> {
     poller: Arc<Poller>,
     signals: Signals,
     show: Show,
+    #[cfg(feature = "status")]
+    status: Status,
     /// Of generated client identifiers.
     digits: u32,
     /// Differs from start to start.
@@ -123,6 +130,8 @@ impl<'o> Daemon<'o> {
         let digits = machine_id(Path::new("/"));
         Ok(Daemon {
             path: &options.config,
+            #[cfg(feature = "status")]
+            status: Status::open(options.socket.as_deref(), &poller, STATUS_KEY),
             poller,
             signals,
             show,
@@ -323,6 +332,10 @@ impl<'o> Daemon<'o> {
             if bridge.has_stopped() {
                 return Ended::Stopped;
             }
+            #[cfg(feature = "status")]
+            {
+                wake_up = wake_up.min(self.status.answer(now, config, bridge));
+            }
             if log::log_enabled!(log::Level::Info) {
                 wake_up = wake_up.min(self.report_in_time(now, bridge.brokers()));
             }
@@ -342,6 +355,8 @@ impl<'o> Daemon<'o> {
             let mut is_signalled = false;
             for event in events.iter() {
                 is_signalled |= self.signals.ready(event);
+                #[cfg(feature = "status")]
+                self.status.ready(event);
                 bridge.feed().net().ready(event);
                 bridge
                     .brokers()

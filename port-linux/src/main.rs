@@ -14,6 +14,7 @@
 //! | [`net`], [`poller`], [`thread`] | how are peers reached without ever waiting, and what does the one wait wait for? |
 //! | [`tls`] | who are we to a broker, whom do we trust, and what goes wrong? |
 //! | [`logger`], [`show`], [`outlet`], [`summary`], [`date`] | what does a person see? |
+//! | `status` | what does the running daemon tell whoever asks? |
 //! | [`signals`], [`machine_id`] | what comes from the system? |
 
 #![forbid(unsafe_code)]
@@ -43,6 +44,8 @@ mod show;
 mod signals;
 #[cfg(feature = "spool")]
 mod spool;
+#[cfg(feature = "status")]
+mod status;
 mod summary;
 #[cfg(test)]
 mod testing;
@@ -63,8 +66,13 @@ const EX_USAGE: u8 = 64;
 const EX_NOINPUT: u8 = 66;
 #[cfg(feature = "spool")]
 const EX_IOERR: u8 = 74;
+/// There is no daemon that could be asked.
+#[cfg(feature = "status")]
+const EX_UNAVAILABLE: u8 = 69;
 /// The system denies what the daemon cannot do without.
 const EX_OSERR: u8 = 71;
+#[cfg(feature = "status")]
+const EX_NOPERM: u8 = 77;
 /// The configuration is wrong.
 const EX_CONFIG: u8 = 78;
 
@@ -75,6 +83,8 @@ fn main() -> ExitCode {
         Ok(Command::Check { config }) => check(&config),
         #[cfg(feature = "spool")]
         Ok(Command::Spool { folder }) => list_spools(&folder),
+        #[cfg(feature = "status")]
+        Ok(Command::Status(asking)) => ask(&asking),
         Ok(Command::Run(options)) => daemon::run(&options),
         Err(error) => {
             complain(format_args!("mqtt-client: {error}"));
@@ -128,6 +138,13 @@ fn list_spools(folder: &Path) -> ExitCode {
             ExitCode::from(EX_NOINPUT)
         }
     }
+}
+
+/// `--status`: how the running daemon is.
+#[cfg(feature = "status")]
+fn ask(asking: &args::Asking) -> ExitCode {
+    rights::give_up_rights();
+    status::ask::run(asking)
 }
 
 /// `--check`: opens no connection.

@@ -232,6 +232,13 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         &self.net
     }
 
+    /// See [`Link::last_failure`].
+    #[cfg(feature = "health")]
+    #[must_use]
+    pub fn last_failure(&self) -> Option<(Instant, &str)> {
+        self.link.last_failure()
+    }
+
     /// `number` is the device's.
     pub(super) fn poll(
         &mut self,

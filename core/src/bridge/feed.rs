@@ -86,6 +86,13 @@ impl<'a, N: Network> Feed<'a, N> {
         &self.net
     }
 
+    /// See [`Link::last_failure`].
+    #[cfg(feature = "health")]
+    #[must_use]
+    pub fn last_failure(&self) -> Option<(Instant, &str)> {
+        self.link.last_failure()
+    }
+
     pub(super) fn poll<S: Sink>(
         &mut self,
         now: Instant,

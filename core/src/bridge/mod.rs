@@ -7,6 +7,8 @@
 pub mod assembly;
 pub mod broker;
 pub mod feed;
+#[cfg(feature = "health")]
+mod health;
 mod rejects;
 pub mod reload;
 pub mod sink;

@@ -84,13 +84,18 @@ impl<T: Display, D: Display> Display for Obstacle<T, D> {
 pub(super) struct Reported(Option<u32>);
 
 /// The text of a reason whose value has to be given away before it is shown.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct ReasonText(heapless::String<320>);
 
 impl ReasonText {
     /// More of it. What does not fit is cut off: reasons are bounded far below.
     pub(super) fn add(&mut self, text: fmt::Arguments<'_>) {
         let _ = self.0.write_fmt(text);
+    }
+
+    #[cfg(feature = "health")]
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Link<S> {
     state: State<S>,
     backoff: Backoff,
     reported: Reported,
+    #[cfg(feature = "health")]
+    last_failure: Option<(Instant, ReasonText)>,
 }
 
 enum State<S> {
@@ -116,6 +118,8 @@ impl<S> Link<S> {
             },
             backoff,
             reported: Reported::default(),
+            #[cfg(feature = "health")]
+            last_failure: None,
         }
     }
 
@@ -364,6 +368,14 @@ impl<S> Link<S> {
         self.end(net);
     }
 
+    /// Why the last connection failed or ended that was not left on purpose, and when: in the words of the log.
+    #[cfg(feature = "health")]
+    #[must_use]
+    pub fn last_failure(&self) -> Option<(Instant, &str)> {
+        let (at, reason) = self.last_failure.as_ref()?;
+        Some((*at, reason.as_str()))
+    }
+
     /// Whether a connection is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -401,6 +413,10 @@ impl<S> Link<S> {
             Retry::Later(times) => self.backoff.later_delay(times),
         };
         self.report(target, retry, reason, delay);
+        #[cfg(feature = "health")]
+        if !matches!(retry, Retry::AtOnce | Retry::Never) {
+            self.last_failure = Some((now, reason.clone()));
+        }
         if retry == Retry::Never {
             return Instant::NEVER;
         }

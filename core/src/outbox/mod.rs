@@ -227,6 +227,14 @@ impl<'a> Outbox<'a> {
         self.at.count == 0
     }
 
+    /// Bytes of its storage that samples take, and those that there are.
+    #[cfg(feature = "health")]
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        let used = self.at.aside.bytes_with_gap() + self.at.used;
+        (used, self.ring.capacity())
+    }
+
     /// Queues a sample of `signal`; if its topic `is_aside`, it waits there, and lets others pass. `false`, and nothing has changed, if there
     /// is no room for it: see [`Outbox::make_room`].
     ///

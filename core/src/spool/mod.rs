@@ -62,6 +62,12 @@ pub trait Storage {
     /// Whether there is room for one more segment.
     fn has_room(&mut self) -> bool;
 
+    /// Bytes on storage that segments take now, as far as they are known.
+    #[cfg(feature = "health")]
+    fn used(&self) -> u64 {
+        0
+    }
+
     /// The oldest segment, or the one that follows this one.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! | `ending` | how does it end, and what does the session think of the end? |
 //! | `forgetful` | what if the broker loses the session, or an acknowledgement? |
 //! | `hostile` | what may a broker do that it should not? |
+//! | `standing` | what does it say of itself? |
 //! | `suspects` | what if one message makes the broker close the connection? |
 //! | `throttled` | what if it takes only so many in a second, or acknowledges none? |
 //! | `unasked` | what if the broker sends messages itself? |
@@ -30,6 +31,8 @@ mod ending;
 mod forgetful;
 mod hostile;
 mod opening;
+#[cfg(feature = "health")]
+mod standing;
 mod suspects;
 mod throttled;
 mod unasked;

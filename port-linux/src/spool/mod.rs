@@ -118,6 +118,11 @@ impl Storage for Files {
         self.used() + len <= self.most + NOT_COUNTED && self.free >= len + NOT_COUNTED
     }
 
+    #[cfg(feature = "status")]
+    fn used(&self) -> u64 {
+        Files::used(self)
+    }
+
     fn next_segment(&mut self, after: Option<u32>) -> nb::Result<Option<u32>, Fault> {
         let next = match after {
             Some(after) => self

@@ -25,6 +25,8 @@ fn help_goes_to_standard_output_and_names_every_option() {
             "--mqtt",
             "--check",
             "--spool",
+            "--status",
+            "--socket",
             "/etc/elseta-mqtt.conf",
             "/etc/elseta-mqtt.json",
         ] {
@@ -57,6 +59,7 @@ fn a_wrong_argument_is_named_and_the_exit_code_is_64() {
         (&["-d", "loud"], "loud"),
         (&["-c"], "-c"),
         (&["--config"], "--config"),
+        (&["--json"], "--status"),
         (&["stray"], "stray"),
         (&["--redis=yes"], "--redis"),
     ] {

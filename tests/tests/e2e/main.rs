@@ -22,6 +22,7 @@ mod secrets;
 mod sessions;
 mod several_brokers;
 mod shutdown;
+mod status;
 mod terminal;
 mod versions;
 mod will;

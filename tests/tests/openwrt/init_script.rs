@@ -100,7 +100,8 @@ fn usable() -> Config {
 
 /// What procd is asked when the service starts. A daemon that does not run is forgotten first.
 fn started(file: &str, runs: bool) -> Vec<String> {
-    let command = format!("set command ~/mqtt-client --keep-trying -c ~/{file}");
+    let command =
+        format!("set command ~/mqtt-client --keep-trying -c ~/{file} --socket ~/run/status.sock");
     let lines = [
         "service",
         "kill mqtt-client",

@@ -50,6 +50,6 @@ stop() {
 }
 reload() { reload_service; }
 
-PROG=$3 CONFIGS=$4 calls=$5 UPTIME=${3%/*}/uptime clock=$6
+PROG=$3 CONFIGS=$4 RUN=${3%/*}/run calls=$5 UPTIME=${3%/*}/uptime clock=$6
 show_clock
 "$command"

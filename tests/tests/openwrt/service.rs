@@ -49,6 +49,17 @@ fn however_often_the_daemon_ends_it_is_started_again() {
 }
 
 #[test]
+fn the_status_of_a_service_that_runs_shows_its_devices() {
+    let (system, id) = running();
+    let (code, text) = system.service_in_full("status");
+    assert_eq!(code, 0);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("running"));
+    assert!(text.contains(&format!("process {id}, ")), "{text}");
+    assert!(text.contains("\ncloud: offline for "), "{text}");
+}
+
+#[test]
 fn a_start_beside_a_running_daemon_changes_nothing() {
     let (system, mut id) = running();
     for _ in 0..2 {

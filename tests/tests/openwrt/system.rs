@@ -17,7 +17,7 @@ fn binary(version: &str, starts: &Path) -> String {
     let daemon = program::daemon();
     let words = daemon.arguments.join(" ");
     format!(
-        "#!/bin/sh\n# {version}\n[ \"$1\" = --check ] || echo started >>{}\nexec {} {words} \"$@\"\n",
+        "#!/bin/sh\n# {version}\ncase $1 in --check | --status) ;; *) echo started >>{} ;; esac\nexec {} {words} \"$@\"\n",
         starts.display(),
         daemon.path.display()
     )
@@ -56,11 +56,15 @@ impl System {
         let script = "feed/openwrt/mqtt-client/files/mqtt-client.init";
         let root = system.path("").display().to_string();
         let text = system.text(script);
-        let text = ["/usr/bin/mqtt-client", "/etc/elseta"]
-            .into_iter()
-            .fold(text, |text, path| {
-                text.replace(path, &format!("{root}{}", &path[1..]))
-            });
+        let text = [
+            "/usr/bin/mqtt-client",
+            "/etc/elseta",
+            "/var/run/mqtt-client",
+        ]
+        .into_iter()
+        .fold(text, |text, path| {
+            text.replace(path, &format!("{root}{}", &path[1..]))
+        });
         system.write(script, &text);
         let (code, errors) = system.opkg("install", "1");
         assert_eq!((code, errors.as_str()), (0, ""));
@@ -122,8 +126,14 @@ impl System {
         (output.status.code().expect("an exit code"), errors)
     }
 
-    /// `/etc/init.d/mqtt-client COMMAND`: its exit code, and what it printed.
+    /// `/etc/init.d/mqtt-client COMMAND`: its exit code, and the first line that it printed.
     pub fn service(&self, command: &str) -> (i32, String) {
+        let (code, text) = self.service_in_full(command);
+        (code, text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// The same, with all that it printed.
+    pub fn service_in_full(&self, command: &str) -> (i32, String) {
         let [common, script] = ["etc/rc.common", "etc/init.d/mqtt-client"]
             .map(|name| self.path(name).display().to_string());
         let output = self

@@ -198,6 +198,13 @@ impl<'a> Spool<'a> {
         waiting + self.at.unread
     }
 
+    /// Bytes on storage that it takes.
+    #[cfg(feature = "health")]
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.storage.used()
+    }
+
     /// Samples that earlier processes left on storage: they count as received.
     #[must_use]
     pub fn found(&self) -> u64 {

@@ -22,6 +22,8 @@ impl<'a> Session<'a> {
         self.state.filled = 0;
         self.state.overflow.pass(now);
         self.state.draining = false;
+        #[cfg(feature = "health")]
+        self.state.standing.end(now);
         self.state.v5.connection_ended();
         self.forget_flight();
         let reached = match phase {

@@ -160,6 +160,8 @@ impl Session<'_> {
             self.leave();
             return Ok(());
         };
+        #[cfg(feature = "health")]
+        self.state.standing.begin(known, self.qos());
         self.state.has_qos2 &= known == Known::All;
         if matches!(known, Known::Nothing | Known::Wiped) {
             // A PUBREL would mean nothing to its new session, and what it had only PUBREC for, it may have lost.

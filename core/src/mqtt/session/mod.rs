@@ -20,6 +20,8 @@ mod overflow;
 mod refusals;
 #[cfg(feature = "spool")]
 mod replay;
+#[cfg(feature = "health")]
+mod standing;
 mod terms;
 mod v5;
 
@@ -48,6 +50,8 @@ use events::{Control as ControlPacket, Events};
 use overflow::Overflow;
 #[cfg(feature = "spool")]
 use replay::Replay;
+#[cfg(feature = "health")]
+use standing::Standing;
 
 /// Smallest input buffer, in bytes: one packet of the longest kind that a broker may send.
 pub const MIN_INPUT: usize = 8;
@@ -98,6 +102,8 @@ pub struct State {
     filled: usize,
     liveness: Liveness,
     was_online: bool,
+    #[cfg(feature = "health")]
+    standing: Standing,
     overflow: Overflow,
     counters: Counters,
     pending: Pending,
@@ -161,6 +167,8 @@ impl<'a> Session<'a> {
             filled: 0,
             liveness: Liveness::default(),
             was_online: false,
+            #[cfg(feature = "health")]
+            standing: Standing::default(),
             overflow: Overflow::default(),
             counters: Counters::default(),
             pending: Pending::default(),

@@ -115,7 +115,7 @@ procd_running() { [ -e "$procd/$1/pid" ]; }
 
 procd_send_signal() { kill -"$3" "$(cat "$procd/$1/pid")"; }
 
-procd_status() {
+_procd_status() {
 	if [ ! -d "$procd/$1" ]; then
 		echo inactive
 		return 3

@@ -1,0 +1,31 @@
+//! How are the parts of a bridge, and what went wrong last?
+
+use super::{Bridge, Broker, Feed};
+use crate::health::{Health, Redis};
+use crate::net::Network;
+use crate::time::{Instant, SECOND};
+
+impl<'a, N: Network> Bridge<'_, 'a, N> {
+    /// How one of its [brokers](Bridge::brokers) is.
+    #[must_use]
+    pub fn health<'v>(&self, broker: &Broker<'a, N>, version: &'v str, now: Instant) -> Health<'v> {
+        Health::new(
+            version,
+            now.as_millis() / SECOND,
+            &broker.counters(),
+            self.feed().health(),
+            broker.session().standing(),
+        )
+    }
+}
+
+impl<N: Network> Feed<'_, N> {
+    /// Whether samples can come.
+    #[must_use]
+    pub fn health(&self) -> Redis {
+        match self.session().is_subscribed() {
+            true => Redis::Up,
+            false => Redis::Down,
+        }
+    }
+}
