@@ -294,12 +294,6 @@ impl<'a> Outbox<'a> {
         true
     }
 
-    /// Whether it counts when a sample was accepted: only MQTT 5 asks for it.
-    #[inline]
-    fn is_stamping(&self) -> bool {
-        cfg!(feature = "mqtt5") && self.stamp.is_some()
-    }
-
     /// Whether so little waits that a sample is better not packed: it goes out at once.
     #[inline]
     fn is_nearly_empty(&self) -> bool {
