@@ -1,0 +1,3 @@
+//! The spool between real parts: what survives a kill, an end, a reload, and storage that fails.
+
+mod kills;
