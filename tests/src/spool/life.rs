@@ -156,7 +156,7 @@ impl World {
             }
         };
         let redis = Redis::start();
-        let spool = TempDir::new().expect("a temporary folder");
+        let spool = spool_folder().expect("a temporary folder");
         // A small outbox, so that many samples come back from storage, and a large one, so that few do.
         let buffer = [2_048, 16_384, 1 << 20][rng.usize(..3)];
         let config = config(spool.path(), qos, buffer).with_ports(redis.port(), ends.port());
@@ -345,6 +345,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// In memory where that can be: a process that is killed leaves there what it leaves on a disk, and no other test keeps that disk busy.
+fn spool_folder() -> std::io::Result<TempDir> {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new())
 }
 
 fn config(spool: &Path, qos: u8, buffer: u32) -> Config {
