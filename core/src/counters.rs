@@ -26,10 +26,12 @@ pub struct Counters {
     /// Connections to the broker after the first.
     pub reconnects: u64,
     /// Of a device that has a spool.
+    #[cfg(feature = "spool")]
     pub spool: Option<Spooled>,
 }
 
 /// What waits longer.
+#[cfg(feature = "spool")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spooled {
     /// Samples that wait on storage, or are about to, and not in the outbox.
@@ -59,6 +61,7 @@ impl fmt::Display for Counters {
             " dropped {} reconnects {}",
             self.dropped, self.reconnects
         )?;
+        #[cfg(feature = "spool")]
         if let Some(Spooled { spooled, oldest }) = self.spool {
             write!(f, " spooled {spooled} oldest {oldest}")?;
         }

@@ -4,15 +4,21 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    println!("cargo:rerun-if-changed=memory.x");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
     let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo's folder for this script"));
+    let has_spool = env::var_os("CARGO_FEATURE_SPOOL").is_some();
+    let memory = if has_spool {
+        "memory-spool.x"
+    } else {
+        "memory.x"
+    };
+    println!("cargo:rerun-if-changed={memory}");
     // The second where no other package brings the names of the board's interrupts.
-    for script in ["memory.x", "device.x"] {
+    for (script, name) in [(memory, "memory.x"), ("device.x", "device.x")] {
         if Path::new(script).exists() {
-            fs::copy(script, folder.join(script)).expect("copy a linker script");
+            fs::copy(script, folder.join(name)).expect("copy a linker script");
         }
     }
     println!("cargo:rustc-link-search={}", folder.display());

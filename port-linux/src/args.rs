@@ -7,13 +7,29 @@ use std::path::{Path, PathBuf};
 
 use lexopt::Arg::{Long, Short};
 
+/// What a program without a spool does not have.
+#[cfg(feature = "spool")]
+macro_rules! with_spool {
+    ($text:literal) => {
+        $text
+    };
+}
+#[cfg(not(feature = "spool"))]
+macro_rules! with_spool {
+    ($text:literal) => {
+        ""
+    };
+}
+
 /// Text of `--help`; every line fits 80 columns.
-pub const HELP: &str = "\
+pub const HELP: &str = concat!(
+    "\
 Forwards measurements from Redis to MQTT brokers.
 
 Usage: mqtt-client [-h] [-c FILE] [-V] [-d LEVEL] [-r] [-m] [--check]
-                   [--keep-trying] [--spool DIR]
-
+                   [--keep-trying]",
+    with_spool!(" [--spool DIR]"),
+    "\n
 Options:
   -h, --help         Show this help and exit
   -c, --config FILE  Configuration file; default /etc/elseta-mqtt.conf, and
@@ -32,10 +48,13 @@ Options:
                      opens no connection
       --keep-trying  Wait while the configuration cannot be used, and read it
                      again: for services
-      --spool DIR    Print what the spools in a folder hold, or that of one
+",
+    with_spool!(
+        "      --spool DIR    Print what the spools in a folder hold, or that of one
                      device, and exit; writes nothing
-
-Signals:
+"
+    ),
+    "\nSignals:
   TERM, INT          Send what is queued (at most 5 s), disconnect and exit;
                      a second one exits at once
   HUP                Read the configuration again
@@ -44,11 +63,12 @@ Signals:
 Exit status:
   0   success
   64  wrong command line
-  66  --spool: no spool is there
-  71  the system denies something
-  74  --spool: a part cannot be read
-  78  wrong configuration
-";
+",
+    with_spool!("  66  --spool: no spool is there\n"),
+    "  71  the system denies something\n",
+    with_spool!("  74  --spool: a part cannot be read\n"),
+    "  78  wrong configuration\n"
+);
 
 /// The default configuration files, best first: the manual names both.
 const DEFAULT_CONFIG: [&str; 2] = ["/etc/elseta-mqtt.conf", "/etc/elseta-mqtt.json"];
@@ -63,6 +83,7 @@ pub enum Command {
     /// Validate the configuration file and print a summary.
     Check { config: PathBuf },
     /// Print what the spools in a folder hold.
+    #[cfg(feature = "spool")]
     Spool { folder: PathBuf },
     /// Forward.
     Run(Options),
@@ -135,6 +156,7 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
     let mut show_mqtt = false;
     let mut check = false;
     let mut keep_trying = false;
+    #[cfg(feature = "spool")]
     let mut spool = None;
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -146,14 +168,17 @@ fn parse(mut arguments: lexopt::Parser, exists: fn(&Path) -> bool) -> Result<Com
             Short('m') | Long("mqtt") => show_mqtt = true,
             Long("check") => check = true,
             Long("keep-trying") => keep_trying = true,
+            #[cfg(feature = "spool")]
             Long("spool") => spool = Some(arguments.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
     let config = config.unwrap_or_else(|| default_config(exists));
-    Ok(if let Some(folder) = spool {
-        Command::Spool { folder }
-    } else if check {
+    #[cfg(feature = "spool")]
+    if let Some(folder) = spool {
+        return Ok(Command::Spool { folder });
+    }
+    Ok(if check {
         Command::Check { config }
     } else {
         Command::Run(Options {
@@ -243,6 +268,7 @@ mod tests {
             (&["-rmd3"], run(conf, 3, true, true)),
             (&["--check"], check(conf)),
             (&["--check", "-c", "a", "-d3", "-r"], check("a")),
+            #[cfg(feature = "spool")]
             (
                 &["--spool", "/mnt/sd", "-d2"],
                 Command::Spool {
@@ -293,6 +319,7 @@ mod tests {
                 "unexpected argument for option '--check': \"1\"",
             ),
             (&["-r=1"], "unexpected argument for option '-r': \"1\""),
+            #[cfg(feature = "spool")]
             (&["--spool"], "missing argument for option '--spool'"),
             (&["-x"], "invalid option '-x'"),
             (&["--nonsense"], "invalid option '--nonsense'"),

@@ -73,6 +73,7 @@ fn main() -> ExitCode {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(&version()),
         Ok(Command::Check { config }) => check(&config),
+        #[cfg(feature = "spool")]
         Ok(Command::Spool { folder }) => list_spools(&folder),
         Ok(Command::Run(options)) => daemon::run(&options),
         Err(error) => {
@@ -127,12 +128,6 @@ fn list_spools(folder: &Path) -> ExitCode {
             ExitCode::from(EX_NOINPUT)
         }
     }
-}
-
-#[cfg(not(feature = "spool"))]
-fn list_spools(_: &Path) -> ExitCode {
-    complain(format_args!("mqtt-client: --spool: built without a spool"));
-    ExitCode::from(EX_USAGE)
 }
 
 /// `--check`: opens no connection.

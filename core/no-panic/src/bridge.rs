@@ -76,13 +76,9 @@ pub fn run(config: &Config<'_>) {
         suspended_feed = poll(bridge).suspend();
         let [mut broker] = brokers;
         broker.leave(now(), &mut Watcher);
+        black_box(broker.counters());
         if let Some(spool) = broker.take_spool() {
-            black_box((
-                spool.spooled(),
-                spool.found(),
-                spool.dropped(),
-                spool.fault(),
-            ));
+            black_box((spool.spooled(), spool.found(), spool.fault()));
             suspended_spool = Some(spool.suspend());
         }
         suspended_broker = Some(broker.suspend());
@@ -185,6 +181,7 @@ fn take_over(broker: &mut Broker<'_, Network>) {
 fn poll<'a>(mut bridge: Bridge<'_, 'a, Network>) -> Feed<'a, Network> {
     while !bridge.has_stopped() && black_box(true) {
         black_box(bridge.poll(now(), &mut Watcher));
+        black_box(bridge.poll_spools(now()));
         for (device, counters) in bridge.counters() {
             show(format_args!("{}: {counters}", device.alias));
         }

@@ -43,7 +43,7 @@ pub(super) fn device<'a>(
     let port = fields.integer(Key::Port);
     let threshold = fields.boolean(Key::EnableThreshold);
     let qos = fields.qos(Key::MqttQos);
-    #[cfg_attr(not(feature = "spool"), expect(unused_mut))]
+    #[cfg_attr(not(any(feature = "spool", feature = "mqtt5")), expect(unused_mut))]
     let mut device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
@@ -64,20 +64,13 @@ pub(super) fn device<'a>(
         max_inflight: max_inflight(fields, qos),
         proxy: proxy(fields),
         max_rate: fields.integer(Key::MaxRate),
-        session_expiry: seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry),
-        message_expiry: seconds(fields, Key::MessageExpiry, 0),
-        topic_alias: fields.boolean(Key::TopicAlias),
         ..Device::EMPTY
     };
-    // A build without a spool does not read what it does not use: 500 bytes of a board's flash.
+    // A build does not read what it does not use: 500 bytes of a board's flash.
     #[cfg(feature = "spool")]
     spool::device(fields, &mut device);
-    if device.version != Version::V5 {
-        let keys = [Key::SessionExpiry, Key::MessageExpiry, Key::TopicAlias];
-        ignored(fields, &keys, "mqtt_version other than 5");
-    } else if qos == QoS::AtMostOnce {
-        ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
-    }
+    #[cfg(feature = "mqtt5")]
+    mqtt5(fields, &mut device);
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {
@@ -308,6 +301,21 @@ fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
     }
 }
 
+/// What only MQTT 5 has.
+#[cfg(feature = "mqtt5")]
+fn mqtt5(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
+    device.session_expiry = seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry);
+    device.message_expiry = seconds(fields, Key::MessageExpiry, 0);
+    device.topic_alias = fields.boolean(Key::TopicAlias);
+    if device.version != Version::V5 {
+        let keys = [Key::SessionExpiry, Key::MessageExpiry, Key::TopicAlias];
+        ignored(fields, &keys, "mqtt_version other than 5");
+    } else if device.qos == QoS::AtMostOnce {
+        ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
+    }
+}
+
+#[cfg(feature = "mqtt5")]
 fn seconds(fields: &mut Fields<'_, '_, '_>, key: Key, default: u32) -> u32 {
     let given = fields.given_integer(key);
     given

@@ -263,7 +263,7 @@ schema! {
 
     Spool {
         Path "path": text(Form::Path),
-            note("Folder on an SD card or on a partition of its own, never on the root file system of a gateway. Required if a device has a spool_size.");
+            note("Folder on an SD card or on a partition of its own, never on the root file system of a gateway. Required if a device has a spool_size, but on a board, whose spool is in its flash.");
         FlushInterval "flush_interval": integer(Integer { min: 1, max: 3600, default: 10 }),
             note("Seconds after which a sample that waits is written.");
     }

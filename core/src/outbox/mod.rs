@@ -43,7 +43,7 @@ use crate::delivery::{QoS, Stage};
 use crate::sample::{MAX_TEXT, Sample};
 use aside::Aside;
 use handshakes::{Handshakes, Span};
-use record::Head;
+use record::{HAS_STAMPS, Head};
 use ring::Ring;
 use room::Dropping;
 
@@ -236,7 +236,7 @@ impl<'a> Outbox<'a> {
     #[must_use]
     pub fn append(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
         let is_aside = is_aside && self.at.any_aside;
-        let plain = sample.whole_text().filter(|_| self.stamp.is_none());
+        let plain = sample.whole_text().filter(|_| !self.is_stamping());
         let Some(text) = plain else {
             return self.append_any(signal, is_aside, sample);
         };
@@ -254,6 +254,12 @@ impl<'a> Outbox<'a> {
         true
     }
 
+    /// Whether samples that are queued now have a stamp.
+    #[inline]
+    fn is_stamping(&self) -> bool {
+        HAS_STAMPS && self.stamp.is_some()
+    }
+
     /// The same, whatever the text, and its place in the ring.
     #[cold]
     #[inline(never)]
@@ -261,7 +267,7 @@ impl<'a> Outbox<'a> {
         let mut joined = [0; MAX_TEXT];
         let text = sample.text(&mut joined);
         let mut head = Head::new(signal, is_aside, sample.quality, text);
-        if self.stamp.is_some() {
+        if self.is_stamping() {
             head = head.stamped();
         }
         while self.is_too_full_for(head.record_len()) {

@@ -21,6 +21,9 @@ const HEAD: usize = 4;
 /// Bytes of a stamp.
 const STAMP: usize = 4;
 
+/// Whether there is anything that counts how long a sample has waited.
+pub(super) const HAS_STAMPS: bool = cfg!(any(feature = "mqtt5", feature = "spool"));
+
 /// Longest record, in bytes.
 pub(super) const MAX_RECORD: usize = HEAD + STAMP + MAX_TEXT;
 
@@ -86,7 +89,10 @@ impl Head {
     /// Bytes before the text.
     #[inline]
     fn text_at(self) -> usize {
-        HEAD + (self.0 & IS_STAMPED) as usize / 2
+        match HAS_STAMPS {
+            true => HEAD + (self.0 & IS_STAMPED) as usize / 2,
+            false => HEAD,
+        }
     }
 
     #[inline]
@@ -214,11 +220,11 @@ impl Head {
     /// A later sample of its signal has gone out before it.
     #[inline]
     pub(super) fn is_overtaken(self) -> bool {
-        self.0 & OVERTAKEN != 0
+        cfg!(feature = "spool") && self.0 & OVERTAKEN != 0
     }
 
     #[cfg(feature = "spool")]
-    pub(super) fn from_spool(self, is_overtaken: bool) -> Self {
+    pub(super) fn returned(self, is_overtaken: bool) -> Self {
         let overtaken = if is_overtaken { OVERTAKEN } else { 0 };
         Head(self.0 | FROM_SPOOL | overtaken)
     }
@@ -369,6 +375,7 @@ mod tests {
         }
     }
 
+    #[cfg(any(feature = "mqtt5", feature = "spool"))]
     #[test]
     fn a_stamp_comes_back_and_the_text_behind_it() {
         for text in ["12.5,1708000203824", "nan,1"] {

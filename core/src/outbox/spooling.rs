@@ -64,7 +64,7 @@ impl Outbox<'_> {
         }
         let at = self.ring.wrap(self.at.start + used);
         Head::read(&self.ring, at)
-            .from_spool(is_overtaken)
+            .returned(is_overtaken)
             .store(&mut self.ring, at);
         true
     }

@@ -191,7 +191,9 @@ impl<'a> Staging<'a> {
     pub(super) fn drop_oldest(&mut self) {
         if self.at.sealed > 0 {
             self.at.sealed -= 1;
-            self.at.oldest = self.slot(1);
+            let is_empty = self.at.sealed == 0 && self.at.filling.count == 0;
+            // Slots that were never used may be memory that nobody has taken yet.
+            self.at.oldest = if is_empty { 0 } else { self.slot(1) };
         }
     }
 

@@ -13,6 +13,7 @@ mod robust;
 mod rows;
 mod rules;
 mod schema;
+#[cfg(feature = "spool")]
 mod spool;
 mod values;
 mod versions;

@@ -17,7 +17,6 @@ fn findings(block: &str, device: &str) -> Vec<String> {
 
 const FOLDER: &str = r#"{"path": "/mnt/sd/mqtt-client"}"#;
 
-#[cfg(feature = "spool")]
 #[test]
 fn a_spool_has_a_size_a_folder_and_an_interval() {
     for (block, size, expected) in [
@@ -74,7 +73,6 @@ fn an_interval_has_between_a_second_and_an_hour() {
     }
 }
 
-#[cfg(feature = "spool")]
 #[test]
 fn a_folder_is_needed_by_enabled_devices_only() {
     let missing = "spool.path: is missing, spool_size requires it";
@@ -103,17 +101,5 @@ fn what_has_no_effect_without_a_spool_is_warned_of() {
         let expected = if is_warned { vec![warning] } else { vec![] };
         let row = device(&[("enable", "1"), (key, value)]);
         assert_eq!(findings(FOLDER, &row), expected, "{key} {value}");
-    }
-}
-
-#[cfg(not(feature = "spool"))]
-#[test]
-fn an_enabled_device_may_not_ask_for_a_spool_that_is_not_built_in() {
-    for (enable, expected) in [
-        ("0", &[][..]),
-        ("1", &["devices[0].spool_size: built without a spool"]),
-    ] {
-        let device = device(&[("enable", enable), ("spool_size", "65536")]);
-        assert_eq!(findings(FOLDER, &device), expected);
     }
 }

@@ -1,6 +1,5 @@
 //! Is the folder of the spools fit for them? What is said at each start, and by `--check`.
 
-use std::ffi::CString;
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -10,9 +9,12 @@ use mqtt_client_core::config::Rows;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::geteuid;
 
-use super::file_system::FileSystem;
+use super::file_system::{FileSystem, parent};
 use crate::modes::others_may_replace;
 use crate::rights;
+
+/// What making a folder in another takes.
+const MAY_WRITE: Access = Access::WRITE_OK.union(Access::EXEC_OK);
 
 /// Warns of where the spools of enabled devices are to lie.
 pub fn warn(table: &Path, rows: &Rows<'_>) {
@@ -47,9 +49,10 @@ fn each(path: &Path, spools: &[(&str, u64)], report: &mut dyn FnMut(String)) {
         report(problem);
         return;
     }
-    if access(path, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+    if access(path, MAY_WRITE).is_err() {
+        let path = path.display();
         report(format!(
-            " may not be written to by the user with the id {user}: chown it"
+            " may not be written to by the user with the id {user}; as root: chown {user} {path}"
         ));
     }
     if others_may_replace(&metadata) {
@@ -77,8 +80,8 @@ fn each(path: &Path, spools: &[(&str, u64)], report: &mut dyn FnMut(String)) {
 
 /// The folder is not there: can it be made?
 fn missing(path: &Path, report: &mut dyn FnMut(String)) {
-    let name = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
-    match FileSystem::for_new(&name) {
+    let parent = parent(path);
+    match FileSystem::of(parent) {
         None => report(
             " is missing, and so is the folder that it is to be made in: samples wait in memory until both are there"
                 .into(),
@@ -87,6 +90,12 @@ fn missing(path: &Path, report: &mut dyn FnMut(String)) {
             " is missing, and is not made on {}: is the card or the partition mounted?",
             place.name()
         )),
+        Some(_) if access(parent, MAY_WRITE).is_err() => {
+            let (user, path) = (geteuid().as_raw(), path.display());
+            report(format!(
+                " is missing, and the user with the id {user} may not make it; as root: mkdir {path}; chown {user} {path}"
+            ));
+        }
         Some(place) => lies_on(place, report),
     }
 }

@@ -28,12 +28,9 @@ impl FileSystem {
         })
     }
 
-    /// What a folder lies on that is to be made.
+    /// What a folder will lie on that is to be made.
     pub fn for_new(path: &CStr) -> Option<Self> {
-        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-        let parent = path.parent()?;
-        let has_name = !parent.as_os_str().is_empty();
-        FileSystem::of(if has_name { parent } else { Path::new(".") })
+        FileSystem::of(parent(Path::new(OsStr::from_bytes(path.to_bytes()))))
     }
 
     pub fn name(self) -> &'static str {
@@ -48,5 +45,13 @@ impl FileSystem {
     /// Whether a gateway has such a one as its root file system.
     pub fn may_be_the_roots(self) -> bool {
         matches!(self, FileSystem::Overlay | FileSystem::Jffs2)
+    }
+}
+
+/// The folder that this one is in.
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }

@@ -145,6 +145,17 @@ impl Folder {
         Ok(segments)
     }
 
+    /// What an earlier process wrote, and was ended before it synced it: from now on it counts as what survives a power cut. All before the newest
+    /// segment was synced when that was begun. What fails here will fail again once something is written.
+    pub fn sync_newest(&self, segments: &Segments) {
+        if let Some((newest, _)) = segments.last()
+            && let Ok(file) = self.file(*newest, OFlags::RDONLY)
+        {
+            let _ = fdatasync(&file);
+            let _ = fsync(&self.folder);
+        }
+    }
+
     fn set_aside(&self, serial: u32) -> Result<(), Fault> {
         let [from, to] = [ENDING, ".unknown"].map(|ending| name_of(serial, ending));
         renameat(&self.folder, &from, &self.folder, &to).map_err(fault)?;
@@ -211,7 +222,7 @@ impl Folder {
             self.read = None;
         }
         self.has_changed = true;
-        match unlinkat(&self.folder, &name_of(segment, ENDING), AtFlags::empty()) {
+        match unlinkat(&self.folder, name_of(segment, ENDING), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(fault(error)),
         }

@@ -168,7 +168,8 @@ mod tests {
                 names: u64::from(signals) * (NAME + 11),
             };
             for per_second in [1, 10, 100] {
-                let samples = 100 * per_second * flush_interval;
+                let in_an_interval = per_second * flush_interval;
+                let samples = (20_000 / in_an_interval).max(3) * in_an_interval;
                 let written = written(samples, per_second, signals, flush_interval);
                 let measured = load.spool_size * samples / written / per_second;
                 let estimate = load.lasts(per_second).0;

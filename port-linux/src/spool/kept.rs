@@ -13,12 +13,12 @@ use super::Files;
 use crate::net::Stack;
 use crate::poller::Poller;
 
-/// Blocks that wait to be written. While one is, the other is filled: a card that is slow has as long for it, eight seconds at 100 samples a
-/// second.
-const BLOCKS: usize = 2;
+/// Blocks that wait to be written, at most: some 5,000 samples, for a burst, or a card that is slow. The log uses the first ones again and again, and the
+/// rest of the memory is taken from the system only once it is needed: at 100 samples a second two or three of them are.
+const BLOCKS: usize = 8;
 
-/// A device's spool takes 14 KB here and less than 4 KB of numbers, and 4 KB more while it is written to or read from.
-const _: () = assert!(size_of::<Kept>() <= 14_500 && size_of::<Spool<'_>>() <= 4096);
+/// So a device's spool takes some 18 KB: two blocks, what is kept here beside them, and the numbers of log and bridge.
+const _: () = assert!(size_of::<Kept>() <= 6400 && size_of::<Spool<'_>>() <= 4096);
 
 /// The spools of all devices, in their order; none of those that have none.
 #[derive(Default)]
@@ -34,7 +34,7 @@ struct Kept {
 }
 
 struct Memory {
-    blocks: [[u8; BLOCK]; BLOCKS],
+    blocks: Vec<u8>,
     window: [u8; BLOCK],
     places: [u32; NAMES],
     names: [u32; NAMES],
@@ -51,8 +51,8 @@ impl Spools {
                 && device.spool_size > 0
             {
                 for kept in &mut old {
-                    let same = |kept: &Box<Kept>| kept.path == path && kept.alias == device.alias;
-                    if kept.as_ref().is_some_and(same) {
+                    let same = |kept: &Kept| kept.path == path && kept.alias == device.alias;
+                    if kept.as_deref().is_some_and(same) {
                         spool = kept.take();
                     }
                 }
@@ -107,7 +107,7 @@ impl Kept {
             path: path.into(),
             alias: alias.into(),
             memory: Memory {
-                blocks: [[0; BLOCK]; BLOCKS],
+                blocks: vec![0; BLOCKS * BLOCK],
                 window: [0; BLOCK],
                 places: [0; NAMES],
                 names: [0; NAMES],
@@ -129,7 +129,7 @@ impl Kept {
             names,
         } = &mut self.memory;
         let buffers = Buffers {
-            blocks,
+            blocks: blocks.as_chunks_mut().0,
             window,
             places,
             names,

@@ -47,14 +47,15 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
         // What is there and cannot be read is to be told of.
         look.map_or_else(|fault| fault != Fault::Missing, |found| !found.is_empty())
     };
-    let mut inner = Vec::new();
+    let mut inner = Vec::<PathBuf>::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() && has_segments(&entry.path()) {
-            inner.push(entry.path());
+        let path = entry.path();
+        if entry.file_type()?.is_dir() && has_segments(&path) {
+            let place = inner.partition_point(|other| other.as_os_str() < path.as_os_str());
+            inner.insert(place, path);
         }
     }
-    inner.sort();
     if has_segments(path) {
         inner.insert(0, path.into());
     }
@@ -163,18 +164,11 @@ impl Held {
 
     fn write(&self, name: &dyn std::fmt::Display, output: &mut impl Write) -> io::Result<()> {
         let samples: u64 = self.signals.iter().map(|signal| signal.samples).sum();
-        let (segments, bytes) = (self.segments, self.bytes);
         writeln!(
             output,
-            "{name}: {samples} samples wait; {bytes} bytes in {segments} segments"
+            "{name}: samples {samples} segments {} bytes {} damaged blocks {} with {} samples",
+            self.segments, self.bytes, self.damaged_blocks, self.damaged
         )?;
-        let (blocks, damaged) = (self.damaged_blocks, self.damaged);
-        if blocks > 0 || damaged > 0 {
-            writeln!(
-                output,
-                "  damaged: {blocks} blocks, {damaged} samples are lost"
-            )?;
-        }
         if self.is_torn {
             writeln!(output, "  the end is torn, and will be passed over")?;
         }
@@ -280,7 +274,7 @@ mod tests {
         let text = shown(&folder);
         let bytes: usize = before.iter().map(|(_, bytes)| bytes.len()).sum();
         let expected = format!(
-            "cloud: 10000 samples wait; {bytes} bytes in {} segments\n  p: 10000 samples, 1970-01-01T00:00:01Z to 1970-01-01T00:00:01Z\n",
+            "cloud: samples 10000 segments {} bytes {bytes} damaged blocks 0 with 0 samples\n  p: 10000 samples, 1970-01-01T00:00:01Z to 1970-01-01T00:00:01Z\n",
             before.len()
         );
         assert_eq!(text, expected);
@@ -297,8 +291,8 @@ mod tests {
             log.flush();
             settle(log);
         });
-        assert!(shown(&folder).starts_with("cloud: 3 samples wait; "));
-        assert_eq!(folders(&place.0).unwrap(), [folder.clone()]);
+        assert!(shown(&folder).starts_with("cloud: samples 3 segments "));
+        assert_eq!(folders(&place.0).unwrap(), folders(&folder).unwrap());
         assert_eq!(folders(&folder).unwrap(), [folder]);
     }
 
@@ -311,14 +305,10 @@ mod tests {
         let file = OpenOptions::new().write(true).open(path).unwrap();
         file.write_all_at(b"!", 100).unwrap();
         let text = shown(&folder);
-        let lost = text
-            .lines()
-            .find_map(|line| line.strip_prefix("  damaged: 1 blocks, "))
-            .and_then(|rest| rest.strip_suffix(" samples are lost"))
-            .unwrap_or_else(|| panic!("{text}"));
-        let lost: u64 = lost.parse().unwrap();
+        let (_, damaged) = text.split_once("damaged blocks 1 with ").expect(&text);
+        let lost: u64 = damaged.split(' ').next().unwrap().parse().unwrap();
         assert!((100..2000).contains(&lost), "{text}");
-        let start = format!("cloud: {} samples wait; ", 10_000 - lost);
+        let start = format!("cloud: samples {} segments ", 10_000 - lost);
         assert!(text.starts_with(&start), "{text}");
     }
 

@@ -148,6 +148,7 @@ fn carry_out(
         *folder = None;
         let opened = folder.insert(Folder::open(path, alias)?);
         *segments = opened.segments(true)?;
+        opened.sync_newest(segments);
         return Ok(());
     }
     let folder = folder.as_mut().ok_or(Fault::Missing)?;
@@ -165,5 +166,49 @@ fn carry_out(
             *bytes = Vec::new();
             folder.sync()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::Instant;
+
+    use super::super::tests::Place;
+    use super::*;
+    use crate::poller::Events;
+    use crate::testing::LIMIT;
+
+    #[test]
+    fn the_answer_to_a_request_that_was_given_up_is_not_taken_for_anothers() {
+        let place = Place::new("given-up");
+        fs::create_dir(place.folder()).unwrap();
+        // A hole, which takes a while to read.
+        let file = File::create(place.folder().join("00000003.spool")).unwrap();
+        file.set_len(64 << 20).unwrap();
+        let poller = Arc::new(Poller::new().unwrap());
+        let desk = Desk::open(place.0.to_str().unwrap(), "cloud", poller.clone());
+        let answer = || {
+            let begun = Instant::now();
+            loop {
+                if let Some(answer) = desk.answer() {
+                    assert_eq!(answer.result, Ok(()));
+                    return take(&mut desk.papers().segments);
+                }
+                poller.wait(&mut Events::new(), Some(LIMIT)).unwrap();
+                assert!(begun.elapsed() < LIMIT);
+            }
+        };
+        desk.ask(Request::Open, &[]);
+        let segments = answer();
+        assert_eq!(segments, [(3, 64 << 20)]);
+        let (segment, at, len) = (3, 0, 64 << 20);
+        desk.ask(Request::Read { segment, at, len }, &[]);
+        while desk.papers().request.is_some() {
+            std::thread::yield_now();
+        }
+        desk.ask(Request::Open, &[]);
+        assert_eq!(answer(), segments);
+        desk.close();
     }
 }

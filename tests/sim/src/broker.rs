@@ -6,10 +6,12 @@
 
 mod kind;
 mod unasked;
+mod v5;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::packet::{ClientPacket, Connect, Publish, take_packet};
+use crate::packet::{ClientPacket, Connect, Publish, take_packet, take_packet_v5};
+use crate::world::V5;
 pub use kind::Kind;
 use unasked::Outgoing;
 
@@ -73,6 +75,8 @@ pub struct Broker {
     pub taken_for_copies: Vec<String>,
     /// The retained message of each topic.
     pub retained: BTreeMap<String, Publish>,
+    /// It speaks MQTT 5, with these limits.
+    pub v5: Option<V5>,
     connections: BTreeMap<u32, Connection>,
     session: Option<Session>,
 }
@@ -91,6 +95,7 @@ struct Connection {
     last_heard: u64,
     /// Packet type and identifier of each answer that the client owes, in order [MQTT-4.6.0-2] [MQTT-4.6.0-3].
     owed: VecDeque<(u8, u16)>,
+    aliases: BTreeMap<u32, String>,
 }
 
 enum State {
@@ -119,6 +124,7 @@ impl Broker {
         delivers: Delivers,
         speaks: Speaks,
         earlier_session: Option<Vec<u16>>,
+        v5: Option<V5>,
     ) -> Self {
         let session = earlier_session.map(|identifiers| Session {
             held: identifiers.into_iter().map(|id| (id, None)).collect(),
@@ -140,6 +146,7 @@ impl Broker {
             last_closed_for: None,
             taken_for_copies: Vec::new(),
             retained: BTreeMap::new(),
+            v5,
             connections: BTreeMap::new(),
             session,
         }
@@ -152,6 +159,7 @@ impl Broker {
             state: State::Fresh,
             last_heard: now,
             owed: VecDeque::new(),
+            aliases: BTreeMap::new(),
         };
         self.connections.insert(connection, fresh);
     }
@@ -226,10 +234,19 @@ impl Broker {
         if let Some(connection) = self.connections.get_mut(&number) {
             connection.input.extend_from_slice(bytes);
         }
+        let take = if self.v5.is_some() {
+            take_packet_v5
+        } else {
+            take_packet
+        };
         // It may be closed on the way.
         while let Some(connection) = self.connections.get_mut(&number)
-            && let Some(packet) = take_packet(&mut connection.input)
+            && let before = connection.input.len()
+            && let Some(packet) = take(&mut connection.input)
         {
+            let len = before - connection.input.len();
+            self.check_limits(&packet, len);
+            let connection = self.connections.get_mut(&number).expect("it is open");
             heard(&packet);
             connection.last_heard = now;
             self.handle(number, packet, now, &mut answers);
@@ -244,7 +261,8 @@ impl Broker {
             (State::Fresh, other) => panic!("{other} before CONNECT [MQTT-3.1.0-1]"),
             (_, ClientPacket::Connect(_)) => panic!("a second CONNECT [MQTT-3.1.0-2]"),
             (State::Refused, _) => {}
-            (State::LetIn { .. }, ClientPacket::Publish(publish)) => {
+            (State::LetIn { .. }, ClientPacket::Publish(mut publish)) => {
+                connection.resolve(&mut publish);
                 self.publish(number, publish, now, answers);
             }
             (State::LetIn { .. }, ClientPacket::Puback { id }) => {
@@ -264,8 +282,10 @@ impl Broker {
                     answers.push(Answer::Packet(number, vec![0xd0, 0]));
                 }
             }
-            (State::LetIn { .. }, packet @ ClientPacket::DisconnectFor(_)) => {
-                panic!("{packet}: only MQTT 5 gives a reason")
+            // The will is sent.
+            (State::LetIn { .. }, ClientPacket::DisconnectFor(_)) => {
+                self.ended(number);
+                answers.push(Answer::Close(number));
             }
             (&mut State::LetIn { clean, .. }, ClientPacket::Disconnect) => {
                 self.connections.remove(&number);
@@ -294,6 +314,7 @@ impl Broker {
 
     fn greet(&mut self, number: u32, connect: &Connect, answers: &mut Vec<Answer>) {
         let old = connect.level == 3;
+        assert_eq!(connect.level == 5, self.v5.is_some(), "{connect:?}");
         let code = match (self.greeting, self.speaks) {
             (Greeting::Silence, _) => {
                 self.be(number, State::Refused);
@@ -307,7 +328,7 @@ impl Broker {
         };
         if code != Some(0) {
             if let Some(code) = code {
-                answers.push(Answer::Packet(number, vec![0x20, 2, 0, code]));
+                answers.push(Answer::Packet(number, self.refusal(code)));
             }
             answers.push(Answer::Close(number));
             self.connections.remove(&number);
@@ -331,10 +352,10 @@ impl Broker {
         };
         // 3.1 has no such flag.
         let flags = u8::from(present && !old);
-        answers.push(Answer::Packet(number, vec![0x20, 2, flags, 0]));
-        let keep_alive = u64::from(connect.keep_alive) * 1000;
+        answers.push(Answer::Packet(number, self.welcome(flags)));
+        let keep_alive = self.keep_alive(connect);
         let will = connect.will.is_some();
-        let clean = connect.clean_session;
+        let clean = self.is_lost_at_the_end(connect);
         self.be(
             number,
             State::LetIn {
@@ -343,7 +364,7 @@ impl Broker {
                 clean,
             },
         );
-        if clean {
+        if connect.clean_session {
             self.session = None;
         }
         self.session.get_or_insert_default();
@@ -360,13 +381,19 @@ impl Broker {
 
     fn publish(&mut self, number: u32, publish: Publish, now: u64, answers: &mut Vec<Answer>) {
         let id = publish.id.unwrap_or(0);
+        if self.refuses(number, &publish, now, answers) {
+            return;
+        }
         if self.forbidden.contains(&publish.topic) {
             self.last_closed_for = Some(publish.topic);
+            if self.v5.is_some() {
+                answers.push(Answer::Packet(number, vec![0xe0, 1, v5::NOT_AUTHORIZED]));
+            }
             self.ended(number);
             answers.push(Answer::Close(number));
             return;
         }
-        if publish.qos > 0 && self.is_throttled(now) {
+        if publish.qos > 0 && self.v5.is_none() && self.is_throttled(now) {
             self.passed_over += 1;
             self.passed_over_ever += 1;
             return;

@@ -6,6 +6,7 @@
 mod aside;
 mod checks;
 mod session;
+mod v5;
 mod words;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,10 +22,18 @@ use crate::world::Device;
 pub struct Ledger {
     verdict: Rc<Verdict>,
     clock: Clock,
+    /// As the broker lets it be.
     device: Device,
+    /// As the configuration has it.
+    asked: Device,
     number: usize,
-    /// Milliseconds, as the configuration has it now.
+    /// Milliseconds, as it holds on a connection, and as the configuration has it now.
     keep_alive: u64,
+    asked_keep_alive: u64,
+    /// The bridge's clock less the simulation's.
+    pub ahead: u64,
+    /// Messages wait since the broker had no quota for some, until this time of the bridge's clock.
+    postpones_until: Option<u64>,
     /// All that were accepted, in order.
     pub samples: Vec<Sample>,
     /// What waits or is not acknowledged, oldest first.
@@ -116,6 +125,10 @@ struct Item {
     overtaken: Option<u64>,
     /// Its topic is set aside.
     is_aside: bool,
+    /// When it was accepted, by the bridge's clock.
+    accepted: u64,
+    /// The broker had no quota for it.
+    is_postponed: bool,
 }
 
 /// What was said on the newest connection.
@@ -143,6 +156,8 @@ struct Wire {
     last_written: u64,
     /// The network took nothing more.
     excused: bool,
+    /// The same, at any time on this connection.
+    was_stalled: bool,
 }
 
 impl Ledger {
@@ -151,9 +166,13 @@ impl Ledger {
         Ledger {
             verdict,
             clock,
-            device: device.clone(),
+            device: device.as_agreed(),
+            asked: device.clone(),
             number,
-            keep_alive: device.keep_alive * 1000,
+            keep_alive: v5::keep_alive(device, device.keep_alive) * 1000,
+            asked_keep_alive: device.keep_alive * 1000,
+            ahead: 0,
+            postpones_until: None,
             samples: Vec::new(),
             items: VecDeque::new(),
             last: HashMap::new(),
@@ -226,7 +245,8 @@ impl Ledger {
 
     fn append(&mut self, signal: usize, topic: String, payload: String) -> bool {
         let text_len = payload.len() - 2;
-        let mut len = room_of(&payload);
+        let stamp = self.stamp_len();
+        let mut len = room_of(&payload) + stamp;
         let sample = self.samples.len();
         self.samples.push(Sample {
             topic,
@@ -247,8 +267,9 @@ impl Ledger {
             let bytes_used = self.bytes() + kept_bytes + self.aside.room();
             if bytes_used + len <= bytes {
                 // While little waits, nothing is packed.
-                if bytes_used < bytes / 16 && bytes_used + 4 + text_len <= bytes {
-                    len = 4 + text_len;
+                let unpacked = 4 + stamp + text_len;
+                if bytes_used < bytes / 16 && bytes_used + unpacked <= bytes {
+                    len = unpacked;
                 }
                 break;
             }
@@ -277,6 +298,8 @@ impl Ledger {
             since: 0,
             overtaken: None,
             is_aside: self.aside.is_aside(signal),
+            accepted: self.clock.get() + self.ahead,
+            is_postponed: false,
         });
         true
     }
@@ -386,10 +409,10 @@ impl Ledger {
         self.wire.old
     }
 
-    /// Milliseconds.
+    /// Milliseconds; before CONNACK it is the configuration's.
     #[must_use]
     pub fn keep_alive(&self) -> u64 {
-        self.keep_alive
+        self.keep_alive.max(self.asked_keep_alive)
     }
 
     /// Rejected messages in this book.

@@ -191,6 +191,7 @@ impl<'p> Life<'p> {
                     device.delivers,
                     device.speaks,
                     device.earlier_session.clone(),
+                    device.v5,
                 );
                 BrokerEnd::new(line, server, ledger, proxy)
             })
@@ -326,6 +327,9 @@ impl<'p> Life<'p> {
         let before = self.moves();
         let now = self.bridge_time();
         self.redis.is_read();
+        for end in &self.brokers {
+            end.ledger.borrow_mut().ahead = self.ahead;
+        }
         let wake_up = bridge.poll(now, &mut self.observer());
         self.wake_up = match wake_up {
             Instant::NEVER => u64::MAX,

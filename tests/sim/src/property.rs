@@ -40,6 +40,8 @@ pub const KEEP_ALIVE: &str = "something is said within each keep-alive [MQTT-3.1
 pub const DISCONNECT: &str = "DISCONNECT is the last that is left to say";
 /// The outbox holds what a second book says that it must: its messages, those in flight, and so what was dropped (`Ledger::check_outbox`).
 pub const OUTBOX: &str = "the outbox accounts for each byte";
+/// A message of MQTT 5 says how long it is still of use (`Ledger::check_expiry`).
+pub const EXPIRY: &str = "what is left of a message's time is said";
 /// The counters are those of a second book, and add up (`Ledger::check_counters`).
 pub const COUNTERS: &str = "the counters add up";
 /// Redis' stream is read to its end and in its order (`Seen::redis_message`).

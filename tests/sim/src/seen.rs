@@ -4,6 +4,7 @@ use std::cell::RefMut;
 
 use mqtt_client_core::mqtt::decode::Incoming;
 use mqtt_client_core::mqtt::packet::Packet;
+use mqtt_client_core::mqtt::v5::decode as v5;
 use mqtt_client_core::observer::Observer;
 
 use crate::ends::{BrokerEnd, Message, RedisEnd};
@@ -62,9 +63,23 @@ impl Observer for Seen<'_> {
             Packet::Incoming(Incoming::Ack { ack, packet_id }) => {
                 ledger.acknowledged(*ack, *packet_id)
             }
+            Packet::IncomingV5(v5::Incoming::Connack {
+                session_present,
+                reason,
+                ..
+            }) if !reason.is_failure() => ledger.let_in(*session_present),
+            Packet::IncomingV5(v5::Incoming::Ack {
+                ack,
+                packet_id,
+                reason,
+                ..
+            }) if reason.is_failure() => ledger.refused(*ack, *packet_id, reason.0),
+            Packet::IncomingV5(v5::Incoming::Ack { ack, packet_id, .. }) => {
+                ledger.acknowledged(*ack, *packet_id);
+            }
             _ => {}
         }
-        if !matches!(packet, Packet::Incoming(Incoming::Pingresp)) {
+        if packet.name() != "PINGRESP" {
             trace::note(|| (ledger.name(), format!("-> {}{packet}", packet.name())));
         }
     }

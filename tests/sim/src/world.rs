@@ -76,6 +76,25 @@ pub struct Device {
     pub earlier_session: Option<Vec<u16>>,
     /// There is a proxy before the broker; whether it is told who asks.
     pub proxy: Option<bool>,
+    /// It speaks MQTT 5, with a broker that does.
+    pub v5: Option<V5>,
+}
+
+/// What only a device and a broker of MQTT 5 have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct V5 {
+    /// The broker's limits; 0: none.
+    pub receive_maximum: u16,
+    pub maximum_packet_size: u32,
+    /// It takes QoS 1 at most.
+    pub lacks_qos_2: bool,
+    pub retains: bool,
+    /// Seconds that it asks for; 0: as the client says.
+    pub keep_alive: u64,
+    pub alias_maximum: u16,
+    pub topic_alias: bool,
+    /// Seconds; 0: none.
+    pub message_expiry: u64,
 }
 
 /// A configuration that a reload brings: what differs from the first.
@@ -101,6 +120,9 @@ impl World {
         let mut own = own.fork();
         for device in &mut devices {
             device.proxy = (own.u8(..5) == 0).then(|| own.bool());
+        }
+        for device in &mut devices {
+            device.draw_v5(&mut own);
         }
         let spared = (count > 1 && rng.u8(..3) == 0).then(|| rng.usize(..count));
         let fast = rng.u64(0..20);
@@ -198,7 +220,57 @@ impl Device {
             speaks,
             earlier_session: rng.bool().then(|| (1..=held).collect()),
             proxy: None,
+            v5: None,
         }
+    }
+
+    /// One in three that can be speaks MQTT 5.
+    fn draw_v5(&mut self, rng: &mut Rng) {
+        let draws = rng.u8(..3) == 0;
+        let lacks_qos_2 = rng.u8(..4) == 0;
+        let v5 = V5 {
+            receive_maximum: [0, 0, 1, 2, 7, 20][rng.usize(..6)],
+            // Over that of every message on a short topic, below that of any on a long one.
+            maximum_packet_size: [0, 0, 150][rng.usize(..3)],
+            lacks_qos_2,
+            retains: rng.u8(..4) > 0,
+            keep_alive: [0, 0, 6, 30][rng.usize(..4)],
+            alias_maximum: [0, 1, 2, 10, 65_535][rng.usize(..5)],
+            topic_alias: rng.bool(),
+            message_expiry: [0, 0, 10, 60][rng.usize(..4)],
+        };
+        let can_be = self.version != "3.1"
+            && self.speaks == Speaks::Both
+            && matches!(self.kind, Kind::Plain | Kind::Mosquitto | Kind::Forgetful);
+        if draws && can_be {
+            self.version = "5";
+            self.v5 = Some(V5 {
+                receive_maximum: match (self.kind, v5.receive_maximum) {
+                    // It says so.
+                    (Kind::Mosquitto, 0) => 20,
+                    (_, maximum) => maximum,
+                },
+                ..v5
+            });
+        }
+    }
+
+    /// What the broker makes of it.
+    #[must_use]
+    pub fn as_agreed(&self) -> Self {
+        let mut device = self.clone();
+        if let Some(v5) = self.v5 {
+            device.retain &= v5.retains;
+            device.qos = if v5.lacks_qos_2 {
+                self.qos.min(1)
+            } else {
+                self.qos
+            };
+            if v5.receive_maximum > 0 {
+                device.max_inflight = self.max_inflight.min(v5.receive_maximum.into());
+            }
+        }
+        device
     }
 
     /// How much longer than at any speed it may take until so many messages are sent, in milliseconds.
@@ -246,6 +318,13 @@ impl Device {
         }
         if self.max_rate > 0 {
             keys += &format!(r#", "max_rate": {}"#, self.max_rate);
+        }
+        if let Some(v5) = self.v5 {
+            keys += &format!(
+                r#", "topic_alias": {}, "message_expiry": {}"#,
+                u8::from(v5.topic_alias),
+                v5.message_expiry
+            );
         }
         if self.will {
             keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;

@@ -51,6 +51,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         speaks: Speaks::Both,
         earlier_session: None,
         proxy: None,
+        v5: None,
     };
     let world = World {
         devices: vec![device],

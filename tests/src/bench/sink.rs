@@ -12,6 +12,8 @@ pub struct Sink {
     filled: usize,
     output: Vec<u8>,
     connected: bool,
+    /// The publisher speaks MQTT 5: so do the answers.
+    is_v5: bool,
     /// PUBLISH packets.
     received: u64,
     /// Messages whose handshake has ended, as far as the broker is concerned.
@@ -31,6 +33,7 @@ impl Sink {
             filled: 0,
             output: Vec::with_capacity(INPUT),
             connected: false,
+            is_v5: false,
             received: 0,
             complete: 0,
         }
@@ -92,7 +95,10 @@ impl Sink {
         match (first >> 4, body) {
             (1, _) => {
                 self.connected = true;
-                self.output.extend_from_slice(&[0x20, 2, 0, 0]);
+                self.is_v5 = body.get(6) == Some(&5);
+                let connack = [0x20, 2 + u8::from(self.is_v5), 0, 0, 0];
+                let len = connack.len() - usize::from(!self.is_v5);
+                self.output.extend_from_slice(&connack[..len]);
             }
             (3, body) => {
                 let id = self.check(first, body, workload)?;
@@ -133,9 +139,12 @@ impl Sink {
     ) -> Result<Option<[u8; 2]>, String> {
         let expected = workload.expected(self.received);
         let topic_end = 2 + expected.topic.len();
-        let payload = topic_end + if self.qos == 0 { 0 } else { 2 };
+        let id_end = topic_end + if self.qos == 0 { 0 } else { 2 };
+        // Without properties.
+        let payload = id_end + usize::from(self.is_v5);
         let is_right = first == 0x30 | self.qos << 1
             && body.get(2..topic_end) == Some(&expected.topic[..])
+            && (!self.is_v5 || body.get(id_end) == Some(&0))
             && body.get(payload..) == Some(&expected.payload[..]);
         if !is_right {
             return Err(format!(
@@ -148,7 +157,7 @@ impl Sink {
             ));
         }
         Ok(body
-            .get(topic_end..payload)
+            .get(topic_end..id_end)
             .and_then(|id| id.try_into().ok()))
     }
 }

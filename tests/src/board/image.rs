@@ -23,18 +23,33 @@ pub struct Firmware {
     pub package: &'static str,
     /// Rust's name of the processor.
     pub target: &'static str,
+    /// What it is built with that it does not have by default.
+    pub features: &'static [&'static str],
+    /// Where it is built: the same folder would not do for two images of one name.
+    folder: &'static str,
 }
 
 /// What runs under QEMU.
 pub const EMULATED: Firmware = Firmware {
     package: "mqtt-client-mps2-an385",
     target: CORTEX_M3,
+    features: &[],
+    folder: "target/board",
+};
+
+/// The same, with a spool.
+pub const EMULATED_WITH_SPOOL: Firmware = Firmware {
+    features: &["spool"],
+    folder: "target/board-with-spool",
+    ..EMULATED
 };
 
 /// What can be flashed, and not be run here.
 pub const REAL: Firmware = Firmware {
     package: "mqtt-client-nucleo-h743zi2",
     target: CORTEX_M7,
+    features: &[],
+    folder: "target/board",
 };
 
 /// An image that was built.
@@ -58,6 +73,18 @@ impl Image {
         // A failure is remembered as well.
         static IMAGE: OnceLock<Result<Image, String>> = OnceLock::new();
         let image = IMAGE.get_or_init(|| Self::open(build(EMULATED)?));
+        image.as_ref().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same with a spool.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be built.
+    #[must_use]
+    pub fn of_emulated_board_with_spool() -> &'static Self {
+        static IMAGE: OnceLock<Result<Image, String>> = OnceLock::new();
+        let image = IMAGE.get_or_init(|| Self::open(build(EMULATED_WITH_SPOOL)?));
         image.as_ref().unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -101,7 +128,7 @@ pub fn build(firmware: Firmware) -> Result<PathBuf, String> {
     if !status.success() {
         return Err(format!("{} does not build", firmware.package));
     }
-    let folder = Path::new("target/board").join(firmware.target);
+    let folder = Path::new(firmware.folder).join(firmware.target);
     Ok(program::workspace()
         .join(folder)
         .join("board")
@@ -121,8 +148,9 @@ pub fn cargo(firmware: Firmware, command: &str) -> Result<Command, String> {
         .args([command, "--locked"])
         .args(["--config", "port-bare/boards/image.toml"])
         .args(["--package", firmware.package])
+        .args(["--features", &firmware.features.join(",")])
         .args(["--target", firmware.target])
         // Another compiler in the same folder would make both build everything again and again.
-        .args(["--target-dir", "target/board"]);
+        .args(["--target-dir", firmware.folder]);
     Ok(cargo)
 }

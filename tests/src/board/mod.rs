@@ -77,21 +77,28 @@ impl Board {
     /// As [`start`](Self::start), with any bytes in the place of the mapping table.
     #[must_use]
     pub fn start_with_text(text: impl AsRef<[u8]>) -> Self {
-        Self::switch_on(text.as_ref(), &[])
+        Self::switch_on(Image::of_emulated_board(), text.as_ref(), &[])
+    }
+
+    /// As [`start`](Self::start), with the image that has a spool.
+    #[must_use]
+    pub fn start_with_spool(config: &Config) -> Self {
+        let text = config.clone().with_host(HOST).to_json();
+        Self::switch_on(Image::of_emulated_board_with_spool(), text.as_ref(), &[])
     }
 
     /// As [`start`](Self::start), with a clock that goes by the instructions that the processor executes, one each nanosecond.
     #[must_use]
     pub fn start_counting(config: &Config) -> Self {
         let text = config.clone().with_host(HOST).to_json();
-        Self::switch_on(&text, &["-icount", "shift=0,sleep=on"])
+        let image = Image::of_emulated_board();
+        Self::switch_on(image, text.as_ref(), &["-icount", "shift=0,sleep=on"])
     }
 
-    fn switch_on(text: &[u8], more: &[&str]) -> Self {
+    fn switch_on(image: &'static Image, text: &[u8], more: &[&str]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let table = folder.path().join("table.json");
         std::fs::write(&table, text).expect("write to a temporary folder");
-        let image = Image::of_emulated_board();
         let (process, cords) = emulator::start(image, folder.path(), &table, more);
         let Cords { console, monitor } = cords;
         let mut monitor = Monitor::new(monitor);
@@ -187,7 +194,31 @@ impl Board {
         self.monitor.set_link(OTHER_NETWORK, true);
     }
 
-    /// How often it has started: more than once only if the watchdog, or a fault, has reset it.
+    /// Presses its reset button, after so many exchanges with the emulator's monitor have passed the time. What is in its memories stays, what its
+    /// processor and its devices were doing does not.
+    pub fn reset_after(&mut self, exchanges: u32) {
+        for _ in 0..exchanges {
+            self.monitor.pass_time();
+        }
+        self.monitor.reset();
+    }
+
+    /// The time of its clock, in seconds, at which it had received so many messages for a device.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say.
+    #[track_caller]
+    pub fn received(&mut self, device: &str) -> (f64, u64) {
+        let line = self.report(&[&counters::NAMES[..], &[device]].concat());
+        let time = line.split_whitespace().next();
+        let time = time.and_then(|time| time.parse().ok());
+        let counters = Counters::parse(&line);
+        let both = time.zip(counters.map(|counters| counters.received));
+        both.unwrap_or_else(|| panic!("no time or no counters in: {line}"))
+    }
+
+    /// How often it has started: more than once only if the watchdog, a fault or somebody has reset it.
     #[must_use]
     pub fn starts(&self) -> usize {
         self.log().with(&["mqtt-client", "started"]).len()

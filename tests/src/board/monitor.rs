@@ -1,4 +1,4 @@
-//! How is the machine started, and a cable pulled? By QEMU's monitor, which takes commands as JSON (QMP).
+//! How is the machine started and reset, and a cable pulled? By QEMU's monitor, which takes commands as JSON (QMP).
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -34,6 +34,16 @@ impl Monitor {
     /// Lets the processor begin.
     pub fn start(&mut self) {
         self.execute("cont", &json!({}));
+    }
+
+    /// Asks for something that changes nothing: some 0.1 ms.
+    pub fn pass_time(&mut self) {
+        self.execute("query-status", &json!({}));
+    }
+
+    /// Resets the machine.
+    pub fn reset(&mut self) {
+        self.execute("system_reset", &json!({}));
     }
 
     /// Unplugs a cable or a network, or plugs it in.

@@ -26,7 +26,7 @@ pub struct Sizes {
 }
 
 /// Parts of the program, by what the path of a source file holds; the first that fits counts.
-const PARTS: [(&str, &str); 16] = [
+const PARTS: [(&str, &str); 19] = [
     ("library/core/src/fmt/", "Rust: formatting"),
     ("library/core/src/num/fmt", "Rust: formatting"),
     ("/library/", RUST),
@@ -34,6 +34,9 @@ const PARTS: [(&str, &str); 16] = [
     ("/core/src/mqtt/", "core: MQTT"),
     ("/core/src/redis/", "core: Redis"),
     ("/core/src/outbox/", "core: outbox"),
+    ("/core/src/spool/", "core: spool"),
+    ("/core/src/bridge/spooling/", "core: spool"),
+    ("/crc-", "core: spool"),
     ("/core/src/", "core: the rest"),
     ("/port-bare/src/", "library"),
     ("/boards/", "board: drivers, main loop"),

@@ -7,6 +7,7 @@
 //! | `cable` | what if the network does? |
 //! | `hostile` | what if a peer talks nonsense? |
 //! | `configuration` | what if the mapping table is wrong? |
+//! | `resets` | what outlives a reset? (the image with a spool) |
 //! | `memory_map` | is everything in both boards' images where it belongs? |
 
 mod cable;
@@ -15,6 +16,7 @@ mod hostile;
 mod memory_map;
 mod messages;
 mod outages;
+mod resets;
 
 use mqtt_client_tests::Board;
 

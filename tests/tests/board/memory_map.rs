@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mqtt_client_tests::board::image::{self, EMULATED, Firmware, REAL};
+use mqtt_client_tests::board::image::{self, EMULATED, EMULATED_WITH_SPOOL, Firmware, REAL};
 use object::read::elf::{ElfFile32, SectionHeader as _};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, elf};
 
@@ -15,6 +15,8 @@ struct Board {
     ram: Range<u64>,
     /// Where the Ethernet controller's own DMA reads and writes.
     dma: Option<Range<u64>>,
+    /// Where samples are kept over a reset: nothing of the image is there.
+    spool: Option<Range<u64>>,
 }
 
 /// ARM application note 385: 4 MB at 0, 4 MB at 0x2000_0000, of which the image may have what a small microcontroller has.
@@ -25,6 +27,19 @@ fn mps2_an385() -> Board {
         configuration: 100 * 1024,
         ram: 0x2000_0000..0x2000_0000 + 48 * 1024,
         dma: None,
+        spool: None,
+    }
+}
+
+/// The same with a spool: the image may have more of either, and 16 MB of PSRAM are at 0x2100_0000.
+fn mps2_an385_with_spool() -> Board {
+    Board {
+        firmware: EMULATED_WITH_SPOOL,
+        flash: 0..144 * 1024,
+        configuration: 144 * 1024,
+        ram: 0x2000_0000..0x2000_0000 + 80 * 1024,
+        spool: Some(0x2100_0000..0x2100_0000 + 16 * 1024 * 1024),
+        ..mps2_an385()
     }
 }
 
@@ -36,6 +51,8 @@ fn nucleo_h743zi2() -> Board {
         configuration: 0x0800_0000 + 7 * 128 * 1024,
         ram: 0x2000_0000..0x2000_0000 + 128 * 1024,
         dma: Some(0x2400_0000..0x2400_0000 + 512 * 1024),
+        // Bank 2, whole sectors of it.
+        spool: Some(0x0810_0000..0x0810_0000 + 8 * 128 * 1024),
     }
 }
 
@@ -95,6 +112,15 @@ fn check(board: &Board) {
     assert!(symbol("_stack_start") <= symbol("__sbss"));
     assert_eq!(symbol("__configuration_start"), board.configuration);
 
+    if let Some(spool) = &board.spool {
+        let (start, end) = (symbol("__spool_start"), symbol("__spool_end"));
+        assert_eq!(start, spool.start);
+        assert!(start < end && end <= spool.end, "{start:#x} to {end:#x}");
+        for other in [&board.flash, &board.ram] {
+            assert!(end <= other.start || other.end <= start, "{other:#x?}");
+        }
+    }
+
     if let Some(dma) = &board.dma {
         let packets = elf
             .symbols()
@@ -108,6 +134,11 @@ fn check(board: &Board) {
 #[test]
 fn the_emulated_boards_image_is_where_it_belongs() {
     check(&mps2_an385());
+}
+
+#[test]
+fn the_emulated_boards_image_with_a_spool_is_where_it_belongs() {
+    check(&mps2_an385_with_spool());
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn help_goes_to_standard_output_and_names_every_option() {
             "-m",
             "--mqtt",
             "--check",
+            "--spool",
             "/etc/elseta-mqtt.conf",
             "/etc/elseta-mqtt.json",
         ] {
@@ -40,6 +41,7 @@ fn the_version_goes_to_standard_output_with_what_was_built_in() {
         let text = stdout.join("\n");
         assert!(stdout[0].starts_with("mqtt-client"), "{text}");
         assert!(text.contains("TLS") && text.contains("MQTT 5"), "{text}");
+        assert!(text.contains("with a spool"), "{text}");
         assert!(text.bytes().any(|byte| byte.is_ascii_digit()), "{text}");
     }
 }
@@ -134,5 +136,43 @@ fn without_an_enabled_mqtt_device_one_line_says_so_and_the_exit_code_is_0() {
             1,
             "{finished:?}"
         );
+    }
+}
+
+#[test]
+fn check_says_for_how_long_each_spool_lasts_and_what_is_wrong_with_its_folder() {
+    let row = |alias: &str, size: u32| {
+        format!(
+            r#"{{"name": "n", "device_alias": "{alias}", "enable": 1, "protocol": "MQTT", "ip": "10.0.0.1", "auth": "none", "spool_size": {size}}}"#
+        )
+    };
+    let text = format!(
+        r#"{{"spool": {{"path": "/no/such/folder"}}, "devices": [{}, {}], "signals": []}}"#,
+        row("cloud", 16_777_216),
+        row("control", 65_536)
+    );
+    let finished = run_with_text(&text, &["--check"]);
+    assert_eq!(finished.code, 0, "{:?}", finished.stderr);
+    for start in [
+        "  spool 16777216 bytes in /no/such/folder/cloud: some ",
+        "  spool 65536 bytes in /no/such/folder/control: some ",
+    ] {
+        let line = finished.stdout.iter().find(|line| line.starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("no {start} in {:?}", finished.stdout));
+        assert!(
+            line.contains(" at 1 sample a second, ") && line.ends_with(" at 100"),
+            "{line}"
+        );
+    }
+    let warnings = finished.errors_with(&["spool.path: /no/such/folder is missing"]);
+    assert_eq!(warnings.len(), 1, "{:?}", finished.stderr);
+}
+
+#[test]
+fn a_folder_without_a_spool_is_named_and_the_exit_code_is_66() {
+    for folder in ["/no/such/folder", "/proc/self"] {
+        let finished = run(&["--spool", folder]);
+        assert_eq!(finished.code, 66, "{folder}");
+        assert_eq!(finished.errors_with(&[folder]).len(), 1);
     }
 }

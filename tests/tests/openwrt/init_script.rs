@@ -110,7 +110,7 @@ fn started(file: &str, runs: bool) -> Vec<String> {
         "set respawn 3600 30 0",
         "set stderr 1",
         "set user mqtt-client",
-        "set term_timeout 10",
+        "set term_timeout 15",
         "close",
         "sent",
     ];

@@ -40,7 +40,7 @@ impl Marks {
         });
         let smallest = (0..).zip(gaps).min_by_key(|(_, gap)| *gap);
         if let Some((index, _)) = smallest {
-            self.marks.remove(index + 1);
+            self.keep(|other| other != index + 1);
         }
     }
 
@@ -54,7 +54,12 @@ impl Marks {
     pub(super) fn forget_below(&mut self, number: u64) {
         let later = (self.marks.iter()).position(|(first, _)| *first > number);
         let last_before = later.unwrap_or(self.marks.len()).saturating_sub(1);
-        self.marks.drain(..last_before);
+        self.keep(|index| index >= last_before);
+    }
+
+    fn keep(&mut self, is_kept: impl Fn(usize) -> bool) {
+        let mut indices = 0..;
+        self.marks.retain(|_| indices.next().is_some_and(&is_kept));
     }
 
     /// There are no samples from this number on.

@@ -83,10 +83,12 @@ impl Spool<'_> {
                     if self.log.has_late() {
                         self.at.unread = waiting;
                     }
-                    info!("{}: the spool has {} samples", alias, waiting);
-                    if is_torn {
-                        info!("{}: the end of the spool is torn, and passed over", alias);
-                    }
+                    let end = if is_torn {
+                        "; the end of the spool is torn, and passed over"
+                    } else {
+                        ""
+                    };
+                    info!("{}: the spool has {} samples{}", alias, waiting, end);
                 }
                 Event::Closed(fault) => {
                     self.at.unread = self.log.unread();

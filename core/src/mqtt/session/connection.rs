@@ -25,7 +25,12 @@ impl Protocol for Session<'_> {
 
     /// A connection is open: CONNECT is the first packet [MQTT-3.1.0-1].
     fn opened(&mut self, now: Instant) -> Result<(), Close> {
-        let assigned = self.state.v5.assigned.clone();
+        let assigned = self
+            .state
+            .v5
+            .assigned
+            .clone()
+            .filter(|_| cfg!(feature = "mqtt5"));
         let connect = self.connect_as(assigned.as_deref());
         if !self.control.begin_with(&connect) {
             return Err(Close::ControlTooSmall(connect.encoded_len()));
@@ -79,7 +84,7 @@ impl Protocol for Session<'_> {
             if self.begins_anew() {
                 self.leave();
             }
-            if self.state.v5.is_postponing {
+            if cfg!(feature = "mqtt5") && self.state.v5.is_postponing {
                 self.send_postponed(now);
             }
             if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {
@@ -96,7 +101,7 @@ impl Protocol for Session<'_> {
             Source::Outbox if self.state.proving || self.begins_anew() => &[],
             Source::Outbox => {
                 self.fill(now);
-                if self.state.v5.has_refused {
+                if cfg!(feature = "mqtt5") && self.state.v5.has_refused {
                     self.fill_again(now);
                 }
                 match self.control.is_empty() {
@@ -156,7 +161,10 @@ impl Protocol for Session<'_> {
             Some(awaiting) => self.state.liveness.deadline(awaiting).min(try_again),
             None => Instant::NEVER,
         };
-        let deadline = deadline.min(self.state.v5.pause_until);
+        let deadline = match cfg!(feature = "mqtt5") {
+            true => deadline.min(self.state.v5.pause_until),
+            false => deadline,
+        };
         if self.most_in_a_second() > 0 {
             deadline.min(self.burst_deadline())
         } else {
@@ -354,7 +362,8 @@ impl<'a> Session<'a> {
 
     /// How many messages may be in flight: no new one while what is set aside waits to be tried again.
     fn window(&self) -> usize {
-        if self.state.draining || self.state.v5.is_postponing {
+        let is_postponing = cfg!(feature = "mqtt5") && self.state.v5.is_postponing;
+        if self.state.draining || is_postponing {
             0
         } else {
             let agreed = self.state.v5.agreed.receive_maximum;

@@ -74,6 +74,9 @@ impl Memory {
     }
 
     pub(super) fn connection_ended(&mut self) {
+        if !cfg!(feature = "mqtt5") {
+            return;
+        }
         self.is_postponing = false;
         self.pause_until = Instant::NEVER;
         self.said_expired = false;
@@ -93,7 +96,7 @@ impl Session<'_> {
     /// Whether messages are to be retained: only where the broker does that.
     #[inline]
     pub(super) fn retain(&self) -> bool {
-        self.device.retain && self.state.v5.agreed.may_retain
+        self.device.retain && (!cfg!(feature = "mqtt5") || self.state.v5.agreed.may_retain)
     }
 
     pub(super) fn handle_input_v5(&mut self, now: Instant) -> Result<(), Close> {
@@ -352,6 +355,8 @@ mod tests {
                 let accepted = accepted / 64 * 64;
                 let now = at(accepted + millis);
                 assert_eq!(left_of(30, stamp(accepted as i64), now), left, "{millis}");
+                let earlier = at(accepted.saturating_sub(millis));
+                assert_eq!(left_of(30, stamp(accepted as i64), earlier), 30, "{millis}");
             }
         }
     }

@@ -20,6 +20,15 @@ pub fn report<D: phy::Device>(runner: &Runner<'_, D>) {
             counters.dropped,
             counters.reconnects
         );
+        #[cfg(feature = "spool")]
+        if let Some(spool) = counters.spool {
+            defmt::info!(
+                "{=str}: spooled {} oldest {}",
+                device.alias,
+                spool.spooled,
+                spool.oldest
+            );
+        }
     }
     let stack = Stack::now();
     defmt::info!("stack: {} of {} bytes used", stack.used, stack.size);

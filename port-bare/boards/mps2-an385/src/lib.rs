@@ -11,6 +11,8 @@ extern crate std;
 use mqtt_client_bare::Sizes;
 
 pub mod bus;
+#[cfg(feature = "spool")]
+pub mod flash;
 pub mod lan9118;
 #[cfg(target_os = "none")]
 pub mod peripherals;
@@ -21,3 +23,6 @@ pub const SIZES: Sizes = Sizes {
     outbox: 4096,
     ..Sizes::SMALL
 };
+
+/// The same in the image with the feature `spool`: one of the brokers may have one.
+pub const SIZES_WITH_SPOOL: Sizes = Sizes { spools: 1, ..SIZES };

@@ -60,6 +60,9 @@ pub struct Peripherals {
     pub watchdog: Watchdog,
     /// For [`Lan9118::start`](crate::lan9118::Lan9118::start).
     pub ethernet: Block,
+    /// For [`PsramFlash::new`](crate::flash::PsramFlash::new).
+    #[cfg(feature = "spool")]
+    pub psram: Block,
 }
 
 impl Peripherals {
@@ -79,6 +82,8 @@ impl Peripherals {
             console: Console::start(block(UART0)),
             watchdog: Watchdog(block(WATCHDOG)),
             ethernet: block(ETHERNET),
+            #[cfg(feature = "spool")]
+            psram: psram(),
         }
     }
 }
@@ -89,6 +94,22 @@ fn block(address: usize) -> Block {
     let base = NonNull::new(base).expect("an address of the table above");
     // SAFETY: the board has 4 KB of a device's registers at each address, and `Peripherals::start`, which runs once, takes each once.
     unsafe { Block::at(base, 0x1000) }
+}
+
+/// The region that the linker script has for flash.
+#[cfg(feature = "spool")]
+fn psram() -> Block {
+    unsafe extern "C" {
+        static mut __spool_start: u32;
+        static mut __spool_end: u32;
+    }
+    let (start, end) = (&raw mut __spool_start, &raw mut __spool_end);
+    // SAFETY: both are set by the linker script to the bounds of a region of memory, as long as the flash and nobody else's; it is taken once,
+    // as above.
+    unsafe {
+        let length = end.byte_offset_from_unsigned(start);
+        Block::at(NonNull::new_unchecked(start), length)
+    }
 }
 
 /// Sleeps until a device has something. Returns at once if that was so already.

@@ -21,6 +21,13 @@ impl Broker {
         if !self.has_let_in(number) {
             return None;
         }
+        if self.v5.is_some() {
+            // The client's Maximum Packet Size, and its Receive Maximum of 1.
+            let messages = &self.session.get_or_insert_default().outgoing.messages;
+            if len > 200 || qos > 0 && !messages.is_empty() {
+                return None;
+            }
+        }
         let mut answers = Vec::new();
         self.session.get_or_insert_default().outgoing.last_id = at;
         self.send(number, qos, false, "a/b", &vec![b'x'; len], &mut answers);
@@ -71,12 +78,17 @@ impl Broker {
         payload: &[u8],
         answers: &mut Vec<Answer>,
     ) {
+        let is_v5 = self.v5.is_some();
         let outgoing = &mut self.session.get_or_insert_default().outgoing;
         let mut body = (topic.len() as u16).to_be_bytes().to_vec();
         body.extend(topic.bytes());
         let id = outgoing.next_id();
         if qos > 0 {
             body.extend(id.to_be_bytes());
+        }
+        if is_v5 {
+            // A user property.
+            body.extend(b"\x07\x26\0\x01k\0\x01v");
         }
         body.extend(payload);
         let mut packet = vec![PUBLISH | qos << 1 | u8::from(retain)];

@@ -157,7 +157,11 @@ impl BrokerEnd {
                 self.line.server_close(connection);
             }
             Answer::Packet(connection, bytes) => {
-                let acknowledges = matches!(bytes[0], 0x40 | 0x50 | 0x70);
+                // A refusal of MQTT 5 is of this connection alone.
+                let acknowledges = matches!(bytes[..2], [0x40 | 0x50 | 0x70, 2]);
+                if matches!(bytes[..2], [0x40 | 0x50, 3]) && self.doubles {
+                    self.write(connection, &bytes);
+                }
                 if acknowledges && self.holds {
                     self.held.push(bytes);
                     return;
@@ -308,8 +312,14 @@ impl BrokerEnd {
             return None;
         }
         let unanswered = self.held.iter().find(|bytes| bytes[0] == 0x50);
+        let is_v5 = self.server.v5.is_some();
         let bytes = match (how, unanswered) {
+            (Hostile::SecondConnack, _) if is_v5 => vec![0x20, 3, 0, 0, 0],
             (Hostile::SecondConnack, _) => vec![0x20, 2, 0, 0],
+            (Hostile::WrongLength, _) if is_v5 => vec![0x40, 5, 0, 1, 0, 3, 0x1f],
+            (Hostile::PublishWithoutIdentifier, _) if is_v5 => {
+                vec![0x32, 6, 0, 1, b'a', 0, 0, 0]
+            }
             (Hostile::OtherHandshake, _) => vec![if qos == 0 { 0x40 } else { 0x50 }, 2, 0, 1],
             // 3.1 does not reserve them.
             (Hostile::ReservedFlags, _) if !old => vec![0xd1, 0],
@@ -323,6 +333,8 @@ impl BrokerEnd {
             }
             (Hostile::Garbage(count), _) => {
                 let first = [0x00, 0x10, 0x15, 0x36, 0x80, 0xa0, 0xc0, 0xe0, 0xf0][rng.usize(..9)];
+                // It is a packet's beginning in MQTT 5.
+                let first = if is_v5 && first == 0xe0 { 0xf0 } else { first };
                 let rest = (1..count).map(|_| rng.u8(..));
                 [first].into_iter().chain(rest).collect()
             }

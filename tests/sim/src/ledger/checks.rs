@@ -109,6 +109,7 @@ impl Ledger {
             self.last.clear();
         }
         self.counters.reconnects = counters.reconnects;
+        self.follow(counters);
         let book = Counters {
             queued: self.queued() as u64,
             ..self.counters

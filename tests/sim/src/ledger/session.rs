@@ -96,7 +96,8 @@ impl Ledger {
 
     /// The new configuration is in force; its keep-alive in seconds.
     pub fn reloaded(&mut self, keep_alive: u64) {
-        self.keep_alive = keep_alive * 1000;
+        self.keep_alive = super::v5::keep_alive(&self.asked, keep_alive) * 1000;
+        self.asked_keep_alive = keep_alive * 1000;
         self.may_leave = false;
     }
 
@@ -110,7 +111,15 @@ impl Ledger {
         let now = self.clock.get();
         self.wire.let_in = true;
         self.wire.let_in_at = now;
+        if self.device.v5.is_some_and(|v5| v5.keep_alive > 0) {
+            // The client has not known of this keep-alive before.
+            self.wire.last_written = now;
+        }
         self.wire.progress = now;
+        if self.wire.clean && self.device.v5.is_some() && self.asked.qos > 0 {
+            self.begins_with_a_clean_start(session_present);
+            return;
+        }
         if self.wire.clean {
             self.has_wiped = true;
             return;
@@ -139,6 +148,27 @@ impl Ledger {
         // MQTT 3.1 does not say what the broker has; and what is repeated after a later message was acknowledged is the last to arrive.
         let may_be_gone = !session_present && !was_wiped;
         if self.is_ours && (may_be_gone || self.repeats_out_of_order()) {
+            self.last.clear();
+        }
+        self.is_ours = true;
+    }
+
+    /// With MQTT 5 a clean start begins the session that goes on.
+    fn begins_with_a_clean_start(&mut self, session_present: bool) {
+        if session_present {
+            // Which no broker may say.
+            return;
+        }
+        self.begins_anew = false;
+        self.is_forgotten = false;
+        self.has_qos2 = false;
+        self.session_is_lost();
+        for item in &mut self.items {
+            if item.stage == Stage::Released {
+                item.stage = Stage::Published;
+            }
+        }
+        if self.is_ours && self.repeats_out_of_order() {
             self.last.clear();
         }
         self.is_ours = true;
@@ -216,7 +246,7 @@ impl Ledger {
     }
 
     /// Later messages have come further than earlier ones.
-    fn note_overtaken(&mut self) {
+    pub(super) fn note_overtaken(&mut self) {
         let mut furthest = Stage::Queued;
         for item in self.items.iter_mut().take(self.wire.cursor).rev() {
             if item.stage < furthest {

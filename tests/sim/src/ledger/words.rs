@@ -3,7 +3,7 @@
 use super::Fate;
 use super::{Ledger, Stage, Wire};
 use crate::line::Tap;
-use crate::packet::{ClientPacket, Connect, Publish, take_packet};
+use crate::packet::{ClientPacket, Connect, Publish, take_packet, take_packet_v5};
 use crate::property;
 use crate::trace;
 use crate::world::{Device, SECRETS};
@@ -16,6 +16,7 @@ impl Tap for Ledger {
             last_written: self.clock.get(),
             ..Wire::default()
         };
+        self.postpones_until = None;
         // What was acknowledged while it was half repeated is not finished any more.
         self.free_complete();
         trace::note(|| (self.name(), format!("connection {connection} is open")));
@@ -27,18 +28,28 @@ impl Tap for Ledger {
         self.wire.last_written = self.clock.get();
         self.wire.excused = false;
         self.wire.rest.extend_from_slice(bytes);
-        while let Some(packet) = take_packet(&mut self.wire.rest) {
+        let take = if self.device.v5.is_some() {
+            take_packet_v5
+        } else {
+            take_packet
+        };
+        while let Some(packet) = take(&mut self.wire.rest) {
             if packet != ClientPacket::Pingreq {
                 trace::note(|| (self.name(), format!("<- {packet}")));
             }
             self.packet(packet);
         }
-        let is_publish = self.wire.rest.first().is_some_and(|first| first >> 4 == 3);
+        let first = self.wire.rest.first().copied().unwrap_or_default();
+        let is_publish = first >> 4 == 3;
+        if is_publish && first & 8 == 0 && self.wire.half.is_none() {
+            self.take_back_postponed();
+        }
         self.wire.half = self.next().filter(|_| is_publish);
     }
 
     fn refused_to_write(&mut self) {
         self.wire.excused = true;
+        self.wire.was_stalled = true;
     }
 
     fn closed(&mut self) {
@@ -56,7 +67,9 @@ impl Ledger {
         let wire = &self.wire;
         let in_turn = match packet {
             ClientPacket::Connect(_) => !wire.greeted,
-            ClientPacket::Disconnect => wire.greeted && !wire.said_goodbye,
+            ClientPacket::Disconnect | ClientPacket::DisconnectFor(_) => {
+                wire.greeted && !wire.said_goodbye
+            }
             _ => wire.let_in && !wire.said_goodbye,
         };
         let property = if wire.greeted {
@@ -75,7 +88,9 @@ impl Ledger {
             | ClientPacket::Puback { .. }
             | ClientPacket::Pubrec { .. }
             | ClientPacket::Pubcomp { .. } => {}
-            ClientPacket::Disconnect | ClientPacket::DisconnectFor(_) => self.disconnect(),
+            ClientPacket::Disconnect => self.disconnect(),
+            // Whatever the broker did: the connection ends with it.
+            ClientPacket::DisconnectFor(_) => self.wire.said_goodbye = true,
         }
     }
 
@@ -85,12 +100,15 @@ impl Ledger {
         let levels: &[u8] = match device.version {
             "3.1" => &[3],
             "3.1.1" => &[4],
+            "5" => &[5],
             _ => &[3, 4],
         };
         let password = device.password.then(|| SECRETS[1].to_string());
-        let may_be_clean = device.qos == 0 || self.counters.sent == 0 || self.begins_anew;
+        // Whatever was refused before it was sent counts as sent.
+        let sent = self.counters.sent - self.counters.refused;
+        let may_be_clean = device.qos == 0 || sent == 0 || self.begins_anew;
         let right = levels.contains(&connect.level)
-            && u64::from(connect.keep_alive) * 1000 == self.keep_alive
+            && u64::from(connect.keep_alive) * 1000 == self.asked_keep_alive
             && connect.will.is_some() == device.will
             && connect.username.is_some() == device.password
             && connect.password == password
@@ -112,6 +130,7 @@ impl Ledger {
     fn publish(&mut self, publish: &Publish) {
         self.free_kept();
         self.pass_aside();
+        self.pass_what_is_not_sent(publish);
         let Some(index) = self.next() else {
             self.verdict.require(property::NOT_AGAIN, false, || {
                 format!("{} though all is done with", publish.payload)
@@ -119,7 +138,10 @@ impl Ledger {
             return;
         };
         let wanted = &self.samples[self.items[index].sample];
-        let same = wanted.payload == publish.payload && wanted.topic == publish.topic;
+        // Whether it is the topic that the alias stands for is for the broker to say.
+        let is_named = wanted.topic == publish.topic
+            || publish.topic.is_empty() && publish.properties.contains_key(&0x23);
+        let same = wanted.payload == publish.payload && is_named;
         if !same {
             let waits = self.items.iter().any(|item| {
                 item.stage != Stage::Complete
@@ -144,7 +166,7 @@ impl Ledger {
         let as_configured = publish.qos == self.device.qos && publish.retain == self.device.retain;
         verdict.require(
             property::CONNECT,
-            as_configured && (!self.wire.clean || publish.qos == 0),
+            as_configured && (!self.wire.clean || publish.qos == 0 || self.device.v5.is_some()),
             || format!("{publish:?} of {:?}", self.device),
         );
         let again = item.stage != Stage::Queued;
@@ -179,7 +201,9 @@ impl Ledger {
         let unacknowledged = before.filter(|item| item.stage != Stage::Complete).count();
         verdict.require(
             property::WINDOW,
-            self.device.qos == 0 || again || unacknowledged < self.device.max_inflight,
+            self.device.qos == 0
+                || again && self.device.v5.is_none()
+                || unacknowledged < self.device.max_inflight,
             || {
                 format!(
                     "{publish:?} with {unacknowledged} in flight of {}",
@@ -187,6 +211,7 @@ impl Ledger {
                 )
             },
         );
+        self.check_expiry(publish, index);
         self.check_rate();
         self.written_whole(index, publish.id);
     }
@@ -214,6 +239,7 @@ impl Ledger {
         item.id = id.unwrap_or(0);
         item.since = self.clock.get();
         item.overtaken = None;
+        item.is_postponed = false;
         self.samples[item.sample].fate = Fate::Sent(self.wire.connection);
         self.wire.half = None;
         if self.device.qos == 0 {
@@ -261,7 +287,7 @@ impl Ledger {
         let wipes = self.device.qos > 0 && (self.counters.sent == 0 || self.begins_anew);
         let stops = self
             .stop_by
-            .is_some_and(|stop_by| self.items.is_empty() || self.clock.get() >= stop_by);
+            .is_some_and(|stop_by| self.has_nothing_to_send() || self.clock.get() >= stop_by);
         self.verdict.require(
             property::DISCONNECT,
             wipes || stops || self.may_leave,

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo board [--qos 0|1|2] [--seconds N] [--keep]
-//! cargo board --sizes
+//! cargo board --sizes [--with-spool]
 //! cargo board --speed
 //! cargo board --real
 //! ```
@@ -24,7 +24,8 @@ use mqtt_client_tests::{Config, install};
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args().skip(1).collect();
     let result = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--sizes"] => sizes::show(),
+        ["--sizes"] => sizes::show(&sizes::SMALL),
+        ["--sizes", "--with-spool"] => sizes::show(&sizes::WITH_SPOOL),
         ["--speed"] => speed::show(),
         ["--real"] => build_real(),
         _ => match arguments::parse(words) {
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
             Err(error) => {
                 let options = arguments::USAGE;
                 eprintln!(
-                    "{error}\nusage: cargo board {options}\n       cargo board --sizes\n       cargo board --speed"
+                    "{error}\nusage: cargo board {options}\n       cargo board --sizes [--with-spool]\n       cargo board --speed"
                 );
                 return ExitCode::from(64);
             }

@@ -2,28 +2,53 @@
 
 use std::process::ExitCode;
 
-use mps2_an385::SIZES;
+use mps2_an385::{SIZES, SIZES_WITH_SPOOL};
+use mqtt_client_bare::Sizes as Room;
 use mqtt_client_tests::board::image::Image;
 use mqtt_client_tests::board::parts::Sizes;
 
-/// A small microcontroller's flash, in bytes.
-const FLASH: u64 = 100 * 1024;
-/// Its RAM: variables, buffers and the stack.
-const RAM: u64 = 48 * 1024;
+/// An image, what it has room for, and its limits.
+pub struct Weighed {
+    image: fn() -> &'static Image,
+    room: Room,
+    flash: u64,
+    /// Variables, buffers and the stack.
+    ram: u64,
+}
+
+/// The image as it is by default, in a small microcontroller.
+pub const SMALL: Weighed = Weighed {
+    image: Image::of_emulated_board,
+    room: SIZES,
+    flash: 100 * 1024,
+    ram: 48 * 1024,
+};
+
+/// With a spool.
+pub const WITH_SPOOL: Weighed = Weighed {
+    image: Image::of_emulated_board_with_spool,
+    room: SIZES_WITH_SPOOL,
+    flash: 144 * 1024,
+    ram: 80 * 1024,
+};
+
+/// Bytes of a log's blocks: two that are written, one that is read, and whose names stand in them.
+const SPOOL: usize = 3 * 4096 + 2 * 4 * 512;
 
 /// Prints the table.
 ///
 /// # Errors
 ///
 /// If the image's file cannot be read.
-pub fn show() -> Result<ExitCode, String> {
-    let image = Image::of_emulated_board();
+pub fn show(weighed: &Weighed) -> Result<ExitCode, String> {
+    let image = (weighed.image)();
+    let room = &weighed.room;
     let file = std::fs::read(&image.path).map_err(|error| error.to_string())?;
     let sizes = Sizes::of(&file)?;
     println!(
         "For {} signals and {} brokers, of this image:\n{}\n",
-        SIZES.signals,
-        SIZES.devices,
+        room.signals,
+        room.devices,
         image.path.display()
     );
     heading("flash");
@@ -35,45 +60,46 @@ pub fn show() -> Result<ExitCode, String> {
     row("constants and texts", sizes.constants);
     row("addresses of exception handlers", sizes.vectors);
     row("variables' first values", sizes.initial);
-    total(sizes.flash(), FLASH);
+    total(sizes.flash(), weighed.flash);
     println!();
     heading("RAM");
     for (variable, size) in &sizes.variables {
         if variable == "MEMORY" {
-            memory(*size);
+            memory(room, *size);
         } else {
             row(name_of(variable), *size);
         }
     }
     row("stack", sizes.stack);
-    total(sizes.ram(), RAM);
-    let fits = sizes.flash() <= FLASH && sizes.ram() <= RAM;
+    total(sizes.ram(), weighed.ram);
+    let fits = sizes.flash() <= weighed.flash && sizes.ram() <= weighed.ram;
     Ok(ExitCode::from(u8::from(!fits)))
 }
 
 /// The library's memory, by what [`mqtt_client_bare::Sizes`] say.
-fn memory(size: u64) {
+fn memory(room: &Room, size: u64) {
     let rows = [
-        ("outboxes", SIZES.devices * SIZES.outbox),
+        ("outboxes", room.devices * room.outbox),
         (
             "TCP's buffers",
-            SIZES.redis_receive
-                + SIZES.redis_send
-                + SIZES.devices * (SIZES.broker_receive + SIZES.broker_send),
+            room.redis_receive
+                + room.redis_send
+                + room.devices * (room.broker_receive + room.broker_send),
         ),
         (
             "input and commands of the sessions",
-            SIZES.redis_input
-                + SIZES.redis_commands
-                + SIZES.devices * (SIZES.broker_input + SIZES.broker_control),
+            room.redis_input
+                + room.redis_commands
+                + room.devices * (room.broker_input + room.broker_control),
         ),
         (
             "index of keys, rows and channels",
-            SIZES.index() * size_of::<u32>(),
+            room.index() * size_of::<u32>(),
         ),
+        ("blocks and names of a spool's log", room.spools * SPOOL),
     ];
     let mut rest = size;
-    for (name, bytes) in rows {
+    for (name, bytes) in rows.into_iter().filter(|(_, bytes)| *bytes > 0) {
         let bytes = bytes as u64;
         rest -= bytes;
         row(name, bytes);

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use mqtt_client_tests::board::QEMU;
-use mqtt_client_tests::board::image::{self, EMULATED, REAL};
+use mqtt_client_tests::board::image::{self, EMULATED, EMULATED_WITH_SPOOL, REAL};
 use mqtt_client_tests::install::{self, Tool};
 
 use crate::lints;
@@ -20,7 +20,7 @@ pub fn clippy(verbose: bool) -> Outcome {
     install::ensure(&[CLIPPY])?;
     let denied = lints::are_denied_for_boards(Command::new(CLIPPY.program).arg("--version"));
     let mut commands = Vec::new();
-    for firmware in [EMULATED, REAL] {
+    for firmware in [EMULATED, EMULATED_WITH_SPOOL, REAL] {
         let mut clippy = image::cargo(firmware, "clippy")?;
         clippy.args(["--profile", "board"]);
         commands.push(lints::clippy(clippy, denied));
@@ -28,9 +28,11 @@ pub fn clippy(verbose: bool) -> Outcome {
     run::all(commands, verbose)
 }
 
-/// The image's size, against its limits.
+/// The image's size without and with a spool, against its limits.
 pub fn sizes(verbose: bool) -> Outcome {
-    run::all([cargo(&["board", "--sizes"])], verbose)
+    let without = cargo(&["board", "--sizes"]);
+    let with = cargo(&["board", "--sizes", "--with-spool"]);
+    run::all([without, with], verbose)
 }
 
 /// The end-to-end tests on the emulated board, and the memory map of the real one.

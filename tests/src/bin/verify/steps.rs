@@ -51,6 +51,7 @@ pub fn all() -> Vec<Step> {
                     core(&["--all-features"]),
                     clippy(&["-p", "mqtt-client-bare", "--features", "log"]),
                     clippy(&["-p", "mqtt-client-bare", "--all-features"]),
+                    clippy(&["-p", "mqtt-client-mps2-an385", "--all-features"]),
                     clippy(&["-p", "mqtt-client", "--features", "excel"]),
                     clippy(&["-p", "mqtt-client", "--no-default-features"]),
                 ];
@@ -85,7 +86,15 @@ pub fn all() -> Vec<Step> {
                     "--test",
                     "bridge",
                 ];
-                let board = ["test", "-p", "mqtt-client-bare", "--features", "log,proxy"];
+                let board = [
+                    "test",
+                    "-p",
+                    "mqtt-client-bare",
+                    "-p",
+                    "mqtt-client-mps2-an385",
+                    "--features",
+                    "mqtt-client-bare/log,mqtt-client-bare/proxy,mqtt-client-mps2-an385/spool",
+                ];
                 let utility = [
                     "test",
                     "-p",
@@ -183,7 +192,7 @@ pub fn all() -> Vec<Step> {
         },
         Step {
             name: "board-size",
-            purpose: "the image for 32 signals is within 100 KB of flash and 48 KB of RAM",
+            purpose: "the image for 32 signals is within 100 KB of flash and 48 KB of RAM, and with a spool within 144 and 80",
             run: boards::sizes,
         },
         Step {

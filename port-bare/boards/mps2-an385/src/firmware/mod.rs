@@ -4,13 +4,19 @@
 //! |---|---|
 //! | `mod` | how do the devices, the library and the sleep make one program? |
 //! | `end` | how does it end? |
+//! | `spool` | what keeps samples over a reset? (with the feature `spool`) |
 
 mod end;
+#[cfg(feature = "spool")]
+mod spool;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use defmt_semihosting as _;
+#[cfg(not(feature = "spool"))]
 use mps2_an385::SIZES;
+#[cfg(feature = "spool")]
+use mps2_an385::SIZES_WITH_SPOOL as SIZES;
 use mps2_an385::bus::Block;
 use mps2_an385::lan9118::{Frames, Lan9118};
 use mps2_an385::peripherals::{self, CLOCK, Peripherals};
@@ -41,6 +47,8 @@ type Ethernet = Lan9118<'static, Block>;
 fn main() -> ! {
     static mut MEMORY: memory_type!(SIZES) = Memory::new();
     static mut FRAMES: Frames = Frames::new();
+    #[cfg(feature = "spool")]
+    static mut FLASH: Option<spool::Shared> = None;
 
     let Some(processor) = cortex_m::Peripherals::take() else {
         end::with(end::FAULT)
@@ -67,7 +75,15 @@ fn main() -> ! {
         sizes: SIZES,
     };
     let mut clock = Milliseconds::new(CYCLES_PER_MILLISECOND, board.counter.read());
-    let runner = match Runner::new(MEMORY, &setup, ethernet, Instant::from_millis(0)) {
+    let now = Instant::from_millis(0);
+    #[cfg(not(feature = "spool"))]
+    let runner = Runner::new(MEMORY, &setup, ethernet, now);
+    #[cfg(feature = "spool")]
+    let runner = {
+        let flash = FLASH.insert(spool::flash(board.psram));
+        Runner::with_spool(MEMORY, &setup, ethernet, flash, now)
+    };
+    let runner = match runner {
         Ok(runner) => runner,
         Err(reason) => end::without_start(reason),
     };

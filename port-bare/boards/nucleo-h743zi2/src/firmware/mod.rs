@@ -5,10 +5,12 @@
 //! | `mod` | how do the devices, the library and the sleep make one program? |
 //! | `clocks` | how fast does everything run? |
 //! | `device` | how does the HAL's Ethernet driver become a device of smoltcp? |
+//! | `flash` | what keeps samples over a reset? |
 //! | `lights` | what do the board's three LEDs say? |
 
 mod clocks;
 mod device;
+mod flash;
 mod lights;
 
 use core::mem::MaybeUninit;
@@ -17,6 +19,7 @@ use core::panic::PanicInfo;
 use cortex_m_rt::{ExceptionFrame, exception};
 use defmt_rtt as _;
 use embassy_stm32::eth::{Ethernet, PacketQueue};
+use embassy_stm32::flash::Flash;
 use embassy_stm32::rng::Rng;
 use embassy_stm32::wdg::IndependentWatchdog;
 use embassy_stm32::{bind_interrupts, eth, peripherals, rng, uid};
@@ -36,6 +39,7 @@ const SIZES: Sizes = Sizes {
     outbox: 16 * 1024,
     redis_receive: 4096,
     broker_send: 4096,
+    spools: 2,
     ..Sizes::SMALL
 };
 
@@ -63,6 +67,7 @@ defmt::timestamp!("{=u64:ms}", embassy_time::Instant::now().as_millis());
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut MEMORY: memory_type!(SIZES) = Memory::new();
+    static mut FLASH: Option<flash::Shared> = None;
 
     let board = embassy_stm32::init(clocks::config());
     defmt::info!("mqtt-client {=str} started", env!("CARGO_PKG_VERSION"));
@@ -104,7 +109,9 @@ fn main() -> ! {
         },
         sizes: SIZES,
     };
-    let mut runner = match Runner::new(MEMORY, &setup, Device::new(ethernet), now()) {
+    let flash = FLASH.insert(flash::flash(Flash::new_blocking(board.FLASH)));
+    let ethernet = Device::new(ethernet);
+    let mut runner = match Runner::with_spool(MEMORY, &setup, ethernet, flash, now()) {
         Ok(runner) => runner,
         Err(reason) => halt(reason, &mut lights),
     };
