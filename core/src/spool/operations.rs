@@ -88,8 +88,11 @@ impl Log<'_> {
         self.window.forget();
         self.at.told = None;
         self.at.state = State::Open(Doing::Nothing);
-        // That there is no room shows only when something is to be written.
-        self.at.warned = self.at.warned.filter(|fault| *fault == Fault::Full);
+        // What shows only when something is to be written is over only when something was.
+        self.at.warned = self
+            .at
+            .warned
+            .filter(|fault| matches!(fault, Fault::Full | Fault::ReadOnly | Fault::Failing(_)));
         let waiting = unread.1 - unread.0;
         if waiting > 0 || self.at.warned.is_none() {
             let is_torn = found.is_torn;
@@ -214,6 +217,7 @@ impl Log<'_> {
             Doing::Sync => {
                 storage.sync()?;
                 self.at.is_dirty = false;
+                self.at.warned = None;
                 self.at.synced = self.at.written;
             }
             Doing::AfterOldest { for_room } => {
@@ -247,7 +251,6 @@ impl Log<'_> {
         self.at.free_from = self.at.free_from.saturating_add(len as u32);
         self.at.done_on_storage = self.at.done_on_storage.max(done.wrapping_sub(self.at.base));
         self.at.is_dirty = true;
-        self.at.warned = None;
         self.window.forget();
     }
 

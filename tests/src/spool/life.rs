@@ -129,7 +129,14 @@ impl Ends {
             broker.settle();
         }
         self.be(Mood::There);
-        if let Ends::Mosquitto(subscriber, ..) = self {
+        if let Ends::Mosquitto(subscriber, broker, _) = self {
+            // It may have been stopped with much to read.
+            wait::until("the end of the bridge's connection", || {
+                let lines = broker.log().with(&["client cloud "]);
+                let ends = |line: &&String| line.contains("clos") || line.contains("disconnect");
+                let ended = lines.iter().filter(ends).count();
+                wait::holds(ended >= broker.bridges().len())
+            });
             let mark = mark.to_string();
             subscriber.publish("mark", &mark);
             subscriber.wait_for("mark", &mark);

@@ -90,17 +90,14 @@ fn written_bytes(id: u32) -> u64 {
     line.unwrap().parse().unwrap()
 }
 
-/// How often the spool's thread has gone to sleep.
+/// How often the threads beside the event loop have gone to sleep: the spool's is the only one.
 fn spool_thread_switches(id: u32) -> String {
     let tasks = std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
-    let mut tasks = tasks.map(|task| task.unwrap().path());
-    let is_spool = |path: &std::path::PathBuf| {
-        let name = std::fs::read_to_string(path.join("comm"));
-        name.is_ok_and(|name| name.trim() == "spool")
-    };
-    let task = tasks.find(is_spool).expect("a thread named spool");
-    let status = std::fs::read_to_string(task.join("status")).unwrap();
-    let lines = status.lines();
-    let mut switches = lines.filter(|line| line.contains("voluntary_ctxt_switches"));
-    switches.next().unwrap().into()
+    let tasks = tasks.map(|task| task.unwrap().path());
+    let mut others = tasks.filter(|path| !path.ends_with(id.to_string()));
+    let status = std::fs::read_to_string(others.next().unwrap().join("status")).unwrap();
+    assert_eq!(others.next(), None);
+    let mut lines = status.lines();
+    let switches = lines.find(|line| line.starts_with("voluntary_ctxt_switches"));
+    switches.unwrap().into()
 }
