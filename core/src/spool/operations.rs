@@ -104,14 +104,13 @@ impl Log<'_> {
     pub(super) fn close(&mut self, now: Instant, fault: Fault) {
         if self.is_open() {
             let (from, to) = self.at.late.unwrap_or((self.at.next, self.at.written));
-            if from < to {
-                let stored = |number: u64| number.wrapping_add(self.at.base);
-                self.at.left = Some(Left {
-                    from: stored(from),
-                    to: stored(to),
-                    end: stored(self.at.written),
-                });
-            }
+            // Also where nothing is unread: what lies there is known again, and does not come a second time.
+            let stored = |number: u64| number.wrapping_add(self.at.base);
+            self.at.left = Some(Left {
+                from: stored(from.min(to)),
+                to: stored(to),
+                end: stored(self.at.written),
+            });
             self.at.late = None;
             self.at.skipped.clear();
             self.at.next = self.at.next.max(self.at.written);

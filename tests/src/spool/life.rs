@@ -132,8 +132,11 @@ impl Ends {
         if let Ends::Mosquitto(subscriber, broker, _) = self {
             // It may have been stopped with much to read.
             wait::until("the end of the bridge's connection", || {
-                let lines = broker.log().with(&["client cloud "]);
-                let ends = |line: &&String| line.contains("clos") || line.contains("disconnect");
+                let lines = broker.log().with(&["client "]);
+                let ends = |line: &&String| {
+                    let is_end = line.contains("clos") || line.contains("disconnect");
+                    is_end && !line.contains(subscriber::CLIENT_ID)
+                };
                 let ended = lines.iter().filter(ends).count();
                 wait::holds(ended >= broker.bridges().len())
             });
