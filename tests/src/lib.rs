@@ -54,6 +54,7 @@ pub mod proxy;
 pub mod seed;
 pub mod servers;
 pub mod site;
+pub mod spool;
 pub mod subscriber;
 pub mod supply;
 pub mod table;

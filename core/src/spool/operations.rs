@@ -228,6 +228,7 @@ impl Log<'_> {
             Doing::Sync => {
                 storage.sync()?;
                 self.at.is_dirty = false;
+                self.at.warned = None;
                 self.at.synced = self.at.written;
             }
             Doing::AfterOldest { for_room } => {

@@ -135,6 +135,36 @@ fn nothing_is_dropped_while_the_spool_has_room_and_all_comes_in_order() {
 }
 
 #[test]
+fn what_came_back_is_noted_while_new_samples_are_delivered_all_the_time() {
+    for qos in 0..3 {
+        let disk = disk();
+        with_spools(&device(qos), std::slice::from_ref(&disk), |rig| {
+            rig.brokers[0].line.set_door(Door::Refused);
+            rig.settle();
+            publish(rig, 0..500);
+            rig.run_until(2 * FLUSH_INTERVAL);
+            rig.brokers[0].line.set_door(Door::Open);
+            // Never long without a new sample, each of which is delivered at once.
+            let end = 100_000;
+            let mut now = 2 * FLUSH_INTERVAL;
+            for value in 500.. {
+                if now >= end {
+                    break;
+                }
+                publish(rig, value..value + 1);
+                now += 100;
+                rig.run_until(now);
+            }
+            assert!(delivered(rig).len() > 1000);
+        });
+        let written = disk.written();
+        disk.cut();
+        let again = delivered_by_the_next(&device(qos), &disk);
+        assert_eq!(again, [0; 0], "QoS {qos}, {written:?}");
+    }
+}
+
+#[test]
 fn the_end_of_the_process_writes_all_that_is_not_acknowledged() {
     for qos in 0..3 {
         let disk = disk();

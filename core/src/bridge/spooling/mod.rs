@@ -416,15 +416,19 @@ impl<'a> Spool<'a> {
             }
             return Instant::NEVER;
         }
-        let due = if let Some(since) = self.unsafe_since() {
+        let write_at = self.unsafe_since().map_or(Instant::NEVER, |since| {
             Instant::from_millis(since.max(0) as u64) + self.at.flush_interval
-        } else if self.log.has_news() {
+        });
+        // Also where new samples are delivered all the time, and never wait for so long: else all that came back would come again after a crash.
+        let note_at = if self.log.has_news() {
             self.at.flushed_at + self.at.flush_interval
         } else {
             Instant::NEVER
         };
+        let due = write_at.min(note_at);
         let is_end = self.at.end_by.is_some();
-        if (now >= due || is_end && due != Instant::NEVER) && !self.log.is_flushing() {
+        let is_free = !self.log.is_flushing();
+        if (now >= write_at || is_end && due != Instant::NEVER) && is_free {
             self.at.is_writing = true;
         }
         let is_half_full = session.outbox().is_some_and(|outbox| outbox.is_half_full());
@@ -432,7 +436,8 @@ impl<'a> Spool<'a> {
         if (self.at.is_writing || is_worth) && !self.put_all(now, session, routes) {
             return Instant::NEVER;
         }
-        if core::mem::take(&mut self.at.is_writing) {
+        // What is done with is noted without what waits, which may be done with soon.
+        if core::mem::take(&mut self.at.is_writing) || now >= note_at && is_free {
             self.log.flush();
             self.at.flushed_at = now;
             // Storage that answers at once is done by then.

@@ -147,6 +147,16 @@ pub fn all() -> Vec<Step> {
             },
         },
         Step {
+            name: "spool",
+            purpose: "what waits survives hundreds of kills, and storage that fails",
+            run: |verbose| {
+                let mut test = cargo(&["test", "-p", "mqtt-client-tests", "--test", "spool"]);
+                // What cannot run here says so in its output.
+                test.args(["--no-fail-fast", "--", "--show-output"]);
+                run::all([test], verbose)
+            },
+        },
+        Step {
             name: "brokers",
             purpose: "brokers other than Mosquitto get all that they should, each in its own way",
             run: |verbose| {

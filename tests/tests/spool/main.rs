@@ -1,0 +1,6 @@
+//! The spool between real parts: what survives a kill, an end, a reload, and storage that fails.
+
+mod ends;
+mod gateway;
+mod kills;
+mod storage;
