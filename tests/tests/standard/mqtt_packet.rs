@@ -7,6 +7,7 @@ use mqtt_client_core::mqtt::decode::{Accepted, Incoming, decode};
 use mqtt_client_core::mqtt::encode::{
     Connect, DISCONNECT, PINGREQ, PublishHeader, publish, pubrel,
 };
+use mqtt_client_core::mqtt::v5::encode::Terms;
 use mqtt_client_core::mqtt::{Ack, ClientId, Level, QoS};
 
 const TABLE: &str = include_str!("mqtt_packet.txt");
@@ -78,6 +79,11 @@ impl Case<'_> {
             }),
             username: self.text("username"),
             password: self.text("password").map(Secret::new),
+            terms: Terms {
+                session_expiry: 0,
+                maximum_packet_size: 0,
+                will_delay: 0,
+            },
         };
         let mut packet = vec![0; connect.encoded_len()];
         assert_eq!(
@@ -101,6 +107,8 @@ impl Case<'_> {
             packet_id: self.number("id"),
             signal: &signal,
             device_alias: "",
+            properties: &[],
+            has_known_alias: false,
         };
         let payload = self.text("payload").expect("a payload").as_bytes();
         let mut packet = vec![0; 1000];
