@@ -132,7 +132,7 @@
 //!
 //! # Features
 //!
-//! `tls` reads the rules of `auth`=`tls`; a program without it refuses what asks for that. `proxy` has HTTP proxies before brokers. `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
+//! `tls` reads the rules of `auth`=`tls`; a program without it refuses what asks for that. `proxy` has HTTP proxies before brokers. `mqtt5` speaks MQTT 5. `watch` makes packets events, for `-m`. `log` and `defmt` say where log lines go; with neither they go nowhere. Both together work.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -60,11 +60,14 @@ fn the_counter_counts() {
 
 #[test]
 fn a_hundred_thousand_messages_on_their_way_through_the_core_allocate_nothing() {
-    for qos in 0..3 {
-        with_pipeline(qos, AHEAD, |pipeline| {
+    for (version, qos) in ["3.1.1", "5"]
+        .into_iter()
+        .flat_map(|version| [0, 1, 2].map(|qos| (version, qos)))
+    {
+        with_pipeline(qos, version, AHEAD, |pipeline| {
             pipeline.run(WARM_UP);
             let count = allocations(|| pipeline.run(MESSAGES));
-            assert_eq!(count, 0, "QoS {qos}");
+            assert_eq!(count, 0, "MQTT {version}, QoS {qos}");
         });
     }
 }

@@ -165,6 +165,10 @@ fn show_publish(publish: &Publish<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Resul
 /// A packet of MQTT 5 from the broker: its reason, where it has one that is not success, and its properties.
 fn show_v5(packet: &v5::Incoming<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use v5::Incoming::*;
+    // As in `Properties`.
+    if !cfg!(feature = "mqtt5") {
+        return Ok(());
+    }
     let (reason, properties) = match packet {
         Pingresp => return Ok(()),
         Connack {

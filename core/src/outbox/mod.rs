@@ -231,7 +231,7 @@ impl<'a> Outbox<'a> {
     #[must_use]
     pub fn append(&mut self, signal: u32, is_aside: bool, sample: &Sample<'_>) -> bool {
         let is_aside = is_aside && self.at.any_aside;
-        let plain = sample.whole_text().filter(|_| self.stamp.is_none());
+        let plain = sample.whole_text().filter(|_| !self.is_stamping());
         let Some(text) = plain else {
             return self.append_any(signal, is_aside, sample);
         };
@@ -256,7 +256,7 @@ impl<'a> Outbox<'a> {
         let mut joined = [0; MAX_TEXT];
         let text = sample.text(&mut joined);
         let mut head = Head::new(signal, is_aside, sample.quality, text);
-        if self.stamp.is_some() {
+        if self.is_stamping() {
             head = head.stamped();
         }
         while self.is_too_full_for(head.record_len()) {
@@ -273,6 +273,12 @@ impl<'a> Outbox<'a> {
         self.at.used += len;
         self.at.count += 1;
         true
+    }
+
+    /// Whether it counts when a sample was accepted: only MQTT 5 asks for it.
+    #[inline]
+    fn is_stamping(&self) -> bool {
+        cfg!(feature = "mqtt5") && self.stamp.is_some()
     }
 
     /// Whether so little waits that a sample is better not packed: it goes out at once.

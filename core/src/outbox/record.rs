@@ -83,7 +83,11 @@ impl Head {
     /// Bytes before the text.
     #[inline]
     fn text_at(self) -> usize {
-        HEAD + (self.0 & IS_STAMPED) as usize / 2
+        if cfg!(feature = "mqtt5") {
+            HEAD + (self.0 & IS_STAMPED) as usize / 2
+        } else {
+            HEAD
+        }
     }
 
     #[inline]

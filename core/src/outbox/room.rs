@@ -44,7 +44,7 @@ impl Outbox<'_> {
         }
         let mut joined = [0; MAX_TEXT];
         let mut head = Head::new(0, false, sample.quality, sample.text(&mut joined));
-        if self.stamp.is_some() {
+        if self.is_stamping() {
             head = head.stamped();
         }
         let len = head.record_len();

@@ -36,6 +36,10 @@ const FEED: &str = "core/src/bridge/feed.rs";
 const DECISION: &str = "core/src/bridge/reload.rs";
 const LINK: &str = "core/src/net/link.rs";
 const EXCHANGE: &str = "core/src/net/exchange.rs";
+const ALIAS: &str = "core/src/mqtt/session/alias.rs";
+const REFUSALS: &str = "core/src/mqtt/session/refusals.rs";
+const TERMS: &str = "core/src/mqtt/session/terms.rs";
+const V5: &str = "core/src/mqtt/session/v5.rs";
 const PROXY: &str = "core/src/net/proxy.rs";
 const SECRETS: &str = "core/src/config/secrets.rs";
 
@@ -159,6 +163,44 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "outbox::State::empty(random.below(u16::MAX))" => "outbox::State::empty(random.below(1))";
     "reconnect delays are not shortened" in BACKOFF:
         "self.random.below(most + 1)" => "self.random.below(0)";
+    "a clean start of MQTT 5 only wipes" in ATTEMPT:
+        "Past::Wiping if self.level.is_v5() => {" => "Past::Wiping if self.level.is_v5() && session_present => {";
+    "a session of MQTT 5 ends with its connection" in SESSION:
+        "QoS::AtLeastOnce | QoS::ExactlyOnce => device.session_expiry," => "QoS::AtLeastOnce | QoS::ExactlyOnce => 0,";
+    "Receive Maximum is not kept" in CONNECTION:
+        "usize::from(self.device.max_inflight.min(agreed))" => "usize::from(self.device.max_inflight.max(agreed.min(1)))";
+    "Receive Maximum does not count for what is repeated" in TERMS:
+        "self.outbox.limit_repeated(agreed.receive_maximum);" => "";
+    "the broker's Maximum QoS is not kept" in TERMS:
+        "qos: device.qos.min(qos)," => "qos: device.qos.max(qos.min(QoS::AtMostOnce)),";
+    "messages are retained though the broker does not" in V5:
+        "self.device.retain && (!self.is_v5() || self.state.v5.agreed.may_retain)" => "self.device.retain";
+    "the broker's keep-alive is not heard" in TERMS:
+        "self.state.liveness.is_asked_for(keep_alive as u16, now);" => "let _ = (keep_alive, now);";
+    "a refused message is repeated" in DELIVERY:
+        "(AtLeastOnce | ExactlyOnce, Refused, Some(Published)) => Ok(Step::Reach(Complete))," => "(AtLeastOnce | ExactlyOnce, Refused, Some(Published)) => Ok(Step::Ignore),";
+    "a refused message is not counted" in REFUSALS:
+        "self.state.counters.refused += 1;" => "";
+    "quota exceeded is a refusal" in REFUSALS:
+        "if self.outbox.postpone(packet_id) {" => "if self.outbox.postpone(packet_id) && signal == u32::MAX {";
+    "nobody waits for the broker's quota" in REFUSALS:
+        "const PAUSE: u64 = 5 * SECOND;" => "const PAUSE: u64 = 0;";
+    "what awaits PUBCOMP goes anew with what had no quota" in REFUSALS:
+        "if self.outbox.awaits_others() || self.transmit.is_half_written() {" => "if self.transmit.is_half_written() {";
+    "an expiry does not count down" in V5:
+        "(expiry, Some(accepted)) => Some(left_of(expiry, accepted, now))," => "(expiry, Some(accepted)) => Some(left_of(expiry, accepted, now).min(1) * expiry),";
+    "what is too old is sent" in V5:
+        "if expiry == Some(0) && !outgoing.is_repeated {" => "if expiry == Some(0) && outgoing.is_repeated {";
+    "a value that was dropped as too old stays suppressed" in V5:
+        "self.state.events.values_lost = true;" => "";
+    "an alias stands in a repetition" in V5:
+        "true => None," => "true => Some((1, false)),";
+    "aliases outlive a connection" in ALIAS:
+        "            ..Aliases::default()\n        };" => "            ..self.clone()\n        };";
+    "aliases go over the broker's maximum" in TERMS:
+        "            most as u16" => "            (most as u16).max(1)";
+    "a message over Maximum Packet Size is sent" in V5:
+        "if len as u64 > u64::from(self.state.v5.agreed.maximum_packet_size) {" => "if len as u64 > u64::from(u32::MAX) {";
     "a burst does not wait for the one before it" in RATE:
         "if now >= next_burst(max_rate, last) {" => "if self.is_spent() || now >= next_burst(max_rate, last) {";
     "bursts come a little too soon" in RATE:

@@ -58,11 +58,17 @@ pub struct Pipeline<'b, 'a> {
 /// # Panics
 ///
 /// If the bridge does not connect and subscribe.
-pub fn with_pipeline<T>(qos: u8, ahead: u64, work: impl FnOnce(&mut Pipeline<'_, '_>) -> T) -> T {
+pub fn with_pipeline<T>(
+    qos: u8,
+    version: &str,
+    ahead: u64,
+    work: impl FnOnce(&mut Pipeline<'_, '_>) -> T,
+) -> T {
     let workload = Workload::new();
     let table = (0..SIGNALS)
         .fold(cloud(), |table, signal| table.signal(&alias(signal)))
         .device_key("mqtt_qos", qos)
+        .device_key("mqtt_version", version)
         .with_ports(1, 2)
         .to_json();
     let sizes = config::measure(&table).expect("a table that is JSON");

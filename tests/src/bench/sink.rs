@@ -147,6 +147,7 @@ impl Sink {
         let payload = id_end + usize::from(self.is_v5);
         let is_right = first == 0x30 | self.qos << 1
             && body.get(2..topic_end) == Some(&expected.topic[..])
+            && (!self.is_v5 || body.get(id_end) == Some(&0))
             && body.get(payload..) == Some(&expected.payload[..]);
         if !is_right {
             return Err(format!(

@@ -42,7 +42,12 @@ const PIPELINE: Wanted<'static> = Wanted {
 struct Build {
     name: String,
     program: PathBuf,
+    /// Of MQTT, if it is not [`OLD_VERSION`].
+    version: Option<&'static str>,
 }
+
+/// What builds speak that cannot be told otherwise.
+const OLD_VERSION: &str = "3.1.1";
 
 /// What one build takes at one QoS.
 struct Figures {
@@ -60,11 +65,20 @@ fn main() -> ExitCode {
         ["--profile", qos @ ("0" | "1" | "2")] => profile(qos),
         // What is timed, and what runs under valgrind.
         ["run", qos, messages] => {
-            run(number(qos) as u8, number(messages), AHEAD);
+            run(number(qos) as u8, number(messages), AHEAD, OLD_VERSION);
             Ok(())
         }
         ["run", qos, messages, ahead] => {
-            run(number(qos) as u8, number(messages), number(ahead));
+            run(
+                number(qos) as u8,
+                number(messages),
+                number(ahead),
+                OLD_VERSION,
+            );
+            Ok(())
+        }
+        ["run", qos, messages, ahead, version] => {
+            run(number(qos) as u8, number(messages), number(ahead), version);
             Ok(())
         }
         _ => match others(&words) {
@@ -99,18 +113,20 @@ fn others<'w>(words: &[&'w str]) -> Option<Vec<&'w str>> {
 }
 
 fn table(others: &[&str]) -> Result<(), String> {
-    let mut builds = vec![Build {
-        name: String::from("this"),
-        program: this()?,
-    }];
+    let build = |name: &str, program, version| Build {
+        name: String::from(name),
+        program,
+        version,
+    };
+    let mut builds = vec![
+        build("this, MQTT 5", this()?, Some("5")),
+        build("this", this()?, None),
+    ];
     for other in others {
-        builds.push(Build {
-            name: String::from(*other),
-            program: earlier::program(other, &PIPELINE)?,
-        });
+        builds.push(build(other, earlier::program(other, &PIPELINE)?, None));
     }
     let width = builds.iter().map(|build| build.name.len()).max();
-    let width = width.unwrap_or_default() + "this / ".len();
+    let width = width.unwrap_or_default() + "this, MQTT 5 / ".len();
     println!(
         "QoS  {:<width$}  messages/s  instructions/message  one by one",
         "build"
@@ -118,15 +134,17 @@ fn table(others: &[&str]) -> Result<(), String> {
     for qos in 0..3 {
         let mut all = Vec::new();
         for build in &builds {
-            let figures = measure(&build.program, qos)?;
+            let figures = measure(build, qos)?;
             let name = &build.name;
             println!("{qos:>3}  {name:<width$}  {}", figures.shown(0));
             all.push(figures);
         }
-        let Some((this, older)) = all.split_first() else {
+        let [new, this, older @ ..] = &all[..] else {
             continue;
         };
-        for (old, build) in older.iter().zip(&builds[1..]) {
+        let name = "this, MQTT 5 / this";
+        println!("{qos:>3}  {name:<width$}  {}", new.over(this).shown(2));
+        for (old, build) in older.iter().zip(&builds[2..]) {
             let name = format!("this / {}", build.name);
             println!("{qos:>3}  {name:<width$}  {}", this.over(old).shown(2));
         }
@@ -158,10 +176,14 @@ impl Figures {
     }
 }
 
-fn measure(program: &Path, qos: u8) -> Result<Figures, String> {
+fn measure(build: &Build, qos: u8) -> Result<Figures, String> {
+    let (program, version) = (&build.program, build.version);
     let qos = qos.to_string();
     let start = Instant::now();
-    program::output(Command::new(program).args(["run", &qos, &TIMED.to_string()]))?;
+    let mut command = Command::new(program);
+    command.args(["run", &qos, &TIMED.to_string()]);
+    command.args(more(None, version));
+    program::output(&mut command)?;
     let rate = TIMED as f64 / start.elapsed().as_secs_f64();
     if install::find("valgrind").is_none() {
         eprintln!("instructions are not counted: valgrind is not installed");
@@ -173,8 +195,8 @@ fn measure(program: &Path, qos: u8) -> Result<Figures, String> {
     }
     let folder = TempDir::new().map_err(|error| error.to_string())?;
     let a_message = |counted: Counted| counted.instructions as f64 / COUNTED as f64;
-    let instructions = Some(a_message(count(program, &qos, None, &folder)?));
-    let alone = (count(program, &qos, Some(ALONE), &folder).ok()).map(a_message);
+    let instructions = Some(a_message(count(program, &qos, None, version, &folder)?));
+    let alone = (count(program, &qos, Some(ALONE), version, &folder).ok()).map(a_message);
     Ok(Figures {
         rate,
         instructions,
@@ -184,7 +206,7 @@ fn measure(program: &Path, qos: u8) -> Result<Figures, String> {
 
 fn profile(qos: &str) -> Result<(), String> {
     let folder = TempDir::new().map_err(|error| error.to_string())?;
-    let counted = count(&this()?, qos, None, &folder)?;
+    let counted = count(&this()?, qos, None, None, &folder)?;
     let shown = Command::new("callgrind_annotate")
         .args(["--auto=no", COVERED])
         .arg(counted.file)
@@ -210,6 +232,7 @@ fn count(
     program: &Path,
     qos: &str,
     ahead: Option<u64>,
+    version: Option<&str>,
     folder: &TempDir,
 ) -> Result<Counted, String> {
     let file = folder.path().join("callgrind.out");
@@ -218,7 +241,7 @@ fn count(
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program)
         .args(["run", qos, &COUNTED.to_string()])
-        .args(ahead.map(|ahead| ahead.to_string()))
+        .args(more(ahead, version))
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stderr);
@@ -234,6 +257,15 @@ fn count(
     }
 }
 
-fn run(qos: u8, messages: u64, ahead: u64) {
-    with_pipeline(qos, ahead, |pipeline| pipeline.run(messages));
+/// The arguments that older builds do not know, where there are any.
+fn more(ahead: Option<u64>, version: Option<&str>) -> Vec<String> {
+    match (ahead, version) {
+        (None, None) => vec![],
+        (Some(ahead), None) => vec![ahead.to_string()],
+        (ahead, Some(version)) => vec![ahead.unwrap_or(AHEAD).to_string(), version.to_string()],
+    }
+}
+
+fn run(qos: u8, messages: u64, ahead: u64, version: &str) {
+    with_pipeline(qos, version, ahead, |pipeline| pipeline.run(messages));
 }

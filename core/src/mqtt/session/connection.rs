@@ -78,7 +78,7 @@ impl Protocol for Session<'_> {
             if self.begins_anew() {
                 self.leave();
             }
-            if self.state.v5.is_postponing {
+            if self.is_v5() && self.state.v5.is_postponing {
                 self.send_postponed(now);
             }
             if self.state.stopping && self.outbox.is_empty() && self.control.is_empty() {
@@ -95,12 +95,12 @@ impl Protocol for Session<'_> {
             Source::Outbox if self.state.proving || self.begins_anew() => &[],
             Source::Outbox => {
                 self.fill(now);
-                if self.state.v5.has_refused {
+                if self.is_v5() && self.state.v5.has_refused {
                     self.fill_again(now);
                 }
-                match self.control.is_empty() {
-                    true => self.transmit.bytes(),
-                    false => self.control.bytes(),
+                match self.is_v5() && !self.control.is_empty() {
+                    true => self.control.bytes(),
+                    false => self.transmit.bytes(),
                 }
             }
         };
@@ -151,7 +151,11 @@ impl Protocol for Session<'_> {
             Some(awaiting) => self.state.liveness.deadline(awaiting).min(try_again),
             None => Instant::NEVER,
         };
-        let deadline = deadline.min(self.state.v5.pause_until);
+        let deadline = if self.is_v5() {
+            deadline.min(self.state.v5.pause_until)
+        } else {
+            deadline
+        };
         if self.device.max_rate > 0 {
             deadline.min(self.burst_deadline())
         } else {
@@ -179,7 +183,11 @@ impl Protocol for Session<'_> {
     }
 
     fn last_words(&mut self, close: &Close) -> &[u8] {
-        self.say_last_words(close)
+        if self.is_v5() {
+            self.say_last_words(close)
+        } else {
+            &[]
+        }
     }
 
     fn closed(&mut self, by: &ClosedBy<Close>, now: Instant) -> Retry {
@@ -213,7 +221,7 @@ impl<'a> Session<'a> {
             return;
         }
         let (qos, retain) = (self.qos(), self.retain());
-        let is_v5 = self.state.attempts.level().is_v5();
+        let is_v5 = self.is_v5();
         let properties: &[u8] = if is_v5 { NONE } else { &[] };
         let is_special = is_v5 && self.state.v5.is_special(self.device);
         while let Some(outgoing) = self.outbox.next_outgoing(window) {
@@ -349,11 +357,13 @@ impl<'a> Session<'a> {
 
     /// How many messages may be in flight: no new one while what is set aside waits to be tried again.
     fn window(&self) -> usize {
-        if self.state.draining || self.state.v5.is_postponing {
+        if self.state.draining || self.is_v5() && self.state.v5.is_postponing {
             0
-        } else {
+        } else if self.is_v5() {
             let agreed = self.state.v5.agreed.receive_maximum;
             usize::from(self.device.max_inflight.min(agreed))
+        } else {
+            usize::from(self.device.max_inflight)
         }
     }
 

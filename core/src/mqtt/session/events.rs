@@ -144,6 +144,7 @@ impl<'a> Session<'a> {
         }
         match events.packets.pop_front()? {
             Shown::Received(packet) => Some(Event::Received(Packet::Incoming(packet))),
+            Shown::Lying if !self.state.attempts.level().is_v5() => None,
             Shown::Lying => {
                 let input = self.input.get(..self.state.v5.lying)?;
                 let (packet, _) = decode(input, input.len()).ok()??;

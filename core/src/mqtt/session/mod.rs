@@ -399,7 +399,9 @@ impl<'a> Session<'a> {
             self.outbox.take_back_unsent();
             self.state.is_stalled = true;
             // The broker has not been told the aliases of what is taken back.
-            self.state.v5.aliases.forget();
+            if self.is_v5() {
+                self.state.v5.aliases.forget();
+            }
         }
     }
 }

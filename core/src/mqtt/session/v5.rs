@@ -84,7 +84,6 @@ impl Memory {
         self.is_postponing = false;
         self.pause_until = Instant::NEVER;
         self.said_expired = false;
-        self.aliases.forget();
     }
 
     /// Whether a message needs more than the plain way.
@@ -97,10 +96,16 @@ impl Memory {
 }
 
 impl Session<'_> {
+    /// Whether this session is one of MQTT 5; never without the feature.
+    #[inline]
+    pub(super) fn is_v5(&self) -> bool {
+        self.state.attempts.level().is_v5()
+    }
+
     /// Whether messages are to be retained: only where the broker does that.
     #[inline]
     pub(super) fn retain(&self) -> bool {
-        self.device.retain && self.state.v5.agreed.may_retain
+        self.device.retain && (!self.is_v5() || self.state.v5.agreed.may_retain)
     }
 
     pub(super) fn handle_input_v5(&mut self, now: Instant) -> Result<(), Close> {
@@ -214,8 +219,7 @@ impl Session<'_> {
         let Close::Violation(violation) = close else {
             return &[];
         };
-        let can_be_said = self.state.attempts.level().is_v5()
-            && matches!(self.state.phase, Phase::Greeting | Phase::Online { .. })
+        let can_be_said = matches!(self.state.phase, Phase::Greeting | Phase::Online { .. })
             && *violation != Violation::TlsRecord
             && self.control.is_between_packets()
             && !self.transmit.is_half_written();

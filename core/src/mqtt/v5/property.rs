@@ -343,6 +343,10 @@ fn variable(input: Input<'_>) -> Parsed<'_, u32> {
 /// ` {receive-maximum=10 reason-string="no"}`, and nothing if there are none.
 impl fmt::Display for Properties<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without MQTT 5 there are none, which the optimiser does not see.
+        if !cfg!(feature = "mqtt5") {
+            return Ok(());
+        }
         let mut before = " {";
         for (id, value) in self.iter() {
             f.write_str(before)?;

@@ -1,6 +1,6 @@
 //! What the ledger knows of MQTT 5: messages that the broker refuses, those that wait for its quota, those that are too old or too long.
 
-use super::{Fate, Ledger, Stage};
+use super::{Fate, Item, Ledger, Stage};
 use crate::packet::Publish;
 use crate::property;
 use crate::world::Device;
@@ -70,7 +70,7 @@ impl Ledger {
     pub(super) fn take_back_postponed(&mut self) {
         let now = self.clock.get() + self.ahead;
         let is_over = self.postpones_until.is_some_and(|until| now >= until);
-        let is_awaited = |item: &super::Item| {
+        let is_awaited = |item: &Item| {
             matches!(item.stage, Stage::Published | Stage::Released) && !item.is_postponed
         };
         if !is_over || self.items.iter().any(is_awaited) || self.wire.half.is_some() {
@@ -104,12 +104,23 @@ impl Ledger {
         is_skipped
     }
 
+    /// Whether a message that was never sent is too old to be.
+    fn is_too_old(&self, item: &Item) -> bool {
+        self.expiry() > 0 && self.left_of(item.accepted) == 0
+    }
+
+    /// Whether nothing is left but what is too old.
+    pub(super) fn has_nothing_to_send(&self) -> bool {
+        let mut items = self.items.iter();
+        items.all(|item| item.stage == Stage::Queued && self.is_too_old(item))
+    }
+
     fn skips(&mut self, index: usize) -> bool {
         let Some(item) = self.items.get(index) else {
             return false;
         };
         let maximum = self.device.v5.map_or(0, |v5| v5.maximum_packet_size) as usize;
-        let is_too_old = self.expiry() > 0 && self.left_of(item.accepted) == 0;
+        let is_too_old = self.is_too_old(item);
         let sample = &mut self.samples[item.sample];
         let is_too_long = maximum > 0 && sample.topic.len() + sample.payload.len() > maximum;
         if is_too_old {
@@ -133,7 +144,9 @@ impl Ledger {
         if self.device.v5.is_none() {
             return;
         }
-        if counters.sent < self.counters.sent {
+        let has_skipped =
+            counters.dropped > self.counters.dropped || counters.refused > self.counters.refused;
+        if counters.sent < self.counters.sent || has_skipped {
             self.take_back_postponed();
         }
         while (counters.dropped > self.counters.dropped || counters.refused > self.counters.refused)
@@ -152,7 +165,7 @@ impl Ledger {
         while let Some(index) = self.next()
             && self.items[index].stage == Stage::Queued
             && self.samples[self.items[index].sample].payload != publish.payload
-            && self.skips_oldest_unsent()
+            && self.skips(index)
         {}
     }
 

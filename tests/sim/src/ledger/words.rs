@@ -287,7 +287,7 @@ impl Ledger {
         let wipes = self.device.qos > 0 && (self.counters.sent == 0 || self.begins_anew);
         let stops = self
             .stop_by
-            .is_some_and(|stop_by| self.items.is_empty() || self.clock.get() >= stop_by);
+            .is_some_and(|stop_by| self.has_nothing_to_send() || self.clock.get() >= stop_by);
         self.verdict.require(
             property::DISCONNECT,
             wipes || stops || self.may_leave,
