@@ -21,6 +21,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Connections after the first.
     pub reconnects: u64,
+    /// Messages that a broker of MQTT 5 did not want. A line without it has none.
+    pub refused: u64,
 }
 
 /// The words that a line of counters holds, beside the device's alias.
@@ -58,6 +60,7 @@ impl Counters {
             acknowledged: acknowledged?,
             dropped: dropped?,
             reconnects: reconnects?,
+            refused: number_of(line, "refused").unwrap_or(0),
         })
     }
 }
@@ -105,6 +108,7 @@ mod tests {
             acknowledged: 8,
             dropped: 7,
             reconnects: 3,
+            refused: 0,
         };
         for line in [
             "I cloud: received 12, rejected 1, suppressed 2, queued 0, sent 9, acknowledged 8, dropped 7, reconnects 3",
@@ -113,6 +117,12 @@ mod tests {
         ] {
             assert_eq!(Counters::parse(line), Some(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_said_only_where_there_is_any() {
+        let line = "cloud: received 9 rejected 0 suppressed 0 queued 0 sent 9 acknowledged 4 refused 5 dropped 0 reconnects 0";
+        assert_eq!(Counters::parse(line).map(|it| it.refused), Some(5));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod mosquitto;
 mod redis;
 mod tinyproxy;
 
-pub use broker::{Broker, KINDS, Kind};
+pub use broker::{Broker, KINDS, KINDS_5, Kind, Kind5, Rules, tight};
 pub use mosquitto::{Mosquitto, SUBSCRIBER_MAY_LAG, password_file};
 pub use redis::Redis;
 pub use tinyproxy::Tinyproxy;

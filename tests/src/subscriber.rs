@@ -30,6 +30,7 @@ pub struct Delivery {
 /// A subscriber to be: which broker, as whom.
 pub struct Options {
     options: MqttOptions,
+    filter: &'static str,
     qos: QoS,
 }
 
@@ -41,6 +42,7 @@ pub fn to(port: u16) -> Options {
     options.set_keep_alive(Duration::from_secs(60));
     Options {
         options,
+        filter: "#",
         qos: QoS::ExactlyOnce,
     }
 }
@@ -50,6 +52,13 @@ impl Options {
     #[must_use]
     pub fn user(mut self, user: &str, password: &str) -> Self {
         self.options.set_credentials(user, password);
+        self
+    }
+
+    /// To the topics of this filter only.
+    #[must_use]
+    pub fn only(mut self, filter: &'static str) -> Self {
+        self.filter = filter;
         self
     }
 
@@ -77,8 +86,8 @@ impl Options {
             client: client.clone(),
             shared: Arc::clone(&shared),
         };
-        let qos = self.qos;
-        thread::spawn(move || receive(connection, &client, qos, &shared));
+        let (filter, qos) = (self.filter, self.qos);
+        thread::spawn(move || receive(connection, &client, filter, qos, &shared));
         wait::until("the subscription", || {
             wait::holds(subscriber.locked().subscribed)
         });
@@ -203,7 +212,13 @@ impl Drop for Subscriber {
     }
 }
 
-fn receive(mut connection: Connection, client: &Client, qos: QoS, shared: &Mutex<Shared>) {
+fn receive(
+    mut connection: Connection,
+    client: &Client,
+    filter: &str,
+    qos: QoS,
+    shared: &Mutex<Shared>,
+) {
     for event in connection.iter() {
         let mut shared = shared.lock().expect("no test thread panics with it");
         match event {
@@ -211,7 +226,7 @@ fn receive(mut connection: Connection, client: &Client, qos: QoS, shared: &Mutex
                 shared.subscribed = true;
             }
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                let sent = client.try_subscribe("#", qos);
+                let sent = client.try_subscribe(filter, qos);
                 sent.expect("room in the client's own queue");
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => shared.subscribed = true,

@@ -56,7 +56,7 @@ pub fn once(
     let time = linked.run(warm_up + messages)?;
     let after = used(id)?;
     let Memory { peak, own, .. } = memory(id)?;
-    if let Program::Daemon(_) = program {
+    if let Program::Daemon(_) | Program::Daemon5(_) = program {
         check_counters(&mut bridge, warm_up + messages)?;
     }
     let count = messages as f64;

@@ -12,7 +12,7 @@ pub struct Sink {
     filled: usize,
     output: Vec<u8>,
     connected: bool,
-    /// The publisher speaks MQTT 5: so do the answers.
+    /// The publisher speaks MQTT 5.
     is_v5: bool,
     /// PUBLISH packets.
     received: u64,
@@ -93,12 +93,14 @@ impl Sink {
     ) -> Result<(), String> {
         let body = &self.input[body];
         match (first >> 4, body) {
-            (1, _) => {
+            (1, connect) => {
                 self.connected = true;
-                self.is_v5 = body.get(6) == Some(&5);
-                let connack = [0x20, 2 + u8::from(self.is_v5), 0, 0, 0];
-                let len = connack.len() - usize::from(!self.is_v5);
-                self.output.extend_from_slice(&connack[..len]);
+                self.is_v5 = connect.get(6) == Some(&5);
+                let connack: &[u8] = match self.is_v5 {
+                    true => &[0x20, 3, 0, 0, 0],
+                    false => &[0x20, 2, 0, 0],
+                };
+                self.output.extend_from_slice(connack);
             }
             (3, body) => {
                 let id = self.check(first, body, workload)?;
@@ -112,7 +114,8 @@ impl Sink {
                     Some([high, low]) => self.output.extend_from_slice(&[0x50, 2, high, low]),
                 }
             }
-            (6, &[high, low]) => {
+            // Others say in MQTT 5 that all is well, where it may be left out.
+            (6, &[high, low] | &[high, low, 0] | &[high, low, 0, 0]) => {
                 self.complete += 1;
                 self.output.extend_from_slice(&[0x70, 2, high, low]);
             }
@@ -140,7 +143,7 @@ impl Sink {
         let expected = workload.expected(self.received);
         let topic_end = 2 + expected.topic.len();
         let id_end = topic_end + if self.qos == 0 { 0 } else { 2 };
-        // Without properties.
+        // An empty list of properties.
         let payload = id_end + usize::from(self.is_v5);
         let is_right = first == 0x30 | self.qos << 1
             && body.get(2..topic_end) == Some(&expected.topic[..])

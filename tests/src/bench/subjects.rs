@@ -32,6 +32,8 @@ pub type Build = fn() -> Result<Program, String>;
 pub enum Program {
     /// Ours, with a configuration file.
     Daemon(PathBuf),
+    /// Ours with MQTT 5.
+    Daemon5(PathBuf),
     /// A program and its first arguments.
     Peer(PathBuf, Vec<String>),
 }
@@ -45,11 +47,20 @@ pub struct Running {
 /// The daemon with its defaults.
 pub const DAEMON: &str = "mqtt-client";
 
+/// The same with MQTT 5.
+pub const DAEMON_5: &str = "mqtt-client, MQTT 5";
+
+/// The embedded peer with MQTT 5.
+pub const MINIMQ: &str = "Rust: minimq, MQTT 5";
+
 /// The bridge that no other can be faster than.
 pub const RELAY: &str = "bytes relayed unread";
 
 /// The default of `max_inflight` at QoS 0 and 1, and that of the peers' libraries, which is ours at QoS 2.
 const WINDOWS: [u16; 2] = [100, 20];
+
+/// Messages in flight that `minimq` has room for.
+const MINIMQ_WINDOW: u16 = 8;
 
 /// All of them, in the order of the table.
 #[must_use]
@@ -62,8 +73,11 @@ pub fn all() -> Vec<(Subject, Build)> {
             subject("mqtt-client, static, no TLS", ours, 1_000_000),
             static_daemon,
         ),
+        (subject(DAEMON_5, ours, 1_000_000), daemon_5),
         (subject("C: libmosquitto, hiredis", theirs, 200_000), c),
         (subject("Rust: rumqttc, redis", theirs, 200_000), rust),
+        (subject("Rust: rumqttc, MQTT 5", theirs, 200_000), rust_5),
+        (subject(MINIMQ, MINIMQ_WINDOW, 200_000), minimq),
         (
             subject("Python: paho-mqtt, redis-py", theirs, 20_000),
             python,
@@ -102,13 +116,18 @@ impl Program {
     #[must_use]
     pub fn start(&self, redis_port: u16, broker_port: u16, qos: u8, window: u16) -> Running {
         match self {
-            Program::Daemon(path) => {
+            Program::Daemon(path) | Program::Daemon5(path) => {
+                let version = match self {
+                    Program::Daemon5(_) => "5",
+                    _ => "3.1.1",
+                };
                 let folder = TempDir::new().expect("a temporary folder");
                 let file = folder.path().join("mqtt.json");
                 (0..SIGNALS)
                     .fold(config::cloud(), |config, signal| {
                         config.signal(&alias(signal))
                     })
+                    .device_key("mqtt_version", version)
                     .device_key("mqtt_qos", qos)
                     .device_key("max_inflight", window)
                     .with_ports(redis_port, broker_port)
@@ -137,6 +156,10 @@ impl Program {
 
 fn daemon() -> Result<Program, String> {
     Ok(Program::Daemon(program::daemon().path.clone()))
+}
+
+fn daemon_5() -> Result<Program, String> {
+    Ok(Program::Daemon5(program::daemon().path.clone()))
 }
 
 /// With the C library inside, as on OpenWrt with musl, so that no page is the dynamic linker's; and without TLS, which the peers do not
@@ -191,6 +214,20 @@ fn rust() -> Result<Program, String> {
     let target = target().join("rust");
     packages::cargo(&peers().join("rust"), &target, &["--release"])?;
     Ok(Program::Peer(target.join("release/peer-rust"), Vec::new()))
+}
+
+fn rust_5() -> Result<Program, String> {
+    match rust()? {
+        Program::Peer(path, _) => Ok(Program::Peer(path, vec![String::from("v5")])),
+        other => Ok(other),
+    }
+}
+
+fn minimq() -> Result<Program, String> {
+    let target = target().join("minimq");
+    packages::cargo(&peers().join("minimq"), &target, &["--release"])?;
+    let program = target.join("release/peer-minimq");
+    Ok(Program::Peer(program, Vec::new()))
 }
 
 fn python() -> Result<Program, String> {

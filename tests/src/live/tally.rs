@@ -76,6 +76,7 @@ mod tests {
             acknowledged: 1,
             dropped: 0,
             reconnects: 0,
+            refused: 0,
         };
         assert_eq!(tally.compare(&counters, 1), Ok(()));
         assert_eq!(

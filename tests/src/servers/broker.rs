@@ -1,8 +1,11 @@
 //! Real brokers other than Mosquitto, which do many things their own way: `docs/brokers.md` says which.
 
 mod kinds;
+mod version5;
 
-use std::path::PathBuf;
+pub use version5::{KINDS_5, Kind5, Rules, tight};
+
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -26,7 +29,7 @@ pub enum Kind {
     Rumqttd,
 }
 
-/// All kinds.
+/// All kinds that are tried with 3.1.1.
 pub const KINDS: [Kind; 5] = [
     Kind::ActiveMq,
     Kind::Aedes,
@@ -51,6 +54,8 @@ pub struct Broker {
     process: Process,
     command: Command,
     port: Reserved,
+    /// Where a subscriber connects, if that is another port.
+    subscribers: Option<Reserved>,
     _folder: TempDir,
 }
 
@@ -84,17 +89,37 @@ impl Broker {
     }
 
     fn start_with(kind: Kind, access: Access<'_>) -> Self {
+        Self::prepared(None, |folder, port, _| {
+            kinds::prepare(kind, folder, port, access)
+        })
+    }
+
+    /// Starts what `prepare` makes of a folder, a port, and the port for subscribers.
+    fn prepared(
+        subscribers: Option<Reserved>,
+        prepare: impl FnOnce(&Path, u16, u16) -> Command,
+    ) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let port = Reserved::new();
-        let command = kinds::prepare(kind, folder.path(), port.number(), access);
+        let other = subscribers.as_ref().unwrap_or(&port).number();
+        let command = prepare(folder.path(), port.number(), other);
         let broker = Self {
             process: command.start(),
             command,
             port,
+            subscribers,
             _folder: folder,
         };
-        wait_for_an_answer(broker.port());
+        broker.wait_until_ready();
         broker
+    }
+
+    fn wait_until_ready(&self) {
+        // The other listener answers the probe, which is of 3.1.1, by closing the connection.
+        wait_for_an_answer(self.port());
+        if let Some(subscribers) = &self.subscribers {
+            wait_for_an_answer(subscribers.number());
+        }
     }
 
     /// Its TCP port.
@@ -106,7 +131,19 @@ impl Broker {
     /// A client that receives everything.
     #[must_use]
     pub fn subscribe(&self) -> Subscriber {
-        subscriber::to(self.port()).connect()
+        self.subscribe_to("#")
+    }
+
+    /// A client that receives what is published to topics of this filter.
+    #[must_use]
+    pub fn subscribe_to(&self, filter: &'static str) -> Subscriber {
+        let port = self.subscribers.as_ref().unwrap_or(&self.port);
+        subscriber::to(port.number()).only(filter).connect()
+    }
+
+    /// Ends the broker with SIGTERM: a persistent one saves its state.
+    pub fn stop(&mut self) {
+        self.process.terminate();
     }
 
     /// Ends the broker with SIGKILL.
@@ -114,10 +151,10 @@ impl Broker {
         self.process.kill();
     }
 
-    /// Starts a broker that was killed again, on the same port.
+    /// Starts a broker that was ended again, on the same ports.
     pub fn start_again(&mut self) {
         self.process = self.command.start();
-        wait_for_an_answer(self.port());
+        self.wait_until_ready();
     }
 }
 

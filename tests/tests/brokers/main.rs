@@ -7,6 +7,7 @@ mod exactly_once;
 mod load;
 mod refusals;
 mod rows;
+mod version5;
 
 use std::ops::Range;
 

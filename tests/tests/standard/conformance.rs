@@ -1,4 +1,4 @@
-//! Is `docs/conformance.md` whole, and is what it says there?
+//! Are `docs/conformance.md` and `docs/conformance-5.md` whole, and is what they say there?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -49,8 +49,106 @@ const APPENDIX: [(&str, usize); 39] = [
     ("7.1.2", 1),
 ];
 
-fn page() -> String {
-    page::read("docs/conformance.md")
+/// How many it has in that of MQTT 5.
+const APPENDIX_5: [(&str, usize); 56] = [
+    ("1.5.4", 3),
+    ("1.5.5", 1),
+    ("1.5.7", 1),
+    ("2.1.3", 1),
+    ("2.2.1", 6),
+    ("2.2.2", 1),
+    ("3.1.0", 2),
+    ("3.1.2", 30),
+    ("3.1.3", 12),
+    ("3.1.4", 6),
+    ("3.2.0", 2),
+    ("3.2.2", 22),
+    ("3.3.1", 13),
+    ("3.3.2", 20),
+    ("3.3.4", 10),
+    ("3.4.2", 3),
+    ("3.5.2", 3),
+    ("3.6.1", 1),
+    ("3.6.2", 3),
+    ("3.7.2", 3),
+    ("3.8.1", 1),
+    ("3.8.3", 5),
+    ("3.8.4", 8),
+    ("3.9.2", 2),
+    ("3.9.3", 2),
+    ("3.10.1", 1),
+    ("3.10.3", 2),
+    ("3.10.4", 6),
+    ("3.11.2", 2),
+    ("3.11.3", 2),
+    ("3.12.4", 1),
+    ("3.14.0", 1),
+    ("3.14.1", 1),
+    ("3.14.2", 4),
+    ("3.14.4", 3),
+    ("3.15.1", 1),
+    ("3.15.2", 3),
+    ("4.1.0", 2),
+    ("4.2.0", 1),
+    ("4.3.1", 1),
+    ("4.3.2", 5),
+    ("4.3.3", 13),
+    ("4.4.0", 2),
+    ("4.5.0", 2),
+    ("4.6.0", 6),
+    ("4.7.0", 1),
+    ("4.7.1", 2),
+    ("4.7.2", 1),
+    ("4.7.3", 4),
+    ("4.8.2", 6),
+    ("4.9.0", 3),
+    ("4.12.0", 7),
+    ("4.12.1", 2),
+    ("4.13.1", 1),
+    ("4.13.2", 1),
+    ("6.0.0", 4),
+];
+
+/// Section 2.2.1 of MQTT 5 begins with 2.
+const NONE_5: &str = "2.2.1-1";
+
+/// A page, and the list that it goes by.
+struct Page {
+    text: String,
+    statements: BTreeSet<String>,
+    /// Rows of statements that are in scope.
+    rows: usize,
+}
+
+fn pages() -> [Page; 2] {
+    let numbers = |&(section, count): &(&str, usize)| {
+        let section = section.to_string();
+        (1..=count).map(move |number| format!("{section}-{number}"))
+    };
+    let mut statements_5: BTreeSet<_> = APPENDIX_5.iter().flat_map(numbers).collect();
+    statements_5.remove(NONE_5);
+    let pages = [
+        Page {
+            text: page::read("docs/conformance.md"),
+            statements: APPENDIX.iter().flat_map(numbers).collect(),
+            rows: 90,
+        },
+        Page {
+            text: page::read("docs/conformance-5.md"),
+            statements: statements_5,
+            rows: 136,
+        },
+    ];
+    assert_eq!(pages[0].statements.len(), 141);
+    assert_eq!(pages[1].statements.len(), 251);
+    pages
+}
+
+impl Page {
+    fn in_scope(&self) -> &str {
+        let (in_scope, _) = (self.text.split_once("## Out of scope")).expect("its heading");
+        in_scope
+    }
 }
 
 /// All that stands in brackets as `[MQTT-3.1.0-1]`.
@@ -74,44 +172,45 @@ fn for_each_source(folder: &Path, each: &mut impl FnMut(&Path, &str)) {
 
 #[test]
 fn every_statement_of_the_appendix_stands_in_the_page_once() {
-    let page = page();
-    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-    clauses(&page).for_each(|clause| *times.entry(clause).or_default() += 1);
-    let numbers = |(section, count): (&str, usize)| {
-        let section = section.to_string();
-        (1..=count).map(move |number| format!("{section}-{number}"))
-    };
-    let appendix: BTreeSet<String> = APPENDIX.into_iter().flat_map(numbers).collect();
-    assert_eq!(appendix.len(), 141);
-    for statement in &appendix {
-        let found = times.remove(statement.as_str()).unwrap_or(0);
-        assert_eq!(found, 1, "[MQTT-{statement}] stands {found} times");
+    for page in pages() {
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        clauses(&page.text).for_each(|clause| *times.entry(clause).or_default() += 1);
+        for statement in &page.statements {
+            let found = times.remove(statement.as_str()).unwrap_or(0);
+            assert_eq!(found, 1, "[MQTT-{statement}] stands {found} times");
+        }
+        assert!(times.is_empty(), "no statements of the appendix: {times:?}");
     }
-    assert!(times.is_empty(), "no statements of the appendix: {times:?}");
 }
 
 #[test]
 fn every_statement_in_scope_names_a_test() {
-    let page = page();
-    let (in_scope, _) = page.split_once("## Out of scope").expect("its heading");
-    let rows = in_scope.lines().filter(|line| line.starts_with("| [MQTT-"));
-    assert_eq!(rows.clone().count(), 90);
-    for row in rows {
-        assert!(page::tests(row).next().is_some(), "{row}");
+    for page in pages() {
+        let rows = page.in_scope().lines();
+        let rows = rows.filter(|line| line.starts_with("| [MQTT-"));
+        assert_eq!(rows.clone().count(), page.rows);
+        for row in rows {
+            assert!(page::tests(row).next().is_some(), "{row}");
+        }
     }
 }
 
 #[test]
 fn every_test_that_the_page_names_exists() {
-    let count = page::existing_tests(&page());
-    assert!(count > 100, "{count}");
+    for page in pages() {
+        let count = page::existing_tests(&page.text);
+        assert!(count > 100, "{count}");
+    }
 }
 
 #[test]
 fn every_clause_that_the_core_cites_is_a_statement_in_scope() {
-    let page = page();
-    let (in_scope, _) = page.split_once("## Out of scope").expect("its heading");
-    let known: BTreeSet<&str> = clauses(in_scope).collect();
+    let pages = pages();
+    // The two standards share numbers, and code that is one for both cites either.
+    let known: BTreeSet<&str> = pages
+        .iter()
+        .flat_map(|page| clauses(page.in_scope()))
+        .collect();
     let mut cited = 0;
     let mut check = |path: &Path, source: &str| {
         for clause in clauses(source) {

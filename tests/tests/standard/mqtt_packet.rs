@@ -13,16 +13,21 @@ use mqtt_client_core::mqtt::{Ack, ClientId, Level, QoS};
 const TABLE: &str = include_str!("mqtt_packet.txt");
 
 /// One line of the table.
-struct Case<'t> {
+pub(super) struct Case<'t> {
     who: &'t str,
-    packet: &'t str,
-    name: &'t str,
-    bytes: Vec<u8>,
+    pub(super) packet: &'t str,
+    pub(super) name: &'t str,
+    pub(super) bytes: Vec<u8>,
     says: BTreeMap<&'t str, &'t str>,
 }
 
 fn cases(who: &str) -> Vec<Case<'static>> {
-    let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    cases_of(TABLE, who)
+}
+
+/// The lines of a table with `who` in front.
+pub(super) fn cases_of(table: &'static str, who: &str) -> Vec<Case<'static>> {
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
     let cases = lines.map(|line| {
         let columns: Vec<_> = line.split('|').map(str::trim).collect();
         let [who, packet, name, hex, says] = columns[..] else {
@@ -45,11 +50,11 @@ fn cases(who: &str) -> Vec<Case<'static>> {
 }
 
 impl Case<'_> {
-    fn text(&self, field: &str) -> Option<&str> {
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
         self.says.get(field).copied()
     }
 
-    fn number(&self, field: &str) -> u16 {
+    pub(super) fn number(&self, field: &str) -> u16 {
         let text = self
             .text(field)
             .unwrap_or_else(|| panic!("{}: no {field}", self.name));
@@ -57,7 +62,7 @@ impl Case<'_> {
             .unwrap_or_else(|_| panic!("{}: {field}={text}", self.name))
     }
 
-    fn qos(&self, field: &str) -> QoS {
+    pub(super) fn qos(&self, field: &str) -> QoS {
         [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(self.number(field))]
     }
 

@@ -2,49 +2,58 @@
 //! It connects once, and ends when a connection does.
 //!
 //! ```text
-//! peer-rust REDIS_PORT BROKER_PORT QOS WINDOW CHANNEL...
+//! peer-rust [v5] REDIS_PORT BROKER_PORT QOS WINDOW CHANNEL...
 //! ```
 
 use std::error::Error;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use rumqttc::{AsyncClient, MqttOptions, QoS};
+use rumqttc::{AsyncClient, MqttOptions, NetworkOptions, QoS, v5};
 
 /// Publishes that wait for the event loop.
 const QUEUE: usize = 1000;
 
+const USAGE: &str = "usage: peer-rust [v5] REDIS_PORT BROKER_PORT QOS WINDOW CHANNEL...";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [redis_port, broker_port, qos, window, channels @ ..] = &words[..] else {
-        return Err("usage: peer-rust REDIS_PORT BROKER_PORT QOS WINDOW CHANNEL...".into());
+    let (is_v5, words) = match &words[..] {
+        [first, words @ ..] if first == "v5" => (true, words),
+        words => (false, words),
     };
-    let qos = rumqttc::qos(qos.parse()?).map_err(|_| "QoS is 0, 1 or 2")?;
+    let [redis_port, broker_port, qos, window, channels @ ..] = words else {
+        return Err(USAGE.into());
+    };
+    let (broker_port, qos, window) = (broker_port.parse()?, qos.parse()?, window.parse()?);
+    let redis = redis::Client::open(format!("redis://127.0.0.1:{redis_port}/"))?;
+    if is_v5 {
+        with_v5(redis, channels, broker_port, qos, window).await
+    } else {
+        with_v4(redis, channels, broker_port, qos, window).await
+    }
+}
 
-    let mut options = MqttOptions::new("peer-rust", "127.0.0.1", broker_port.parse()?);
+/// MQTT 3.1.1.
+async fn with_v4(
+    redis: redis::Client,
+    channels: &[String],
+    broker_port: u16,
+    qos: u8,
+    window: u16,
+) -> Result<(), Box<dyn Error>> {
+    let qos = rumqttc::qos(qos).map_err(|_| "QoS is 0, 1 or 2")?;
+    let mut options = MqttOptions::new("peer-rust", "127.0.0.1", broker_port);
     options
         .set_keep_alive(Duration::from_secs(60))
         .set_clean_session(qos == QoS::AtMostOnce)
-        .set_inflight(window.parse()?);
+        .set_inflight(window);
     let (client, mut event_loop) = AsyncClient::new(options, QUEUE);
-    let mut network = rumqttc::NetworkOptions::new();
-    network.set_tcp_nodelay(true);
-    event_loop.set_network_options(network);
-
-    let redis = redis::Client::open(format!("redis://127.0.0.1:{redis_port}/"))?;
-    let (mut subscriber, mut messages) = redis.get_async_pubsub().await?.split();
-    let forward = async {
-        subscriber.subscribe(channels).await?;
-        while let Some(message) = messages.next().await {
-            if let Some(payload) = convert(message.get_payload_bytes()) {
-                client
-                    .publish(message.get_channel_name(), qos, false, payload)
-                    .await?;
-            }
-        }
-        Ok::<(), Box<dyn Error>>(())
-    };
+    event_loop.set_network_options(network());
+    let forward = forward(redis, channels, async |topic: &str, payload| {
+        Ok(client.publish(topic, qos, false, payload).await?)
+    });
     let talk = async {
         loop {
             event_loop.poll().await?;
@@ -54,6 +63,58 @@ async fn main() -> Result<(), Box<dyn Error>> {
         end = forward => end,
         end = talk => end,
     }
+}
+
+/// MQTT 5, which `rumqttc` has a second set of types for.
+async fn with_v5(
+    redis: redis::Client,
+    channels: &[String],
+    broker_port: u16,
+    qos: u8,
+    window: u16,
+) -> Result<(), Box<dyn Error>> {
+    let qos = v5::mqttbytes::qos(qos).ok_or("QoS is 0, 1 or 2")?;
+    let mut options = v5::MqttOptions::new("peer-rust", "127.0.0.1", broker_port);
+    options
+        .set_keep_alive(Duration::from_secs(60))
+        .set_clean_start(true)
+        .set_outgoing_inflight_upper_limit(window)
+        .set_network_options(network());
+    let (client, mut event_loop) = v5::AsyncClient::new(options, QUEUE);
+    let forward = forward(redis, channels, async |topic: &str, payload| {
+        Ok(client.publish(topic, qos, false, payload).await?)
+    });
+    let talk = async {
+        loop {
+            event_loop.poll().await?;
+        }
+    };
+    tokio::select! {
+        end = forward => end,
+        end = talk => end,
+    }
+}
+
+fn network() -> NetworkOptions {
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    network
+}
+
+/// Publishes what comes from Redis, as long as it comes.
+async fn forward(
+    redis: redis::Client,
+    channels: &[String],
+    publish: impl AsyncFn(&str, Vec<u8>) -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let (mut subscriber, mut messages) = redis.get_async_pubsub().await?.split();
+    subscriber.subscribe(channels).await?;
+    while let Some(message) = messages.next().await {
+        if let Some(payload) = convert(message.get_payload_bytes()) {
+            publish(message.get_channel_name(), payload).await?;
+        }
+    }
+    Ok(())
 }
 
 /// `value,timestamp,flags` to `value,timestamp,quality`; `None` if it is malformed.

@@ -215,7 +215,7 @@ fn rabbitmq(folder: &Path, port: u16, access: Access<'_>) -> Result<Command, Str
 }
 
 impl Command {
-    fn new(program: PathBuf, arguments: Vec<String>) -> Self {
+    pub(super) fn new(program: PathBuf, arguments: Vec<String>) -> Self {
         Self {
             words: Vec::new(),
             program,
@@ -225,7 +225,7 @@ impl Command {
     }
 }
 
-fn one_at_a_time<T>(install: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(super) fn one_at_a_time<T>(install: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let _turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
     install()
 }
@@ -238,18 +238,18 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| String::from(word)).collect()
 }
 
-fn write(file: &Path, text: &str) -> Result<(), String> {
+pub(super) fn write(file: &Path, text: &str) -> Result<(), String> {
     fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Where the sources of the brokers' programs are.
-fn source(name: &str) -> PathBuf {
+pub(super) fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("brokers")
         .join(name)
 }
 
 /// Where what is installed goes.
-fn target(name: &str) -> PathBuf {
+pub(super) fn target(name: &str) -> PathBuf {
     workspace().join("target/brokers").join(name)
 }
