@@ -41,7 +41,8 @@ pub(super) fn device<'a>(
     let port = fields.integer(Key::Port);
     let threshold = fields.boolean(Key::EnableThreshold);
     let qos = fields.qos(Key::MqttQos);
-    let device = Device {
+    #[cfg_attr(not(feature = "mqtt5"), expect(unused_mut))]
+    let mut device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
         alias,
@@ -61,16 +62,10 @@ pub(super) fn device<'a>(
         max_inflight: max_inflight(fields, qos),
         proxy: proxy(fields),
         max_rate: fields.integer(Key::MaxRate),
-        session_expiry: seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry),
-        message_expiry: seconds(fields, Key::MessageExpiry, 0),
-        topic_alias: fields.boolean(Key::TopicAlias),
+        ..Device::EMPTY
     };
-    if device.version != Version::V5 {
-        let keys = [Key::SessionExpiry, Key::MessageExpiry, Key::TopicAlias];
-        ignored(fields, &keys, "mqtt_version other than 5");
-    } else if qos == QoS::AtMostOnce {
-        ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
-    }
+    #[cfg(feature = "mqtt5")]
+    mqtt5(fields, &mut device);
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {
@@ -292,6 +287,21 @@ fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
     }
 }
 
+/// What only MQTT 5 has. A build without it does not read what it does not use: 500 bytes of a board's flash.
+#[cfg(feature = "mqtt5")]
+fn mqtt5(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
+    device.session_expiry = seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry);
+    device.message_expiry = seconds(fields, Key::MessageExpiry, 0);
+    device.topic_alias = fields.boolean(Key::TopicAlias);
+    if device.version != Version::V5 {
+        let keys = [Key::SessionExpiry, Key::MessageExpiry, Key::TopicAlias];
+        ignored(fields, &keys, "mqtt_version other than 5");
+    } else if device.qos == QoS::AtMostOnce {
+        ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
+    }
+}
+
+#[cfg(feature = "mqtt5")]
 fn seconds(fields: &mut Fields<'_, '_, '_>, key: Key, default: u32) -> u32 {
     let given = fields.given_integer(key);
     given

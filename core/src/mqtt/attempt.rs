@@ -108,8 +108,8 @@ impl Attempts {
     pub(super) fn new(device: &Device<'_>) -> Self {
         let level = match device.version {
             Version::V3_1 => Level::V3_1,
-            Version::Auto | Version::V3_1_1 => Level::V3_1_1,
-            Version::V5 => Level::V5,
+            Version::V5 if cfg!(feature = "mqtt5") => Level::V5,
+            Version::Auto | Version::V3_1_1 | Version::V5 => Level::V3_1_1,
         };
         let past = match (device.qos, level) {
             (QoS::AtMostOnce, _) => Past::Known,

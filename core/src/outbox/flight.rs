@@ -235,7 +235,9 @@ impl Outbox<'_> {
             Stage::Queued => {
                 self.qos == QoS::AtMostOnce || record < window.min(self.handshakes.capacity())
             }
-            Stage::Published => record < usize::from(self.at.most_repeated),
+            Stage::Published => {
+                !cfg!(feature = "mqtt5") || record < usize::from(self.at.most_repeated)
+            }
             Stage::Released | Stage::Complete => false,
         };
         let at = self.at.start + offset;

@@ -81,6 +81,9 @@ impl Memory {
     }
 
     pub(super) fn connection_ended(&mut self) {
+        if !cfg!(feature = "mqtt5") {
+            return;
+        }
         self.is_postponing = false;
         self.pause_until = Instant::NEVER;
         self.said_expired = false;

@@ -92,16 +92,18 @@ impl Reason {
     /// Whether only a change of the configuration, here or at the broker, can help.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        matches!(
-            self.0,
-            0x84..=0x87 | 0x8a | 0x8c | 0x90 | 0x95 | 0x99..=0x9b | 0x9d
-        )
+        cfg!(feature = "mqtt5")
+            && matches!(
+                self.0,
+                0x84..=0x87 | 0x8a | 0x8c | 0x90 | 0x95 | 0x99..=0x9b | 0x9d
+            )
     }
 
     /// Whether a broker may close a connection with it because of a message that it was sent.
     #[must_use]
     pub const fn may_blame_a_message(self) -> bool {
-        matches!(self.0, 0x80..=0x83 | 0x87 | 0x90 | 0x94 | 0x95 | 0x99..=0x9b)
+        cfg!(feature = "mqtt5")
+            && matches!(self.0, 0x80..=0x83 | 0x87 | 0x90 | 0x94 | 0x95 | 0x99..=0x9b)
     }
 
     /// What to do about it; empty if the name says it.

@@ -7,7 +7,7 @@ use mqtt_client_tests::board::image::Image;
 use mqtt_client_tests::board::parts::Sizes;
 
 /// A small microcontroller's flash, in bytes.
-const FLASH: u64 = 100 * 1024;
+const FLASH: u64 = 101 * 1024;
 /// Its RAM: variables, buffers and the stack.
 const RAM: u64 = 48 * 1024;
 
