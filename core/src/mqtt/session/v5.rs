@@ -20,7 +20,7 @@ use crate::mqtt::v5::reason::Reason;
 use crate::mqtt::violation::Violation;
 use crate::mqtt::{Ack, MAX_PUBLISH, Refusal};
 use crate::outbox::Outgoing;
-use crate::time::Instant;
+use crate::time::{Instant, SECOND};
 
 /// What a session of MQTT 5 remembers beside the rest.
 #[derive(Debug, Clone)]
@@ -348,7 +348,7 @@ fn left_of(expiry: u32, accepted: u32, now: Instant) -> u32 {
     let waited = now.as_millis().wrapping_sub(accepted) & around;
     // A clock that has gone back since.
     let waited = if waited > around / 2 { 0 } else { waited };
-    expiry.saturating_sub((waited / crate::time::SECOND) as u32)
+    expiry.saturating_sub((waited / SECOND) as u32)
 }
 
 #[cfg(test)]
