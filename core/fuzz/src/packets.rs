@@ -191,19 +191,7 @@ fn check_publish(case: &Case<'_>) {
             properties: &[],
             has_known_alias: false,
         };
-        let encode = |room: usize| {
-            let mut packet = vec![0; room];
-            let write_payload = |out: &mut [u8]| out.copy_from_slice(payload);
-            let len = publish(&mut packet, header, payload.len(), write_payload)?;
-            packet.truncate(len);
-            Some(packet)
-        };
-        let packet = encode(MAX_PUBLISH).expect("the longest one fits");
-        assert_eq!(
-            encode(packet.len() - 1),
-            None,
-            "one byte less is too little"
-        );
+        let packet = encoded(header, payload);
         let publish = Publish {
             qos,
             retain: case.retain,
@@ -242,11 +230,7 @@ fn check_publish(case: &Case<'_>) {
         let Ok(Some(v3::Packet::Publish(proto))) = v3::Packet::decode(&packet) else {
             panic!("mqtt-proto reads {:?}", v3::Packet::decode(&packet));
         };
-        let (read_qos, id) = match proto.qos_pid {
-            QosPid::Level0 => (0, None),
-            QosPid::Level1(id) => (1, Some(id.value())),
-            QosPid::Level2(id) => (2, Some(id.value())),
-        };
+        let (read_qos, id) = qos_and_id(proto.qos_pid);
         assert_eq!(
             (
                 read_qos,
@@ -292,11 +276,7 @@ fn check_heard(heard: &[u8], level: Level) {
             if let Incoming::Publish(message) = packet {
                 // Only its beginning was read; how the rest is passed over is for the target of whole streams.
                 if let Ok(Some(v3::Packet::Publish(oracle))) = oracle {
-                    let qos = match oracle.qos_pid {
-                        QosPid::Level0 => 0,
-                        QosPid::Level1(_) => 1,
-                        QosPid::Level2(_) => 2,
-                    };
+                    let (qos, _) = qos_and_id(oracle.qos_pid);
                     assert_eq!(u8::from(message.qos()), qos);
                 }
                 return;
@@ -405,10 +385,37 @@ fn code(refusal: Refusal) -> u8 {
     }
 }
 
-fn qos(number: u8) -> QoS {
+pub(crate) fn qos(number: u8) -> QoS {
     match number % 3 {
         0 => QoS::AtMostOnce,
         1 => QoS::AtLeastOnce,
         _ => QoS::ExactlyOnce,
+    }
+}
+
+/// The PUBLISH with this payload, which takes all of the room that it asks for.
+pub(crate) fn encoded(header: PublishHeader<'_>, payload: &[u8]) -> Vec<u8> {
+    let encode = |room: usize| {
+        let mut packet = vec![0; room];
+        let write_payload = |out: &mut [u8]| out.copy_from_slice(payload);
+        let len = publish(&mut packet, header, payload.len(), write_payload)?;
+        packet.truncate(len);
+        Some(packet)
+    };
+    let packet = encode(MAX_PUBLISH).expect("the longest one fits");
+    assert_eq!(
+        encode(packet.len() - 1),
+        None,
+        "one byte less is too little"
+    );
+    packet
+}
+
+/// QoS and packet identifier, as mqtt-proto has them.
+pub(crate) fn qos_and_id(qos_pid: QosPid) -> (u8, Option<u16>) {
+    match qos_pid {
+        QosPid::Level0 => (0, None),
+        QosPid::Level1(id) => (1, Some(id.value())),
+        QosPid::Level2(id) => (2, Some(id.value())),
     }
 }

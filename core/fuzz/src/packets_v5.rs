@@ -8,16 +8,18 @@
 
 use arbitrary::Arbitrary;
 use mqtt_client_core::config::{MAX_TOPIC, Secret, Signal, Will};
-use mqtt_client_core::mqtt::encode::{Connect, PublishHeader, publish};
+use mqtt_client_core::mqtt::encode::{Connect, PublishHeader};
 use mqtt_client_core::mqtt::packet::{Packet, Publish};
 use mqtt_client_core::mqtt::v5::decode::{Incoming, decode};
 use mqtt_client_core::mqtt::v5::encode::{self, Terms};
 use mqtt_client_core::mqtt::v5::property::{
     MAXIMUM_PACKET_SIZE, Properties, REASON_STRING, RECEIVE_MAXIMUM, TOPIC_ALIAS_MAXIMUM,
 };
-use mqtt_client_core::mqtt::{Ack, ClientId, Level, MAX_PUBLISH, QoS};
+use mqtt_client_core::mqtt::{Ack, ClientId, Level, QoS};
 use mqtt_client_core::payload;
-use mqtt_proto::{QosPid, TopicName, v5};
+use mqtt_proto::{TopicName, v5};
+
+use crate::packets::{encoded, qos, qos_and_id};
 
 /// What is written, and what is read.
 #[derive(Arbitrary, Debug)]
@@ -144,20 +146,8 @@ fn check_publish(case: &Case<'_>) {
         properties: list.bytes(),
         has_known_alias,
     };
-    let encode = |room: usize| {
-        let mut packet = vec![0; room];
-        let write_payload = |out: &mut [u8]| out.copy_from_slice(payload);
-        let len = publish(&mut packet, header, payload.len(), write_payload)?;
-        packet.truncate(len);
-        Some(packet)
-    };
-    let packet = encode(MAX_PUBLISH).expect("the longest one fits");
+    let packet = encoded(header, payload);
     assert_eq!(packet.len(), header.encoded_len(payload.len()));
-    assert_eq!(
-        encode(packet.len() - 1),
-        None,
-        "one byte less is too little"
-    );
     let written = Publish {
         qos,
         retain: case.retain,
@@ -179,11 +169,7 @@ fn check_publish(case: &Case<'_>) {
     let Ok(Some(v5::Packet::Publish(read))) = v5::Packet::decode(&packet) else {
         panic!("mqtt-proto reads {:?}", v5::Packet::decode(&packet));
     };
-    let (read_qos, id) = match read.qos_pid {
-        QosPid::Level0 => (0, None),
-        QosPid::Level1(id) => (1, Some(id.value())),
-        QosPid::Level2(id) => (2, Some(id.value())),
-    };
+    let (read_qos, id) = qos_and_id(read.qos_pid);
     assert_eq!((read_qos, id), (u8::from(qos), written.packet_id));
     assert_eq!(read.topic_name.as_bytes(), topic.as_bytes());
     assert_eq!(read.properties.message_expiry_interval, case.expiry);
@@ -293,13 +279,5 @@ fn is_same(packet: &Incoming<'_>, oracle: &v5::Packet) -> bool {
         }
         (Incoming::Pingresp, v5::Packet::Pingresp) => true,
         _ => false,
-    }
-}
-
-fn qos(number: u8) -> QoS {
-    match number % 3 {
-        0 => QoS::AtMostOnce,
-        1 => QoS::AtLeastOnce,
-        _ => QoS::ExactlyOnce,
     }
 }

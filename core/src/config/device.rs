@@ -66,7 +66,7 @@ pub(super) fn device<'a>(
         max_rate: fields.integer(Key::MaxRate),
         ..Device::EMPTY
     };
-    // A build does not read what it does not use: 500 bytes of a board's flash.
+    // A build does not read what it does not use.
     #[cfg(feature = "spool")]
     spool::device(fields, &mut device);
     #[cfg(feature = "mqtt5")]
@@ -301,11 +301,11 @@ fn version(fields: &mut Fields<'_, '_, '_>) -> Version {
     }
 }
 
-/// What only MQTT 5 has.
+/// What only MQTT 5 has. A build without it does not read what it does not use: 500 bytes of a board's flash.
 #[cfg(feature = "mqtt5")]
 fn mqtt5(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
-    device.session_expiry = seconds(fields, Key::SessionExpiry, Device::EMPTY.session_expiry);
-    device.message_expiry = seconds(fields, Key::MessageExpiry, 0);
+    device.session_expiry = fields.integer(Key::SessionExpiry);
+    device.message_expiry = fields.integer(Key::MessageExpiry);
     device.topic_alias = fields.boolean(Key::TopicAlias);
     if device.version != Version::V5 {
         let keys = [Key::SessionExpiry, Key::MessageExpiry, Key::TopicAlias];
@@ -313,14 +313,6 @@ fn mqtt5(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
     } else if device.qos == QoS::AtMostOnce {
         ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
     }
-}
-
-#[cfg(feature = "mqtt5")]
-fn seconds(fields: &mut Fields<'_, '_, '_>, key: Key, default: u32) -> u32 {
-    let given = fields.given_integer(key);
-    given
-        .and_then(|seconds| seconds.try_into().ok())
-        .unwrap_or(default)
 }
 
 fn max_inflight(fields: &mut Fields<'_, '_, '_>, qos: QoS) -> u16 {

@@ -5,13 +5,13 @@ use super::unasked::Unasked;
 use super::violation::Violation;
 use super::{Ack, Level, Refusal};
 
-const CONNACK: u8 = 2;
-const PUBLISH: u8 = 3;
-const PUBACK: u8 = 4;
-const PUBREC: u8 = 5;
-const PUBREL: u8 = 6;
-const PUBCOMP: u8 = 7;
-const PINGRESP: u8 = 13;
+pub(super) const CONNACK: u8 = 2;
+pub(super) const PUBLISH: u8 = 3;
+pub(super) const PUBACK: u8 = 4;
+pub(super) const PUBREC: u8 = 5;
+pub(super) const PUBREL: u8 = 6;
+pub(super) const PUBCOMP: u8 = 7;
+pub(super) const PINGRESP: u8 = 13;
 
 /// First byte of the record that carries an alert (RFC 8446, 5.1): a TLS server's answer to a greeting that is none. In MQTT it would
 /// be CONNECT with wrong flags.

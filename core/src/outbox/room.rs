@@ -91,8 +91,9 @@ impl Outbox<'_> {
         let unsent = self.at.count - self.in_flight();
         while self.at.dropping.count < unsent {
             let at = self.at.start + self.at.flight_bytes + self.at.dropping.bytes;
-            let head = Head::read(&self.ring, self.ring.wrap(at));
-            if !are_over(head.signal(), head.stamp(&self.ring, self.ring.wrap(at))) {
+            let at = self.ring.wrap(at);
+            let head = Head::read(&self.ring, at);
+            if !are_over(head.signal(), head.stamp(&self.ring, at)) {
                 break;
             }
             self.at.dropping.left = 1;

@@ -55,7 +55,12 @@ fn the_template_explains_every_column_and_lists_the_values_to_choose_from() {
         (
             1,
             Table::Devices.keys().len(),
-            &["none,password,tls,token", "auto,3.1,3.1.1", "0,1,2", "0,1"][..],
+            &[
+                "none,password,tls,token",
+                "auto,3.1,3.1.1,5",
+                "0,1,2",
+                "0,1",
+            ][..],
         ),
         (2, Table::Signals.keys().len(), &["0,1"]),
     ] {

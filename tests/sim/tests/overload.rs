@@ -52,6 +52,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         earlier_session: None,
         proxy: None,
         v5: None,
+        spool: None,
     };
     let world = World {
         devices: vec![device],
@@ -76,6 +77,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         seed: 1,
         world,
         happenings,
+        ends_at: None,
     };
     run(&plan, false)
 }

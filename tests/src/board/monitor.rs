@@ -53,8 +53,13 @@ impl Monitor {
 
     #[track_caller]
     fn execute(&mut self, command: &str, arguments: &Value) {
-        let line = json!({ "execute": command, "arguments": arguments });
-        writeln!(self.stream.get_mut(), "{line}").expect("a monitor that listens");
+        // In one piece: QEMU obeys once the object is whole, and a board that halts at once is gone before a separate end of the line comes.
+        let line = format!(
+            "{}\n",
+            json!({ "execute": command, "arguments": arguments })
+        );
+        let stream = self.stream.get_mut();
+        (stream.write_all(line.as_bytes())).expect("a monitor that listens");
         // Events may come first.
         let answer = loop {
             let line = self.read();

@@ -23,8 +23,8 @@ struct Board {
 fn mps2_an385() -> Board {
     Board {
         firmware: EMULATED,
-        flash: 0..100 * 1024,
-        configuration: 100 * 1024,
+        flash: 0..101 * 1024,
+        configuration: 101 * 1024,
         ram: 0x2000_0000..0x2000_0000 + 48 * 1024,
         dma: None,
         spool: None,

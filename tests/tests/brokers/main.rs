@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use mqtt_client_tests::config::channel;
 use mqtt_client_tests::servers::{Broker, Redis};
-use mqtt_client_tests::{Config, Daemon, Proxy, Subscriber};
+use mqtt_client_tests::{Config, Counters, Daemon, Proxy, Subscriber, wait};
 
 /// The topic of the signal `p`.
 const TOPIC: &str = "tag/cloud/p/in";
@@ -67,6 +67,41 @@ impl Site {
         self.broker.start_again();
         self.subscriber = self.broker.subscribe();
         self.link.accept();
+    }
+
+    /// The first 600 values of a load arrive; where `is_cut`, over a link that is cut while they come. At QoS 0 what is on its way would be lost.
+    fn carry_through_a_cut_link(&mut self, qos: u8, is_cut: bool, context: &str) {
+        self.publish(0..300);
+        if is_cut {
+            wait::until("part of the load", || {
+                wait::holds(self.subscriber.count() > 30)
+            });
+            self.link.cut();
+        }
+        self.publish(300..600);
+        self.subscriber.wait_for(TOPIC, &last(0..600));
+        assert_eq!(self.values(), messages(0..600), "{context}");
+        self.daemon
+            .wait_for_counters("cloud", |now| qos == 0 || now.acknowledged == 600);
+    }
+
+    /// The values from 600 to 1,000 arrive, through a broker that is killed while they come; what was counted in the end.
+    fn carry_through_a_kill(&mut self, qos: u8, context: &str) -> Counters {
+        self.link.refuse();
+        self.publish(600..900);
+        self.restart_broker();
+        self.publish(900..1000);
+        self.subscriber.wait_for(TOPIC, &last(600..1000));
+        assert_eq!(self.values(), messages(600..1000), "{context}");
+        let counters = self
+            .daemon
+            .wait_for_counters("cloud", |now| qos == 0 || now.acknowledged == 1000);
+        assert_eq!(
+            (counters.received, counters.sent, counters.dropped),
+            (1000, 1000, 0),
+            "{context}"
+        );
+        counters
     }
 
     /// What has arrived of the signal `p`, each value once.

@@ -28,46 +28,16 @@ fn carries_the_load(kind: Kind5) {
     for qos in [0, 1, 2] {
         let config = version_5(qos).signal("p");
         let mut site = Site::start(Broker::of_version_5(kind, Rules::Shipped), config);
-        site.publish(0..300);
+        let context = format!("{kind:?}, QoS {qos}");
         // rumqttd closes at each PUBREL of a session from before the cut: `exactly_once` has that.
-        if qos == 1 || qos == 2 && kind != Kind5::Rumqttd {
-            wait::until("part of the load", || {
-                wait::holds(site.subscriber.count() > 30)
-            });
-            site.link.cut();
-        }
-        site.publish(300..600);
-        site.subscriber.wait_for(TOPIC, &last(0..600));
-        assert_eq!(site.values(), messages(0..600), "{kind:?}, QoS {qos}");
-        site.daemon
-            .wait_for_counters("cloud", |now| qos == 0 || now.acknowledged == 600);
+        let is_cut = qos == 1 || qos == 2 && kind != Kind5::Rumqttd;
+        site.carry_through_a_cut_link(qos, is_cut, &context);
         // rmqtt forgets which messages of QoS 2 it has, with the connection, and hands on a copy.
         let repeated = site.subscriber.payloads(TOPIC).len() - 600;
         let may_repeat = qos == 1 || qos == 2 && kind == Kind5::Rmqtt;
-        assert!(
-            may_repeat || repeated == 0,
-            "{kind:?}, QoS {qos}: {repeated}"
-        );
-
-        site.link.refuse();
-        site.publish(600..900);
-        site.restart_broker();
-        site.publish(900..1000);
-        site.subscriber.wait_for(TOPIC, &last(600..1000));
-        assert_eq!(site.values(), messages(600..1000), "{kind:?}, QoS {qos}");
-        let counters = site
-            .daemon
-            .wait_for_counters("cloud", |now| qos == 0 || now.acknowledged == 1000);
-        assert_eq!(
-            (
-                counters.received,
-                counters.sent,
-                counters.dropped,
-                counters.refused
-            ),
-            (1000, 1000, 0, 0),
-            "{kind:?}, QoS {qos}"
-        );
+        assert!(may_repeat || repeated == 0, "{context}: {repeated}");
+        let counters = site.carry_through_a_kill(qos, &context);
+        assert_eq!(counters.refused, 0, "{context}");
         let connected = site.daemon.stdout().wait_for(&["> CONNECT", "cloud"]);
         assert!(connected.contains('{'), "with properties: {connected}");
     }

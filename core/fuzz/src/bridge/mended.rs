@@ -26,8 +26,8 @@ impl Rig<'_, '_> {
             end.server.answers_pings = true;
             end.server.acknowledges = true;
         }
-        // Longer than any backoff and any wait for a dead link, one after the other.
-        self.run_until(self.clock.get() + 200_000);
+        // Longer than any backoff and any wait for a dead link, one after the other: 256 s for a broker that has acknowledged nothing, and 90 s.
+        self.run_until(self.clock.get() + 400_000);
         if self.redis_lied {
             // Half a frame may be what it waits for: a new connection is a new beginning.
             self.lines[0].cut();

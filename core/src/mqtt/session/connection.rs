@@ -174,6 +174,10 @@ impl Protocol for Session<'_> {
     }
 
     fn expire(&mut self, now: Instant) -> Result<(), Close> {
+        if self.is_v5() && now >= self.state.v5.pause_until {
+            // What was postponed waits no longer: it goes with what is written next.
+            self.state.v5.pause_until = Instant::NEVER;
+        }
         let Some(awaiting) = self.awaiting() else {
             return Ok(());
         };

@@ -431,10 +431,15 @@ impl<'a> Session<'a> {
     /// What is in flight goes again in a session that begins anew, once the connection has ended on which that was decided.
     fn forget_flight(&mut self) {
         if core::mem::take(&mut self.state.forgets_flight) {
-            let (again, dropped) = self.outbox.begin_anew();
-            self.state.counters.sent -= again as u64;
-            self.count_dropped(dropped as u64);
+            self.queue_flight_again();
         }
+    }
+
+    /// What is in flight waits as if it had never been sent.
+    fn queue_flight_again(&mut self) {
+        let (again, dropped) = self.outbox.begin_anew();
+        self.state.counters.sent -= again as u64;
+        self.count_dropped(dropped as u64);
     }
 
     fn take_back_unsent(&mut self) {

@@ -170,9 +170,7 @@ impl<'a> Session<'a> {
             return;
         }
         self.take_back_unsent();
-        let (again, dropped) = self.outbox.begin_anew();
-        self.state.counters.sent -= again as u64;
-        self.count_dropped(dropped as u64);
+        self.queue_flight_again();
         self.state.v5.is_postponing = false;
         self.state.liveness.begin_wait(now);
     }

@@ -7,20 +7,17 @@ use nom::Parser;
 use nom::number::complete::be_u16;
 
 use super::breach::Breach;
+use super::encode::NONE;
 use super::property::{AUTHENTICATION_METHOD, Properties, TOPIC_ALIAS, is_text, string};
 use super::reason::Reason;
 use crate::input::Input;
-use crate::mqtt::decode::{ACK_LEN, TLS_ALERT, remaining_length};
+use crate::mqtt::decode::{
+    ACK_LEN, PINGRESP, PUBACK, PUBCOMP, PUBREC, PUBREL, TLS_ALERT, remaining_length,
+};
+pub(super) use crate::mqtt::decode::{CONNACK, PUBLISH};
 use crate::mqtt::violation::Violation;
 use crate::mqtt::{Ack, QoS};
 
-pub(super) const CONNACK: u8 = 2;
-pub(super) const PUBLISH: u8 = 3;
-const PUBACK: u8 = 4;
-const PUBREC: u8 = 5;
-const PUBREL: u8 = 6;
-const PUBCOMP: u8 = 7;
-const PINGRESP: u8 = 13;
 pub(super) const DISCONNECT: u8 = 14;
 const AUTH: u8 = 15;
 
@@ -210,7 +207,7 @@ fn reason(body: &[u8], packet_type: u8) -> Result<(Reason, Properties<'_>), Brea
 fn connack(body: &[u8]) -> Result<Incoming<'_>, Violation> {
     let (flags, code, rest) = match *body {
         // A broker of 3.1 or 3.1.1 that does not know this version, in its own way.
-        [_, 1] => (0, Reason::UNSUPPORTED_PROTOCOL_VERSION.0, NO_PROPERTIES),
+        [_, 1] => (0, Reason::UNSUPPORTED_PROTOCOL_VERSION.0, NONE),
         [flags, code, ref rest @ ..] => (flags, code, rest),
         _ => return Err(Breach::Malformed(CONNACK).into()),
     };
@@ -241,9 +238,6 @@ fn connack(body: &[u8]) -> Result<Incoming<'_>, Violation> {
         properties,
     })
 }
-
-/// An empty list.
-const NO_PROPERTIES: &[u8] = &[0];
 
 /// 3.3.
 fn publish(flags: u8, body: &[u8]) -> Result<Incoming<'_>, Violation> {

@@ -23,7 +23,7 @@ const MAX_LIST: usize = 1 + 5 + 3 + 5 + 2;
 /// Longest list of PUBLISH.
 pub const MAX_PUBLISH_LIST: usize = 1 + 5 + 3;
 
-/// The list of a PUBLISH that has no properties.
+/// A list without properties.
 pub const NONE: &[u8] = &[0];
 
 /// What CONNECT says of the session and of this client's limits.

@@ -1,6 +1,6 @@
 //! How does a tab of a new workbook look? The header with its explanations, and columns that take what is typed into them.
 
-use mqtt_client_core::config::{self, Column, Integer, Key, Required, Table};
+use mqtt_client_core::config::{self, Column, Integer, Required, Table};
 use rust_xlsxwriter::{
     Color, DataValidation, DataValidationRule, Format, FormatBorder, Note, Worksheet, XlsxError,
 };
