@@ -110,7 +110,9 @@ pub fn run() {
             1 => log.flush(),
             2 => log.done(black_box(0)),
             3 => log.pass(black_box(0)),
-            4 => log.turn_to_late(),
+            4 => {
+                black_box(log.turn_to_late());
+            }
             5 => log.take(),
             6 => {
                 let next = log.next_sample(&mut |name| {
