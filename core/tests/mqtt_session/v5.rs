@@ -119,6 +119,53 @@ fn an_old_broker_says_that_it_does_not_know_this_version() {
 }
 
 #[test]
+fn a_will_that_the_broker_refuses_asks_for_less_at_the_next_connection_and_from_then_on() {
+    let will = Will {
+        topic: "t",
+        message: "m",
+        qos: QoS::ExactlyOnce,
+        retain: true,
+    };
+    let device = Device {
+        will: Some(will),
+        ..device(QoS::AtLeastOnce)
+    };
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    // The reason of CONNACK, and what the CONNECT before it asked for.
+    let mut refusals = [
+        (0x9b, 2, true, Retry::AtOnce),
+        (0x9a, 1, true, Retry::AtOnce),
+        (0x9b, 1, false, Retry::AtOnce),
+        // There is nothing left to leave out.
+        (0x9b, 0, false, Retry::Permanent),
+        (0x9a, 0, false, Retry::Permanent),
+        (0x87, 0, false, Retry::Permanent),
+    ]
+    .into_iter();
+    let mut ask = |client: &mut Client<'_>, qos, retain| {
+        client.opened(0).expect("room for CONNECT");
+        let _ = client.drain(0, usize::MAX);
+        let Some(ClientPacket::Connect(connect)) = packet::take_packet(&mut client.begun) else {
+            panic!("no CONNECT");
+        };
+        let will = connect.will.expect("a will");
+        assert_eq!((will.qos, will.retain), (qos, retain));
+    };
+    for (reason, qos, retain, retry) in &mut refusals {
+        ask(&mut client, qos, retain);
+        let close = Close::Refused(Refusal::Reason(Reason(reason)));
+        assert_eq!(client.hears(1, &[0x20, 3, 0, reason, 0]), Err(close));
+        assert_eq!(client.closed(1, ClosedBy::Us(close)), retry, "{reason:#x}");
+    }
+    for _ in 0..2 {
+        ask(&mut client, 0, false);
+        client.hears(2, CONNACK).expect("accepted");
+        client.closed(3, ClosedBy::Network);
+    }
+}
+
+#[test]
 fn a_refused_publication_is_counted_and_not_repeated() {
     for (qos, packet_type) in [
         (QoS::AtLeastOnce, 4),
