@@ -133,7 +133,7 @@ fn a_will_that_the_broker_refuses_asks_for_less_at_the_next_connection_and_from_
     let mut memory = Memory::for_device(&device);
     let mut client = Client::new(&device, &mut memory);
     // The reason of CONNACK, and what the CONNECT before it asked for.
-    let mut refusals = [
+    let refusals = [
         (0x9b, 2, true, Retry::AtOnce),
         (0x9a, 1, true, Retry::AtOnce),
         (0x9b, 1, false, Retry::AtOnce),
@@ -141,9 +141,8 @@ fn a_will_that_the_broker_refuses_asks_for_less_at_the_next_connection_and_from_
         (0x9b, 0, false, Retry::Permanent),
         (0x9a, 0, false, Retry::Permanent),
         (0x87, 0, false, Retry::Permanent),
-    ]
-    .into_iter();
-    let mut ask = |client: &mut Client<'_>, qos, retain| {
+    ];
+    let ask = |client: &mut Client<'_>, qos, retain| {
         client.opened(0).expect("room for CONNECT");
         let _ = client.drain(0, usize::MAX);
         let Some(ClientPacket::Connect(connect)) = packet::take_packet(&mut client.begun) else {
@@ -152,7 +151,7 @@ fn a_will_that_the_broker_refuses_asks_for_less_at_the_next_connection_and_from_
         let will = connect.will.expect("a will");
         assert_eq!((will.qos, will.retain), (qos, retain));
     };
-    for (reason, qos, retain, retry) in &mut refusals {
+    for (reason, qos, retain, retry) in refusals {
         ask(&mut client, qos, retain);
         let close = Close::Refused(Refusal::Reason(Reason(reason)));
         assert_eq!(client.hears(1, &[0x20, 3, 0, reason, 0]), Err(close));
