@@ -360,13 +360,19 @@ impl<'a> Session<'a> {
             Some(assigned) => ClientId::Given(assigned),
             None => self.client_id.as_at(attempts.naming_level()),
         };
-        connect(
+        let mut connect = connect(
             self.device,
             client_id,
             attempts.level(),
             attempts.clean_session(),
             self.input.len() as u32,
-        )
+        );
+        if self.is_v5()
+            && let Some(will) = &mut connect.will
+        {
+            self.state.v5.will.bound(will);
+        }
+        connect
     }
 
     /// How many messages may be in flight: no new one while what is set aside waits to be tried again.
