@@ -91,11 +91,15 @@ impl Drop for Injected {
     }
 }
 
-/// Loads the gateway while its storage is broken, for longer than two attempts to use it again.
+/// Loads the gateway while its storage is broken, for longer than two attempts to use it again, and with no more than memory has room for.
 fn load_while_it_is_broken(gateway: &mut Gateway) {
     let begun = Instant::now();
+    let mut room = 10_000;
     while begun.elapsed().as_secs() < 11 {
-        gateway.publish(20);
+        if room > 0 {
+            room -= 20;
+            gateway.publish(20);
+        }
         gateway.check_the_other();
     }
 }
@@ -106,8 +110,18 @@ fn check_it_is_used_again(gateway: &mut Gateway, folder: &Path) {
     gateway.publish(20);
     wait_until_stored(folder, before, USED_AGAIN);
     assert!(gateway.warnings().len() <= 1, "{:?}", gateway.warnings());
+    check_it_is_said(gateway);
     gateway.check_all();
     assert_eq!(gateway.daemon.stop().code, 0);
+}
+
+/// As often as it was said that it is not.
+fn check_it_is_said(gateway: &Gateway) {
+    let said = wait::within(USED_AGAIN, || {
+        let lines = gateway.daemon.stderr().with(&["the spool is used again"]);
+        wait::holds(lines.len() == gateway.warnings().len())
+    });
+    said.unwrap_or_else(|| panic!("{:?}", gateway.daemon.stderr().all()));
 }
 
 /// A gateway with something on storage.
@@ -180,6 +194,22 @@ fn a_card_that_fails_to_write_is_used_again_once_it_does_not() {
 #[test]
 fn a_card_that_fails_to_sync_is_used_again_once_it_does_not() {
     fail("fdatasync:error=EIO", "it fails (error 5)");
+}
+
+#[test]
+fn that_a_card_is_used_again_is_said_where_nothing_waits_any_more() {
+    let place = TempDir::new().unwrap();
+    let folder = place.path().join("spool");
+    let mut gateway = begin(&folder);
+    let Some(injected) = Injected::into(&gateway, "pwrite64:error=EIO") else {
+        return;
+    };
+    gateway.publish(20);
+    gateway.daemon.stderr().wait_for(&["the spool is not used"]);
+    drop(injected);
+    gateway.check_all();
+    check_it_is_said(&gateway);
+    assert_eq!(gateway.warnings().len(), 1, "{:?}", gateway.warnings());
 }
 
 #[test]
