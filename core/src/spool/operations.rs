@@ -90,7 +90,7 @@ impl Log<'_> {
         let segment = found.oldest.unwrap_or_default();
         self.at.reading.go_to(Position { segment, at: 0 });
         self.window.forget();
-        self.at.told = None;
+        let was_closed = self.at.told.take().is_some();
         self.at.state = State::Open(Doing::Nothing);
         // What keeps it from being written to shows only when something is to be written.
         let is_of_writing =
@@ -98,8 +98,11 @@ impl Log<'_> {
         self.at.warned = self.at.warned.filter(is_of_writing);
         let waiting = unread.1 - unread.0;
         if waiting > 0 && is_news || self.at.warned.is_none() {
-            let is_torn = found.is_torn;
-            self.tell(Event::Opened { waiting, is_torn });
+            self.tell(Event::Opened {
+                waiting,
+                is_torn: found.is_torn,
+                is_again: was_closed && self.at.warned.is_none(),
+            });
         }
     }
 
@@ -228,8 +231,14 @@ impl Log<'_> {
             Doing::Sync => {
                 storage.sync()?;
                 self.at.is_dirty = false;
-                self.at.warned = None;
                 self.at.synced = self.at.written;
+                if self.at.warned.take().is_some() {
+                    self.tell(Event::Opened {
+                        waiting: self.unread(),
+                        is_torn: false,
+                        is_again: true,
+                    });
+                }
             }
             Doing::AfterOldest { for_room } => {
                 let next = storage.next_segment(self.at.oldest)?;
@@ -263,10 +272,6 @@ impl Log<'_> {
         self.at.done_on_storage = self.at.done_on_storage.max(done.wrapping_sub(self.at.base));
         self.at.is_dirty = true;
         self.window.forget();
-        if self.at.warned.take().is_some() {
-            let (waiting, is_torn) = (self.unread(), false);
-            self.tell(Event::Opened { waiting, is_torn });
-        }
     }
 
     /// The oldest segment is gone, and this is the oldest now. `first` is the number of its first sample, if that is known, and if others may
