@@ -19,7 +19,6 @@ const UNREAD: Duration = Duration::from_millis(1000);
 #[derive(Debug)]
 pub struct Ledger {
     flush_interval: Duration,
-    storage_takes: Duration,
     signals: BTreeMap<String, BTreeMap<u64, Fate>>,
     /// Each signal's newest sample that has arrived, and the last one with the kills until then.
     order: BTreeMap<String, (u64, Option<(u64, usize)>)>,
@@ -104,15 +103,8 @@ impl Ledger {
     /// Of a daemon with this flush interval.
     #[must_use]
     pub fn new(flush_interval: Duration) -> Self {
-        Self::with_slow_storage(flush_interval, STORAGE_TAKES)
-    }
-
-    /// As [`new`](Self::new), with storage that takes so long to write what the flush interval asks of it.
-    #[must_use]
-    pub fn with_slow_storage(flush_interval: Duration, storage_takes: Duration) -> Self {
         Self {
             flush_interval,
-            storage_takes,
             signals: BTreeMap::new(),
             order: BTreeMap::new(),
             kills: Vec::new(),
@@ -158,7 +150,7 @@ impl Ledger {
                     self.sum.unread += 1;
                 } else {
                     self.sum.oldest_duplicate = self.sum.oldest_duplicate.max(age);
-                    if age > self.flush_interval + self.storage_takes {
+                    if age > self.flush_interval + STORAGE_TAKES {
                         return Err(format!(
                             "{topic} {number} arrives again, and did {age:?} before the kill"
                         ));
@@ -186,7 +178,7 @@ impl Ledger {
     /// The daemon was killed at this time, by SIGKILL.
     pub fn kill(&mut self, at: Instant) {
         self.sum.kills += 1;
-        let old_enough = self.flush_interval + self.storage_takes;
+        let old_enough = self.flush_interval + STORAGE_TAKES;
         self.end(at, |accepted| {
             at.saturating_duration_since(accepted) > old_enough
         });

@@ -1,5 +1,8 @@
 //! A chain of lives: a gateway under load whose power is cut at random moments, from its boot on, while its broker comes and goes; then it boots again
 //! with the disk that this has left.
+//!
+//! Time is the gateway's: its init script says `tick` ten times a second. An emulator that waits for a processor, on a busy machine, has written nothing
+//! meanwhile, and its daemon has not promised to.
 
 use std::fmt::{self, Display};
 use std::ops::AddAssign;
@@ -24,24 +27,25 @@ use crate::{Config, config, wait};
 /// Seconds; the least that can be asked for, so that lives can be short.
 const FLUSH_INTERVAL: u64 = 1;
 
-/// What an emulated processor and its storage may take to write what the flush interval asks of them, on a busy machine.
-const STORAGE_TAKES: Duration = Duration::from_millis(1000);
-
 const SIGNALS: [&str; 3] = ["a", "b", "c"];
 
 /// How long the daemon is left alone once it listens, and how long the broker is the same, in milliseconds.
-const LIFE: std::ops::Range<u64> = 0..4_000;
+const LIFE: std::ops::Range<u64> = 0..3_000;
 const MOOD: std::ops::Range<u64> = 300..3_000;
 
 /// How long a cut waits for a write to fall into, and how many it lets pass: what is written at once is data, a file's size, a journal.
-const NEXT_WRITE: Duration = Duration::from_millis(1_200);
-const WRITES_BEFORE: std::ops::Range<usize> = 0..8;
+const NEXT_WRITE: Duration = Duration::from_millis(1_000);
+const WRITES_BEFORE: std::ops::Range<usize> = 0..5;
 
 /// How long a backlog may take to arrive without any progress: delays before reconnects are part of it.
 const RECOVERY: Duration = Duration::from_secs(60);
 
 /// How often the harness looks and publishes.
-const TICK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What the gateway says, and how often.
+const TICK: &str = "tick";
+const TICK_LENGTH: Duration = Duration::from_millis(100);
 
 /// Lives in one chain: few enough that one that fails is soon repeated.
 const IN_A_CHAIN: u64 = 25;
@@ -96,7 +100,7 @@ impl Display for Sum {
         } = self.traffic;
         write!(
             f,
-            "{}; {} cuts before the daemon listened, {torn} during a write, of {writes} writes and {flushes} flushes; {unflushed} sectors unflushed, {lost} of them lost; \
+            "{}; {} cuts before the daemon listened, {torn} during a write, of {writes} writes and {flushes} flushes; {unflushed} pages unflushed, {lost} of them lost; \
              {} words of damage",
             self.ledger, self.early, self.damaged
         )
@@ -187,6 +191,8 @@ struct World {
     damaged: u64,
     /// How long the last boot took until the daemon listened.
     boot: Duration,
+    /// The gateway's time, over all its lives.
+    clock: Instant,
     /// What happened when, and what the gateways said; for whoever looks into a failure.
     diary: Vec<String>,
     begun: Instant,
@@ -209,12 +215,13 @@ impl World {
             image,
             broker,
             redis,
-            ledger: Ledger::with_slow_storage(flush_interval, STORAGE_TAKES),
+            ledger: Ledger::new(flush_interval),
             next: [0; SIGNALS.len()],
             arrivals: 0,
             early: 0,
             damaged: 0,
             boot: Duration::from_secs(2),
+            clock: Instant::now(),
             diary: Vec::new(),
             begun: Instant::now(),
             folder,
@@ -222,58 +229,60 @@ impl World {
     }
 
     fn boot(&self) -> Gateway {
-        Gateway::boot(&self.image, self.folder.path(), self.storage)
+        let gateway = Gateway::boot(&self.image, self.folder.path(), self.storage);
+        self.disk.plug_into(gateway.console());
+        gateway
     }
 
     /// One life, from the boot to the cut.
     fn live(&mut self, rng: &mut Rng) -> Result<(), String> {
         let gateway = self.boot();
         let begun = Instant::now();
-        let is_early = rng.u8(..6) == 0;
-        // Of a boot that ends in this cut, or of the time after it.
-        let length = if is_early {
-            self.boot.mul_f64(rng.f64())
-        } else {
-            Duration::from_millis(rng.u64(LIFE))
-        };
+        // During the boot, or a while after it.
+        let early = (rng.u8(..6) == 0).then(|| begun + self.boot.mul_f64(rng.f64()));
+        let length = Duration::from_millis(rng.u64(LIFE));
         let waits_for_write = if rng.bool() {
             NEXT_WRITE
         } else {
             Duration::ZERO
         };
-        let per_tick = rng.usize(1..5);
+        let at_once = rng.usize(1..5);
         let mut heard = None;
-        let mut mood_until = begun;
+        let mut mood_until = self.clock;
         let mut lines = 0;
         loop {
             let now = Instant::now();
             if heard.is_none() && self.is_heard() {
-                heard = Some(now);
+                heard = Some(self.clock);
                 let boot = now - begun;
                 self.boot = boot;
                 self.note(format_args!("heard after {boot:?}"));
             }
-            let from = if is_early { Some(begun) } else { heard };
-            if from.is_some_and(|from| now >= from + length) {
+            if early.is_some_and(|early| now >= early)
+                || heard.is_some_and(|heard| self.clock >= heard + length)
+            {
                 break;
             }
-            if heard.is_none() && now >= begun + BOOT {
-                self.note_end("does not start", gateway);
-                return Err(String::from("the daemon does not listen"));
+            if now >= begun + BOOT {
+                self.note_end("stands still", gateway);
+                return Err(String::from(
+                    "the daemon does not listen, or the gateway's time stands still",
+                ));
             }
-            if now >= mood_until {
+            if self.clock >= mood_until {
                 let moods = [Mood::There, Mood::Silent, Mood::Away];
                 let mood = moods[rng.usize(..moods.len())];
                 self.note(format_args!("the broker: {mood:?}"));
-                self.ledger.break_link(now);
+                self.ledger.break_link(self.clock);
                 self.broker.be(mood);
-                mood_until = now + Duration::from_millis(rng.u64(MOOD));
+                mood_until = self.clock + Duration::from_millis(rng.u64(MOOD));
             }
             if heard.is_some() {
-                self.publish(rng, per_tick);
+                self.publish(rng, at_once);
             }
-            lines = self.note_accepted(&gateway, lines, Instant::now())?;
-            thread::sleep(TICK);
+            lines = self.note_console(&gateway, lines, usize::MAX)?;
+            self.note_arrived()?;
+            thread::sleep(LOOK);
         }
         self.early += u64::from(heard.is_none());
         self.end(gateway, lines, waits_for_write, rng)
@@ -290,7 +299,11 @@ impl World {
         let mut is_over = heard.is_none();
         while !is_over {
             let progress = wait::within(RECOVERY, || {
-                let noted = self.note_arrived();
+                let console = self.note_console(&gateway, lines, usize::MAX);
+                let noted = console.and_then(|after| {
+                    lines = after;
+                    self.note_arrived()
+                });
                 let missing = self.ledger.missing();
                 let is_over = noted.is_err() || missing == 0 || before != Some(missing);
                 is_over.then_some((noted, missing))
@@ -299,7 +312,6 @@ impl World {
                 break;
             };
             noted?;
-            lines = self.note_accepted(&gateway, lines, Instant::now())?;
             before = Some(missing);
             is_over = missing == 0;
         }
@@ -318,15 +330,16 @@ impl World {
         waits_for_write: Duration,
         rng: &mut Rng,
     ) -> Result<(), String> {
-        let at = self.disk.cut(rng.usize(WRITES_BEFORE), waits_for_write);
+        let mut last = self.disk.cut(rng.usize(WRITES_BEFORE), waits_for_write);
         gateway.kill();
-        // What it wrote last was accepted before that, nobody knows when.
-        self.note_accepted(&gateway, lines, at)?;
+        last = last.max(lines);
+        // What it wrote after that was accepted before that, or is of no account.
+        self.note_console(&gateway, lines, last)?;
         self.broker.settle();
         self.broker.be(Mood::There);
         self.disk.restore(rng);
         self.note_arrived()?;
-        self.ledger.kill(at);
+        self.ledger.kill(self.clock);
         self.note_end("cut", gateway);
         Ok(())
     }
@@ -344,13 +357,19 @@ impl World {
     /// The end of one life.
     fn note_end(&mut self, how: &str, gateway: Gateway) {
         let lines = gateway.console().all();
-        let lines = lines.into_iter().filter(|line| accepted(line).is_none());
+        let lines = lines
+            .into_iter()
+            .filter(|line| line != TICK && accepted(line).is_none());
         let before = self.diary.len();
         self.diary.extend(lines);
         let damaged = self.diary[before..]
             .iter()
             .filter(|line| line.contains("damaged"));
         self.damaged += damaged.count() as u64;
+        for (at, what) in self.disk.take_trace() {
+            let seconds = (at - self.begun).as_secs_f64();
+            self.diary.push(format!("{seconds:8.3} s  disk: {what}"));
+        }
         self.note(format_args!("{how}: {}", self.sum()));
     }
 
@@ -394,17 +413,20 @@ impl World {
         self.redis.publish_each(messages);
     }
 
-    /// The daemon's word of what it has read: at the latest at this time. Not all of what it says may have come when its gateway ends.
-    fn note_accepted(
+    /// The daemon's word of what it has read, and the gateway's time, from one line on. After the line `last` time stands still. Not all of what it
+    /// says may have come when its gateway ends.
+    fn note_console(
         &mut self,
         gateway: &Gateway,
         from: usize,
-        at: Instant,
+        last: usize,
     ) -> Result<usize, String> {
         let lines = gateway.console().after(from, &[""]);
-        for line in &lines {
-            if let Some((topic, number)) = accepted(line) {
-                self.ledger.accept(topic, number, at);
+        for (number, line) in lines.iter().enumerate() {
+            if line == TICK && from + number < last {
+                self.clock += TICK_LENGTH;
+            } else if let Some((topic, number)) = accepted(line) {
+                self.ledger.accept(topic, number, self.clock);
             }
             for sign in ["is not mounted", "has ended", "panic", "Oops"] {
                 if line.contains(sign) {
@@ -420,7 +442,8 @@ impl World {
         self.arrivals += arrivals.len();
         for one in arrivals {
             if let Some(number) = number_of(&one.payload) {
-                self.ledger.arrive(&one.topic, number, one.at, one.again)?;
+                self.ledger
+                    .arrive(&one.topic, number, self.clock, one.again)?;
             }
         }
         Ok(())
