@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use mqtt_client_tests::machine::power;
+use mqtt_client_tests::machine::power::crowd::{self, Plan};
 use mqtt_client_tests::machine::power::gateway::Storage;
-use mqtt_client_tests::machine::power::life::{self, Plan};
 
 const USAGE: &str = "usage: cargo power [--cuts N] [--seed S] [--storage ext4|ubifs] [--at-a-time N] [--evidence FOLDER]";
 
@@ -30,13 +30,9 @@ fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    if let Some(Err(error)) = plan.evidence.as_ref().map(std::fs::create_dir_all) {
-        eprintln!("{error}");
-        return ExitCode::FAILURE;
-    }
     println!("seeds from {} on", plan.seed);
     let begun = Instant::now();
-    let (sum, lived) = life::live(&plan, |count| {
+    let (sum, lived) = crowd::live(&plan, |count| {
         if count.is_multiple_of(25) {
             println!("{:6.0} s  {count} cuts", begun.elapsed().as_secs_f64());
         }

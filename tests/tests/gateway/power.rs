@@ -1,8 +1,8 @@
 //! Is what waited on storage still there after a power cut? The long way is `cargo power`.
 
 use mqtt_client_tests::machine::power;
+use mqtt_client_tests::machine::power::crowd::{self, Plan};
 use mqtt_client_tests::machine::power::gateway::Storage;
-use mqtt_client_tests::machine::power::life::{self, Plan};
 use mqtt_client_tests::seed;
 
 const CUTS: u64 = 5;
@@ -16,7 +16,7 @@ fn survives(storage: Storage) {
         at_a_time: 1,
         evidence: None,
     };
-    let (sum, lived) = life::live(&plan, |_| {});
+    let (sum, lived) = crowd::live(&plan, |_| {});
     println!("{sum}");
     assert_eq!(lived, Ok(()));
     // With the last life's.

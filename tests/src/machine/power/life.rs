@@ -4,11 +4,9 @@
 //! Time is the gateway's: its init script says `tick` ten times a second. An emulator that waits for a processor, on a busy machine, has written nothing
 //! meanwhile, and its daemon has not promised to.
 
-use std::fmt::{self, Display};
-use std::ops::AddAssign;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,12 +14,13 @@ use fastrand::Rng;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::disk::{Disk, Traffic};
+use super::crowd::Sum;
+use super::disk::Disk;
 use super::gateway::{self, Gateway, SPOOL, Storage};
 use crate::machine::BOOT;
 use crate::servers::Redis;
 use crate::spool::broker::{Broker, Mood};
-use crate::spool::ledger::{self, Ledger};
+use crate::spool::ledger::Ledger;
 use crate::{Config, config, wait};
 
 /// Seconds; the least that can be asked for, so that lives can be short.
@@ -47,136 +46,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const TICK: &str = "tick";
 const TICK_LENGTH: Duration = Duration::from_millis(100);
 
-/// Lives in one chain: few enough that one that fails is soon repeated.
-const IN_A_CHAIN: u64 = 25;
-
-/// Which lives.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// In turn, one for each chain.
-    pub storage: Vec<Storage>,
-    /// Of the first chain; they count up.
-    pub seed: u64,
-    /// Cuts.
-    pub lives: u64,
-    /// Chains side by side; each takes a processor.
-    pub at_a_time: usize,
-    /// Where the diary of each chain is left, and the disk of one that failed.
-    pub evidence: Option<PathBuf>,
-}
-
-/// What came of many lives.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sum {
-    pub ledger: ledger::Sum,
-    pub traffic: Traffic,
-    /// Cuts before the daemon listened: during the boot, the file system's recovery or the spool's.
-    pub early: u64,
-    /// The daemon's words of damaged samples.
-    pub damaged: u64,
-}
-
-impl AddAssign for Sum {
-    fn add_assign(&mut self, other: Self) {
-        self.ledger += other.ledger;
-        self.early += other.early;
-        self.damaged += other.damaged;
-        self.traffic.writes += other.traffic.writes;
-        self.traffic.flushes += other.traffic.flushes;
-        self.traffic.unflushed += other.traffic.unflushed;
-        self.traffic.lost += other.traffic.lost;
-        self.traffic.torn += other.traffic.torn;
-    }
-}
-
-impl Display for Sum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Traffic {
-            writes,
-            flushes,
-            unflushed,
-            lost,
-            torn,
-        } = self.traffic;
-        write!(
-            f,
-            "{}; {} cuts before the daemon listened, {torn} during a write, of {writes} writes and {flushes} flushes; {unflushed} pages unflushed, {lost} of them lost; \
-             {} words of damage",
-            self.ledger, self.early, self.damaged
-        )
-    }
-}
-
-/// Lives them all. `after_each` is told how many there were.
-///
-/// # Errors
-///
-/// What of that which is promised did not hold, for each chain that it ended; the others went on.
-///
-/// # Panics
-///
-/// If the gateway cannot be built, or the emulator does not start.
-pub fn live(plan: &Plan, after_each: impl Fn(u64) + Sync) -> (Sum, Result<(), String>) {
-    let chains = plan.lives.div_ceil(IN_A_CHAIN);
-    let (next, count) = (AtomicU64::new(0), AtomicU64::new(0));
-    let sum = Mutex::new((Sum::default(), Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..plan.at_a_time {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::SeqCst);
-                    if number >= chains {
-                        return;
-                    }
-                    let lives = IN_A_CHAIN.min(plan.lives - number * IN_A_CHAIN);
-                    let lived = chain(plan, number, lives, || {
-                        after_each(count.fetch_add(1, Ordering::SeqCst) + 1);
-                    });
-                    let mut sum = sum.lock().expect("adding does not panic");
-                    sum.0 += lived.0;
-                    sum.1.extend(lived.1.err());
-                }
-            });
-        }
-    });
-    let (sum, wrong) = sum.into_inner().expect("adding does not panic");
-    let is_well = wrong.is_empty();
-    (sum, is_well.then_some(()).ok_or(wrong.join("\n")))
-}
-
-fn chain(
-    plan: &Plan,
-    number: u64,
-    lives: u64,
-    mut after_each: impl FnMut(),
-) -> (Sum, Result<(), String>) {
-    let storage = plan.storage[number as usize % plan.storage.len()];
-    let seed = plan.seed.wrapping_add(number);
-    let mut rng = Rng::with_seed(seed);
-    let mut world = World::start(storage, &mut rng);
-    let mut lived = Ok(());
-    for number in 0..lives {
-        world.note(format_args!("{storage:?}, seed {seed}, life {number}"));
-        lived = world.live(&mut rng);
-        if lived.is_err() {
-            break;
-        }
-        after_each();
-    }
-    let lived = lived.and_then(|()| world.finish(&mut rng));
-    let name = format!("{storage:?}-{seed}").to_lowercase();
-    if lived.is_err() || plan.evidence.is_some() {
-        world.leave_evidence(plan, &name, lived.is_err());
-    }
-    let lived = lived.map_err(|wrong| format!("{name}: {wrong}"));
-    if let Err(wrong) = &lived {
-        println!("{wrong}");
-    }
-    (world.sum(), lived)
-}
-
 /// What lives of a gateway have in common.
-struct World {
+pub struct World {
     storage: Storage,
     disk: Disk,
     image: PathBuf,
@@ -200,7 +71,13 @@ struct World {
 }
 
 impl World {
-    fn start(storage: Storage, rng: &mut Rng) -> Self {
+    /// A gateway that has not lived yet.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be built.
+    #[must_use]
+    pub fn start(storage: Storage, rng: &mut Rng) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let disk = storage.disk(folder.path());
         let (broker, redis) = (Broker::start(), Redis::start());
@@ -228,6 +105,66 @@ impl World {
         }
     }
 
+    /// So many lives, and a last one in which all arrives that has to. `after_each` is called after each but that.
+    ///
+    /// # Errors
+    ///
+    /// What of that which is promised did not hold.
+    pub fn live_all(
+        &mut self,
+        seed: u64,
+        lives: u64,
+        rng: &mut Rng,
+        after_each: &mut dyn FnMut(),
+    ) -> Result<(), String> {
+        let storage = self.storage;
+        for number in 0..lives {
+            self.note(format_args!("{storage:?}, seed {seed}, life {number}"));
+            let mut gateway = self.boot();
+            let lived = self.live(&mut gateway, rng);
+            self.note_end(&gateway, &lived);
+            lived?;
+            after_each();
+        }
+        self.note("the last life");
+        let mut gateway = self.boot();
+        let lived = self.finish(&mut gateway, rng);
+        self.note_end(&gateway, &lived);
+        lived
+    }
+
+    /// What came of them so far.
+    #[must_use]
+    pub fn sum(&self) -> Sum {
+        Sum {
+            ledger: self.ledger.sum(),
+            traffic: self.disk.traffic(),
+            early: self.early,
+            damaged: self.damaged,
+        }
+    }
+
+    /// Writes the diary of a chain of this name into a folder, and the disk too if it has failed.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    pub fn leave_evidence(&self, folder: &Path, name: &str, has_failed: bool) -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let diary = self.diary.join("\n");
+        std::fs::write(folder.join(format!("{name}.diary")), diary)?;
+        if has_failed {
+            std::fs::write(folder.join(format!("{name}.disk")), self.disk.content())?;
+        }
+        Ok(())
+    }
+
+    /// What happened when, and what the gateways said.
+    #[must_use]
+    pub fn diary(&self) -> &[String] {
+        &self.diary
+    }
+
     fn boot(&self) -> Gateway {
         let gateway = Gateway::boot(&self.image, self.folder.path(), self.storage);
         self.disk.plug_into(gateway.console());
@@ -235,8 +172,7 @@ impl World {
     }
 
     /// One life, from the boot to the cut.
-    fn live(&mut self, rng: &mut Rng) -> Result<(), String> {
-        let gateway = self.boot();
+    fn live(&mut self, gateway: &mut Gateway, rng: &mut Rng) -> Result<(), String> {
         let begun = Instant::now();
         // During the boot, or a while after it.
         let early = (rng.u8(..6) == 0).then(|| begun + self.boot.mul_f64(rng.f64()));
@@ -264,7 +200,6 @@ impl World {
                 break;
             }
             if now >= begun + BOOT {
-                self.note_end("stands still", gateway);
                 return Err(String::from(
                     "the daemon does not listen, or the gateway's time stands still",
                 ));
@@ -280,7 +215,7 @@ impl World {
             if heard.is_some() {
                 self.publish(rng, at_once);
             }
-            lines = self.note_console(&gateway, lines, usize::MAX)?;
+            lines = self.note_console(gateway, lines, usize::MAX)?;
             self.note_arrived()?;
             thread::sleep(LOOK);
         }
@@ -289,17 +224,15 @@ impl World {
     }
 
     /// A last life with the broker there, until all that has to has arrived.
-    fn finish(&mut self, rng: &mut Rng) -> Result<(), String> {
+    fn finish(&mut self, gateway: &mut Gateway, rng: &mut Rng) -> Result<(), String> {
         self.broker.be(Mood::There);
-        self.note("the last life");
-        let gateway = self.boot();
         let heard = wait::within(BOOT, || wait::holds(self.is_heard()));
         let mut before = None;
         let mut lines = 0;
         let mut is_over = heard.is_none();
         while !is_over {
             let progress = wait::within(RECOVERY, || {
-                let console = self.note_console(&gateway, lines, usize::MAX);
+                let console = self.note_console(gateway, lines, usize::MAX);
                 let noted = console.and_then(|after| {
                     lines = after;
                     self.note_arrived()
@@ -316,7 +249,6 @@ impl World {
             is_over = missing == 0;
         }
         if heard.is_none() || self.ledger.missing() > 0 {
-            self.note_end("in vain", gateway);
             return Err(format!("missing: {}", self.ledger.name_missing()));
         }
         self.end(gateway, lines, Duration::ZERO, rng)
@@ -325,7 +257,7 @@ impl World {
     /// Cuts the power, and writes the books.
     fn end(
         &mut self,
-        mut gateway: Gateway,
+        gateway: &mut Gateway,
         lines: usize,
         waits_for_write: Duration,
         rng: &mut Rng,
@@ -334,13 +266,12 @@ impl World {
         gateway.kill();
         last = last.max(lines);
         // What it wrote after that was accepted before that, or is of no account.
-        self.note_console(&gateway, lines, last)?;
+        self.note_console(gateway, lines, last)?;
         self.broker.settle();
         self.broker.be(Mood::There);
         self.disk.restore(rng);
         self.note_arrived()?;
         self.ledger.kill(self.clock);
-        self.note_end("cut", gateway);
         Ok(())
     }
 
@@ -355,47 +286,19 @@ impl World {
     }
 
     /// The end of one life.
-    fn note_end(&mut self, how: &str, gateway: Gateway) {
-        let lines = gateway.console().all();
-        let lines = lines
-            .into_iter()
-            .filter(|line| line != TICK && accepted(line).is_none());
-        let before = self.diary.len();
-        self.diary.extend(lines);
-        let damaged = self.diary[before..]
-            .iter()
-            .filter(|line| line.contains("damaged"));
-        self.damaged += damaged.count() as u64;
+    fn note_end(&mut self, gateway: &Gateway, lived: &Result<(), String>) {
+        for line in gateway.console().all() {
+            if line != TICK && accepted(&line).is_none() {
+                self.damaged += u64::from(line.contains("damaged"));
+                self.diary.push(line);
+            }
+        }
         for (at, what) in self.disk.take_trace() {
             let seconds = (at - self.begun).as_secs_f64();
             self.diary.push(format!("{seconds:8.3} s  disk: {what}"));
         }
+        let how = lived.as_ref().err().map_or("cut", String::as_str);
         self.note(format_args!("{how}: {}", self.sum()));
-    }
-
-    fn sum(&self) -> Sum {
-        Sum {
-            ledger: self.ledger.sum(),
-            traffic: self.disk.traffic(),
-            early: self.early,
-            damaged: self.damaged,
-        }
-    }
-
-    fn leave_evidence(&self, plan: &Plan, name: &str, has_failed: bool) {
-        let diary = self.diary.join("\n");
-        let Some(folder) = &plan.evidence else {
-            println!("{diary}");
-            return;
-        };
-        let mut left = std::fs::write(folder.join(format!("{name}.diary")), &diary);
-        if has_failed {
-            let disk = folder.join(format!("{name}.disk"));
-            left = left.and(std::fs::write(disk, self.disk.content()));
-        }
-        if let Err(error) = left {
-            println!("{}: {error}", folder.display());
-        }
     }
 
     fn publish(&mut self, rng: &mut Rng, count: usize) {

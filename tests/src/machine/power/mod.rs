@@ -6,7 +6,9 @@
 //! | [`disk`] | what is on a disk after a power cut? |
 //! | `nbd` | how does the emulator reach the disk? |
 //! | [`life`] | when is the power cut, under which load, and what must hold? |
+//! | [`crowd`] | many cuts, in some chains at a time |
 
+pub mod crowd;
 pub mod disk;
 pub mod gateway;
 pub mod life;
