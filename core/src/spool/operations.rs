@@ -140,7 +140,7 @@ impl Log<'_> {
 
     /// What is to be done next; `None`: nothing.
     fn choose(&mut self, storage: &mut dyn Storage) -> Option<Doing> {
-        self.staging.forget_below(self.at.done);
+        self.forget_done();
         if let Some(head) = self.staging.oldest()
             && (head.first < self.at.flush_to || self.staging.is_crowded())
         {
