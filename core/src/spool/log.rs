@@ -95,9 +95,8 @@ pub(super) struct Standing {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Left {
     pub(super) from: u64,
-    pub(super) to: u64,
     /// Number behind the last sample there: by this the storage is known again.
-    pub(super) end: u64,
+    pub(super) to: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
