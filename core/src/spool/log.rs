@@ -100,9 +100,8 @@ pub(super) struct Standing {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Left {
     pub(super) from: u64,
-    pub(super) to: u64,
     /// Number behind the last sample there: by this the storage is known again.
-    pub(super) end: u64,
+    pub(super) to: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -263,7 +262,14 @@ impl<'a> Log<'a> {
     /// All samples below this number are done with.
     pub fn done(&mut self, number: u64) {
         self.at.done = self.at.done.max(number.min(self.at.next));
-        self.staging.forget_below(self.at.done);
+        self.forget_done();
+    }
+
+    /// What is done with takes no memory any more, but for the block that is being written: the storage is given the same bytes until it answers.
+    pub(super) fn forget_done(&mut self) {
+        if !matches!(self.at.state, State::Open(Doing::Block(_))) {
+            self.staging.forget_below(self.at.done);
+        }
     }
 
     /// Number below which all samples are done with.

@@ -61,6 +61,36 @@ fn what_is_flushed_survives_and_is_noted_once_it_is_done_with() {
 }
 
 #[test]
+fn what_is_done_with_while_it_is_being_written_leaves_what_came_after_it_alone() {
+    let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    // There is a segment.
+    assert!(process.push(&mut book));
+    process.flush();
+    process.settle(&mut book);
+    process.take_all(&mut book);
+    for _ in 0..2 {
+        assert!(process.push(&mut book));
+    }
+    // Nothing has an answer for now.
+    disk.be_slow(u64::MAX);
+    process.flush();
+    process.poll(&mut book);
+    process.take_all(&mut book);
+    process.finish(3, &mut book);
+    for _ in 0..50 {
+        assert!(process.push(&mut book));
+        process.poll(&mut book);
+    }
+    disk.be_slow(1);
+    process.settle(&mut book);
+    process.take_all(&mut book);
+    assert_eq!(process.seen, (0..53).collect::<Vec<_>>());
+    assert_eq!(process.told_lost(), 0);
+}
+
+#[test]
 fn the_oldest_segment_goes_where_there_is_no_room_and_is_counted() {
     let (disk, mut book, mut memory) = (disk(4), Book::default(), Memory::new());
     let mut process = Process::start(&mut memory, &disk);
