@@ -37,7 +37,7 @@ mod advice;
 mod check;
 mod device;
 mod finding;
-mod json;
+pub mod json;
 mod parameter;
 mod parse;
 #[cfg(feature = "providers")]

@@ -23,9 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer, at most: tens of thousands of devices.
 const LONGEST: u64 = 256 * 1024 * 1024;
 
-/// Bytes of one text in it, at most.
-const LONGEST_TEXT: usize = 8 * 1024;
-
 /// Clears a terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[J";
 
@@ -129,10 +126,8 @@ impl Look {
     }
 
     fn report(&self) -> io::Result<Report<'_>> {
-        let scratch = &mut [0; LONGEST_TEXT];
-        serde_json_core::from_slice_escaped(self.0.as_bytes(), scratch)
-            .map(|(report, _)| report)
-            .map_err(|_| io::Error::other("the daemon's answer is of another version"))
+        Report::read(&self.0)
+            .ok_or_else(|| io::Error::other("the daemon's answer is of another version"))
     }
 }
 
