@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::report::Report;
@@ -67,11 +66,11 @@ fn told(error: &io::Error) -> String {
 
 fn print(asking: &Asking, path: &Path) -> Result<(), Failure> {
     let mut last = None;
+    let pause = Pause::new(asking.watch).map_err(Failure::System)?;
     if !asking.json && !asking.watch {
         last = Some(Look::at(path).map_err(Failure::Daemon)?);
-        sleep(BETWEEN);
+        pause.ends_it().map_err(Failure::System)?;
     }
-    let pause = Pause::new().map_err(Failure::System)?;
     loop {
         let (look, text) = match Look::at(path) {
             Ok(look) => {
@@ -131,13 +130,13 @@ impl Look {
     }
 }
 
-/// The time between two looks, which Enter ends for good.
+/// The time between two looks, which Enter ends for good where they go on and on.
 struct Pause(Poller);
 
 impl Pause {
-    fn new() -> io::Result<Pause> {
+    fn new(goes_on: bool) -> io::Result<Pause> {
         let poller = Poller::new()?;
-        if io::stdin().is_terminal() {
+        if goes_on && io::stdin().is_terminal() {
             poller.add(io::stdin(), 0, Interest::Read)?;
         }
         Ok(Pause(poller))
