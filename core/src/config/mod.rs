@@ -37,7 +37,7 @@ mod advice;
 mod check;
 mod device;
 mod finding;
-mod json;
+pub mod json;
 mod parameter;
 mod parse;
 #[cfg(feature = "providers")]
@@ -82,6 +82,7 @@ pub struct Config<'a> {
     /// Where the local Redis is.
     pub redis: Redis<'a>,
     /// Where samples are kept that wait for long.
+    #[cfg(feature = "spool")]
     pub spool: Spool<'a>,
     /// The enabled rows of the Devices tab whose protocol is MQTT, in the file's order.
     pub devices: &'a [Device<'a>],
@@ -133,6 +134,7 @@ pub enum Endpoint<'a> {
 }
 
 /// The `spool` block.
+#[cfg(feature = "spool")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spool<'a> {
     /// There is one if a device has a [`Device::spool_size`].
@@ -141,6 +143,7 @@ pub struct Spool<'a> {
     pub flush_interval: u16,
 }
 
+#[cfg(feature = "spool")]
 impl Default for Spool<'_> {
     fn default() -> Self {
         Spool {
@@ -184,12 +187,16 @@ pub struct Device<'a> {
     /// How a sample looks in a message.
     pub payload: Payload,
     /// Bytes on storage for samples that wait, 65,536 to 2^40; 0: none.
+    #[cfg(feature = "spool")]
     pub spool_size: u64,
     /// Messages of those that have waited sent in any second, at most, 1 to 65535; 0: as many as there are.
+    #[cfg(feature = "spool")]
     pub replay_rate: u16,
     /// Whether new samples go beside those of the spool, and not behind them.
+    #[cfg(feature = "spool")]
     pub live_first: bool,
     /// Seconds after which a waiting sample is dropped; 0: never.
+    #[cfg(feature = "spool")]
     pub max_age: u32,
     /// Seconds that the broker keeps the session. This and what follows only with [`Version::V5`].
     pub session_expiry: u32,
@@ -220,9 +227,13 @@ impl Device<'_> {
         proxy: None,
         max_rate: Table::Devices.default(Key::MaxRate) as u16,
         payload: Payload::Csv,
+        #[cfg(feature = "spool")]
         spool_size: 0,
+        #[cfg(feature = "spool")]
         replay_rate: Table::Devices.default(Key::ReplayRate) as u16,
+        #[cfg(feature = "spool")]
         live_first: Table::Devices.default(Key::LiveFirst) == 1,
+        #[cfg(feature = "spool")]
         max_age: Table::Devices.default(Key::MaxAge) as u32,
         session_expiry: Table::Devices.default(Key::SessionExpiry) as u32,
         message_expiry: Table::Devices.default(Key::MessageExpiry) as u32,

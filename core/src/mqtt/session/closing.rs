@@ -70,8 +70,12 @@ impl<'a> Session<'a> {
 
     /// Says how many samples nobody will deliver any more.
     pub fn report_undelivered(&self) {
+        #[cfg(feature = "spool")]
+        if self.state.is_spooled {
+            return;
+        }
         let undelivered = self.outbox.to_repeat() + self.outbox.queued();
-        if undelivered > 0 && !self.state.is_spooled {
+        if undelivered > 0 {
             warning!(
                 "{}: the end, and {} samples are not delivered: they are lost",
                 self.device.alias,
