@@ -163,6 +163,9 @@ impl<'a> Session<'a> {
             return None;
         }
         if self.state.suspicion.goes_one_by_one() {
+            if let Some(verdict) = self.judge_status() {
+                return verdict;
+            }
             match unanswered {
                 Some(Stage::Queued | Stage::Published) if self.is_culprit() => {
                     return Some(self.set_aside(now));
@@ -224,6 +227,9 @@ impl<'a> Session<'a> {
     fn send_suspects_one_by_one(&mut self) {
         self.send_one_by_one(match self.qos() {
             QoS::AtMostOnce => usize::MAX,
+            QoS::AtLeastOnce | QoS::ExactlyOnce if self.is_status_in_flight() => {
+                self.outbox.in_flight().max(1)
+            }
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
         });
     }
