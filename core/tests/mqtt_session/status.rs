@@ -222,6 +222,25 @@ fn a_status_that_is_never_acknowledged_ends_the_connection_where_samples_wait_fo
 }
 
 #[test]
+fn a_status_that_is_not_acknowledged_while_samples_are_is_said_over_another_connection() {
+    let device = device(AtLeastOnce);
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    client.online(0, WELCOME);
+    assert_eq!(client.says(0), ["PUBLISH 65535 online"]);
+    for (now, id) in [(40_000, 1), (80_000, 2), (119_999, 3)] {
+        client.queues("a");
+        assert_eq!(client.says(now), [format!("PUBLISH {id} a")]);
+        assert_eq!(client.hears(now, &puback(id)), Ok(()));
+        assert_eq!(client.expires(now), Ok(()));
+    }
+    assert_eq!(
+        client.expires(120_000),
+        Err(Close::NoAcknowledgement(90_000))
+    );
+}
+
+#[test]
 fn a_broker_that_takes_one_message_at_a_time_is_sent_one() {
     let device = Device {
         version: Version::V5,
@@ -326,9 +345,31 @@ fn a_broker_that_closes_at_the_status_is_sent_none_and_the_samples_flow() {
             // At QoS 0 they went right behind the status.
             let lost = if qos == AtMostOnce { samples.len() } else { 0 };
             assert_eq!(taken, [&samples[lost..], &["c"]].concat(), "{qos:?}");
+            // After ten minutes it is tried once more, and one close is enough.
+            let (now, said) = loop {
+                let now = client.deadline();
+                assert_eq!(client.expires(now), Ok(()));
+                let said = client.says(now);
+                if said != ["PINGREQ"] {
+                    break (now, said);
+                }
+                assert_eq!(client.hears(now, PINGRESP), Ok(()));
+            };
+            assert_eq!(now, 240_000 + 600_000);
+            assert!(said.len() == 1 && said[0].ends_with("online"), "{said:?}");
+            client.closed(now, ClosedBy::Peer);
+            client.online(
+                now,
+                if qos == AtMostOnce {
+                    WELCOME
+                } else {
+                    WELCOME_BACK
+                },
+            );
+            assert_eq!(client.says(now), [""; 0]);
             // Nor is it sent at the end.
             client.session.stop();
-            let (said, _) = client.says_at_last(600_001);
+            let (said, _) = client.says_at_last(now);
             assert_eq!(said, ["DISCONNECT"]);
         }
     }

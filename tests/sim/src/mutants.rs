@@ -43,6 +43,7 @@ const V5: &str = "core/src/mqtt/session/v5.rs";
 const PROXY: &str = "core/src/net/proxy.rs";
 const SECRETS: &str = "core/src/config/secrets.rs";
 
+const STATUS: &str = "core/src/mqtt/session/status.rs";
 const SPOOLING: &str = "core/src/bridge/spooling/mod.rs";
 const IN_ORDER: &str = "core/src/bridge/spooling/order.rs";
 const RETURNING: &str = "core/src/bridge/spooling/returning.rs";

@@ -162,10 +162,10 @@ impl<'a> Session<'a> {
         if !is_closed {
             return None;
         }
+        if let Some(verdict) = self.judge_status(now) {
+            return verdict;
+        }
         if self.state.suspicion.goes_one_by_one() {
-            if let Some(verdict) = self.judge_status() {
-                return verdict;
-            }
             match unanswered {
                 Some(Stage::Queued | Stage::Published) if self.is_culprit() => {
                     return Some(self.set_aside(now));

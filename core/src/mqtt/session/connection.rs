@@ -186,7 +186,7 @@ impl Protocol for Session<'_> {
             // What was postponed waits no longer: it goes with what is written next.
             self.state.v5.pause_until = Instant::NEVER;
         }
-        self.expire_status(now);
+        self.expire_status(now)?;
         let Some(awaiting) = self.awaiting() else {
             return Ok(());
         };

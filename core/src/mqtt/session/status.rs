@@ -9,14 +9,17 @@
 //! `online` is said once more, when no will of an earlier connection can come any more.
 
 use super::events::Control as ControlPacket;
+use super::refusals::PAUSE;
 use super::{Phase, Session, WILL_DELAY};
 use crate::config::OFFLINE;
 use crate::delivery::QoS;
 use crate::log::{Printed, error, warning};
 use crate::mqtt::Ack;
 use crate::mqtt::attempt::Known;
+use crate::mqtt::close::Close;
 use crate::mqtt::encode::{DISCONNECT, Notice, notice_len};
 use crate::mqtt::packet::Publish;
+use crate::mqtt::suspicion::TRY_AGAIN_AFTER;
 use crate::mqtt::v5::encode::NONE;
 use crate::mqtt::v5::property::Properties;
 use crate::mqtt::v5::reason::Reason;
@@ -46,12 +49,14 @@ pub(super) struct Status {
     is_unacknowledged: bool,
     /// Packet identifier of the `offline` before DISCONNECT; 0: none.
     farewell: u16,
-    /// When to say it once more.
+    /// When to say it once more, or to try it again with a broker that did not take it.
     again_at: Instant,
     /// Connections that have ended right after it.
     closes: u8,
-    /// The broker does not take it: it is said no more.
-    is_refused: bool,
+    /// The broker does not take it: it is said no more until then.
+    refused_until: Option<Instant>,
+    /// It did not, and is tried again.
+    is_on_probation: bool,
 }
 
 impl Default for Status {
@@ -66,7 +71,8 @@ impl Default for Status {
             farewell: 0,
             again_at: Instant::NEVER,
             closes: 0,
-            is_refused: false,
+            refused_until: None,
+            is_on_probation: false,
         }
     }
 }
@@ -88,7 +94,8 @@ impl Status {
             packet_id: self.packet_id,
             is_unacknowledged: self.is_unacknowledged,
             closes: self.closes,
-            is_refused: self.is_refused,
+            refused_until: self.refused_until,
+            is_on_probation: self.is_on_probation,
             ..Status::default()
         };
     }
@@ -97,6 +104,7 @@ impl Status {
     pub(super) fn proven(&mut self) {
         if core::mem::take(&mut self.is_on_trial) {
             self.closes = 0;
+            self.is_on_probation = false;
         }
     }
 }
@@ -114,7 +122,7 @@ impl<'a> Session<'a> {
     #[inline]
     fn status_goes_to(&self) -> Option<&'a str> {
         self.status_topic()
-            .filter(|_| !self.state.status.is_refused)
+            .filter(|_| self.state.status.refused_until.is_none())
     }
 
     /// Bytes of the longest status of a device, and of DISCONNECT behind it: control packets leave room for that.
@@ -129,7 +137,11 @@ impl<'a> Session<'a> {
 
     /// The broker has let us in, and samples may go.
     pub(super) fn begin_status(&mut self, known: Known, now: Instant) {
-        if self.status_goes_to().is_none() {
+        if self.status_topic().is_none() {
+            return;
+        }
+        if let Some(until) = self.state.status.refused_until {
+            self.state.status.again_at = until;
             return;
         }
         let will_delay = match self.is_v5() {
@@ -190,7 +202,7 @@ impl<'a> Session<'a> {
         if self.notice(topic, said).len() as u64
             > u64::from(self.state.v5.agreed.maximum_packet_size)
         {
-            self.refuse_status();
+            self.refuse_status(now);
             return;
         }
         if !self.push_status(topic, said, &[]) {
@@ -349,6 +361,10 @@ impl<'a> Session<'a> {
         if let Some(reason) = reason
             && self.state.phase != Phase::Leaving
         {
+            self.state.status.again_at = match reason {
+                Reason::QUOTA_EXCEEDED => now + PAUSE,
+                _ => Instant::NEVER,
+            };
             warning!(
                 "{}: the broker does not take the status: {}",
                 self.device.alias,
@@ -361,7 +377,7 @@ impl<'a> Session<'a> {
     #[inline]
     pub(super) fn status_deadline(&self) -> Instant {
         let status = &self.state.status;
-        if self.status_goes_to().is_none() || !self.is_online() {
+        if self.status_topic().is_none() || !self.is_online() {
             return Instant::NEVER;
         }
         let most = self.most_in_a_second();
@@ -378,36 +394,55 @@ impl<'a> Session<'a> {
     }
 
     /// The deadline may have passed.
+    ///
+    /// # Errors
+    /// `online` is not acknowledged, though it is time to say it again: whether the broker has it nobody knows.
     #[inline]
-    pub(super) fn expire_status(&mut self, now: Instant) {
-        if cfg!(feature = "status") && now >= self.state.status.again_at {
-            self.state.status.again_at = Instant::NEVER;
-            self.state.status.is_due = true;
+    pub(super) fn expire_status(&mut self, now: Instant) -> Result<(), Close> {
+        if !cfg!(feature = "status") || now < self.state.status.again_at {
+            return Ok(());
         }
+        self.state.status.again_at = Instant::NEVER;
+        if self.is_status_in_flight() {
+            return Err(self.state.liveness.overdue());
+        }
+        self.state.status.is_due = true;
+        if self.state.status.refused_until.take().is_some() {
+            self.state.status.is_on_probation = true;
+        }
+        Ok(())
     }
 
-    /// The broker has closed, while messages go one by one: what follows, if `online` was the last of them.
-    pub(super) fn judge_status(&mut self) -> Option<Option<Retry>> {
-        if self.status_goes_to().is_none() || !core::mem::take(&mut self.state.status.is_on_trial) {
+    /// The broker has closed: what follows, if `online` is to blame, as it is where it was the last to go while messages go one by one.
+    pub(super) fn judge_status(&mut self, now: Instant) -> Option<Option<Retry>> {
+        let is_alone = self.state.suspicion.goes_one_by_one();
+        if self.status_goes_to().is_none()
+            || !self.state.status.is_on_trial
+            || !(is_alone || self.state.status.is_on_probation)
+        {
             return None;
         }
+        self.state.status.is_on_trial = false;
         self.state.status.closes = self.state.status.closes.saturating_add(1);
-        if self.state.status.closes < CERTAIN {
+        if self.state.status.closes < CERTAIN && !self.state.status.is_on_probation {
             return Some(None);
         }
-        self.refuse_status();
+        self.refuse_status(now);
         self.state.attempts.is_explained();
         Some(Some(Retry::StartOver))
     }
 
     #[cold]
     #[inline(never)]
-    fn refuse_status(&mut self) {
-        self.state.status.is_refused = true;
+    fn refuse_status(&mut self, now: Instant) {
+        self.state.status.refused_until = Some(now + TRY_AGAIN_AFTER);
+        self.state.status.again_at = now + TRY_AGAIN_AFTER;
+        self.state.status.is_due = false;
         error!(
-            "{}: the broker closes the connection after the status on {}, or takes no packet so long: it is not sent any more; may this user publish on it?",
+            "{}: the broker closes the connection after the status on {}, or takes no packet so long: it is tried again in {} minutes; may this user publish on it?",
             self.device.alias,
-            self.status_topic().unwrap_or_default()
+            self.status_topic().unwrap_or_default(),
+            TRY_AGAIN_AFTER / SECOND / 60
         );
     }
 
