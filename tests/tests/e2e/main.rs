@@ -12,6 +12,7 @@ mod credentials;
 mod idle;
 mod link_faults;
 mod messages;
+mod online;
 mod output;
 mod proxy;
 mod qos;
