@@ -242,7 +242,9 @@ impl Life<'_> {
                 format!("{attempts} attempts in {lasts} ms, of at most {most}")
             });
         // All goes three times before that, and then one for each connection.
-        let most = 3 * end.ledger.borrow().in_flight() + attempts;
+        // A status goes besides, over each connection.
+        let status = usize::from(self.plan.world.devices[device].status);
+        let most = 3 * end.ledger.borrow().in_flight() + attempts + status * (attempts + 1);
         let passed_over = end.server.passed_over;
         self.verdict
             .require(property::PATIENCE, passed_over <= most, || {
