@@ -9,13 +9,21 @@ use super::Level;
 use super::encode::{PublishHeader, publish};
 use super::packet::Publish;
 use super::v5::encode::MAX_PUBLISH_LIST;
-use crate::config::{MAX_SIGNAL_ALIAS, MAX_TOPIC};
-use crate::payload;
+use crate::config::{Device, MAX_SIGNAL_ALIAS, MAX_TOPIC, Payload};
+use crate::payload::{self, json};
 
-/// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, properties, payload. The buffer is at least as long.
-pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + MAX_LIST + MAX_PAYLOAD;
+/// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, properties, payload in CSV. The buffer is at least as long.
+pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + MAX_LIST + payload::MAX_LEN;
 
-const MAX_PAYLOAD: usize = payload::max_len(MAX_SIGNAL_ALIAS);
+/// The same for this device, whose payloads may be JSON objects.
+#[must_use]
+pub fn longest_publish(device: &Device<'_>) -> usize {
+    let is_json = cfg!(feature = "json") && device.payload == Payload::Json;
+    match is_json {
+        true => MAX_PUBLISH - payload::MAX_LEN + json::max_len(MAX_SIGNAL_ALIAS),
+        false => MAX_PUBLISH,
+    }
+}
 
 /// Longest list of its properties, which only MQTT 5 has.
 const MAX_LIST: usize = if cfg!(feature = "mqtt5") {
@@ -247,11 +255,11 @@ mod tests {
                 };
                 let mut bytes = [0; MAX_PUBLISH];
                 let mut transmit = Transmit::new(&mut bytes, Span::default());
-                let pushed = transmit.push(header, MAX_PAYLOAD, |out| out.fill(b'1'));
+                let pushed = transmit.push(header, payload::MAX_LEN, |out| out.fill(b'1'));
                 assert!(pushed.is_ok(), "{len}");
                 let publish = Publish::decode(transmit.bytes(), Level::V3_1_1).expect("a PUBLISH");
                 assert_eq!(publish.topic, &topic.as_bytes()[..len]);
-                assert_eq!(publish.payload, [b'1'; MAX_PAYLOAD]);
+                assert_eq!(publish.payload, [b'1'; payload::MAX_LEN]);
                 let packet_id = (qos != QoS::AtMostOnce).then_some(0x0107);
                 assert_eq!((publish.qos, publish.packet_id), (qos, packet_id));
             }

@@ -6,15 +6,8 @@ pub mod json;
 
 use crate::sample::{MAX_TEXT, Quality};
 
-/// Bytes of the longest payload, where a signal's alias has so many at most.
-#[must_use]
-pub const fn max_len(alias_len: usize) -> usize {
-    match cfg!(feature = "json") {
-        true => json::max_len(alias_len),
-        // A message without flags gains `,1`.
-        false => len(MAX_TEXT),
-    }
-}
+/// Longest payload in CSV, in bytes: a message without flags gains `,1`.
+pub const MAX_LEN: usize = MAX_TEXT + QUALITY_LEN;
 
 const QUALITY_LEN: usize = 2;
 

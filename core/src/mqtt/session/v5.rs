@@ -19,7 +19,7 @@ use crate::mqtt::v5::encode::{List, disconnect, publish};
 use crate::mqtt::v5::property::Properties;
 use crate::mqtt::v5::reason::Reason;
 use crate::mqtt::violation::Violation;
-use crate::mqtt::{Ack, MAX_PUBLISH, Refusal};
+use crate::mqtt::{Ack, Refusal, longest_publish};
 use crate::outbox::Outgoing;
 use crate::time::{Instant, SECOND};
 
@@ -89,7 +89,7 @@ impl Memory {
     pub(super) fn is_special(&self, device: &Device<'_>) -> bool {
         device.message_expiry > 0
             || self.aliases.is_any()
-            || self.agreed.maximum_packet_size < MAX_PUBLISH as u32
+            || self.agreed.maximum_packet_size < longest_publish(device) as u32
     }
 }
 
