@@ -123,7 +123,7 @@ mod tests {
             refused: 8,
             dropped: 9,
             reconnects: 10,
-            spool: Some(Spooled {
+            spool: Some(crate::counters::Spooled {
                 spooled: 5,
                 oldest: 11,
             }),
@@ -167,7 +167,7 @@ mod tests {
             refused: most,
             dropped: most,
             reconnects: most,
-            spool: Some(Spooled {
+            spool: Some(crate::counters::Spooled {
                 spooled: most,
                 oldest: most,
             }),
