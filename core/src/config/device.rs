@@ -9,6 +9,8 @@ use super::proxy::proxy;
 use super::schema::{Key, MQTT_5};
 #[cfg(feature = "spool")]
 use super::spool;
+#[cfg(feature = "status")]
+use super::status;
 use super::{
     Auth, Authorities, ClientFiles, Credentials, Device, Payload, Secret, Tls, Version, Will,
 };
@@ -45,7 +47,10 @@ pub(super) fn device<'a>(
     let port = fields.integer(Key::Port);
     let threshold = fields.boolean(Key::EnableThreshold);
     let qos = fields.qos(Key::MqttQos);
-    #[cfg_attr(not(any(feature = "mqtt5", feature = "spool")), expect(unused_mut))]
+    #[cfg_attr(
+        not(any(feature = "spool", feature = "mqtt5", feature = "status")),
+        expect(unused_mut)
+    )]
     let mut device = Device {
         row: fields.number,
         name: name.unwrap_or_default(),
@@ -74,6 +79,8 @@ pub(super) fn device<'a>(
     spool::device(fields, &mut device);
     #[cfg(feature = "mqtt5")]
     mqtt5(fields, &mut device);
+    #[cfg(feature = "status")]
+    status::device(fields, &mut device);
     let bytes = device.client_id.map_or(0, str::len);
     if device.version == Version::V3_1 && bytes > MAX_CLIENT_ID_3_1 {
         let problem = Problem::TooLong {
@@ -112,6 +119,9 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     }
     if device.payload == Payload::Json && cfg!(not(feature = "json")) {
         fields.error(Key::Payload, Problem::NotBuiltIn("JSON"));
+    }
+    if cfg!(not(feature = "status")) && fields.row.is_given(Key::StatusTopic) {
+        fields.error(Key::StatusTopic, Problem::NotBuiltIn("a status"));
     }
     if cfg!(not(feature = "spool"))
         && fields

@@ -143,6 +143,9 @@ pub enum Problem<'t> {
     Plain {
         cure: &'static str,
     },
+    /// A crash leaves `online` behind: the Last Will is another.
+    #[cfg(feature = "status")]
+    StatusStays,
     /// More messages of QoS 2 under way than Mosquitto takes.
     WideWindow(Shown<'t>),
     /// What the provider of the broker does not accept.
@@ -322,6 +325,11 @@ impl Display for Problem<'_> {
             Problem::NotAPath => (
                 None,
                 "is a file's text or an address, not the path of a file",
+            ),
+            #[cfg(feature = "status")]
+            Problem::StatusStays => (
+                None,
+                "still says online after a crash: set last_will_topic to it and last_will_retain=1, or use_last_will=0",
             ),
             #[cfg(feature = "proxy")]
             Problem::NotAProxy => (

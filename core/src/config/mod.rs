@@ -52,6 +52,8 @@ mod secrets;
 mod signal;
 #[cfg(feature = "spool")]
 mod spool;
+#[cfg(feature = "status")]
+mod status;
 mod survey;
 mod text;
 mod topic;
@@ -198,6 +200,8 @@ pub struct Device<'a> {
     /// Seconds after which a waiting sample is dropped; 0: never.
     #[cfg(feature = "spool")]
     pub max_age: u32,
+    /// Where `online` and `offline` go.
+    pub status_topic: Option<&'a str>,
     /// Seconds that the broker keeps the session. This and what follows only with [`Version::V5`].
     pub session_expiry: u32,
     /// Seconds that a message is of use, counted from when the sample was accepted; 0: for ever.
@@ -235,6 +239,7 @@ impl Device<'_> {
         live_first: Table::Devices.default(Key::LiveFirst) == 1,
         #[cfg(feature = "spool")]
         max_age: Table::Devices.default(Key::MaxAge) as u32,
+        status_topic: None,
         session_expiry: Table::Devices.default(Key::SessionExpiry) as u32,
         message_expiry: Table::Devices.default(Key::MessageExpiry) as u32,
         topic_alias: Table::Devices.default(Key::TopicAlias) == 1,
@@ -300,6 +305,9 @@ pub struct ClientFiles<'a> {
     pub certificate: &'a str,
     pub key: &'a str,
 }
+
+/// What the broker is told at the end, in [`Device::status_topic`].
+pub const OFFLINE: &str = "offline";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Will<'a> {

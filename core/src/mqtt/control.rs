@@ -1,12 +1,14 @@
 //! Room of their own for the short packets, so that a full outbox never holds up an acknowledgement.
 
-use super::encode::{Connect, DISCONNECT};
+use super::encode::{Connect, Notice};
 use crate::bytes::put;
 
 /// Packets waiting to be written; filled from the front, and empty again after each write that took all.
 pub(super) struct Control<'a> {
     bytes: &'a mut [u8],
     pub(super) pending: Pending,
+    /// Bytes for what is said at the end.
+    kept: usize,
 }
 
 /// Which bytes of the buffer wait.
@@ -17,8 +19,13 @@ pub(super) struct Pending {
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn new(bytes: &'a mut [u8], pending: Pending) -> Self {
-        Control { bytes, pending }
+    /// `kept` bytes are for what is said at the end: DISCONNECT, and a status before it.
+    pub(super) fn new(bytes: &'a mut [u8], pending: Pending, kept: usize) -> Self {
+        Control {
+            bytes,
+            pending,
+            kept,
+        }
     }
 
     /// Whether none of the packets is written in part.
@@ -34,9 +41,9 @@ impl<'a> Control<'a> {
         self.pending = Pending::default();
     }
 
-    /// Whether a packet of up to four bytes fits, which is all but CONNECT, and DISCONNECT behind it.
+    /// Whether a packet of up to four bytes fits, which is all but CONNECT and a status, and what is said at the end behind it.
     pub(super) fn has_room(&self) -> bool {
-        self.bytes.len() - self.pending.end >= 4 + DISCONNECT.len()
+        self.bytes.len() - self.pending.end >= 4 + self.kept
     }
 
     /// Adds a packet; `false` if it does not fit.
@@ -45,6 +52,17 @@ impl<'a> Control<'a> {
         let end = put(self.bytes, self.pending.end, packet);
         self.pending.end = end.unwrap_or(self.pending.end);
         end.is_some()
+    }
+
+    /// Adds a status, and `rest` behind it; `false` if they do not fit.
+    #[must_use]
+    pub(super) fn push_notice(&mut self, notice: &Notice<'_>, rest: &[u8]) -> bool {
+        let room = self.bytes.get_mut(self.pending.end..).unwrap_or_default();
+        let Some(end) = notice.encode(room).and_then(|len| put(room, len, rest)) else {
+            return false;
+        };
+        self.pending.end += end;
+        true
     }
 
     /// Makes CONNECT the only packet; `false` if the buffer is too small for it.

@@ -106,6 +106,57 @@ impl Connect<'_> {
     }
 }
 
+/// A PUBLISH that is no sample (3.3): it goes among the short packets.
+#[derive(Debug, Clone, Copy)]
+pub struct Notice<'a> {
+    pub qos: QoS,
+    pub retain: bool,
+    pub dup: bool,
+    /// At QoS 0 it is not written.
+    pub packet_id: u16,
+    pub topic: &'a str,
+    /// Of MQTT 5, with their length in front; empty for 3.1 and 3.1.1, which have none.
+    pub properties: &'a [u8],
+    pub payload: &'a [u8],
+}
+
+impl Notice<'_> {
+    /// Bytes that [`Notice::encode`] writes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no packet is empty")]
+    pub fn len(&self) -> usize {
+        let remaining = self.remaining_len();
+        1 + remaining_len_bytes(remaining) + remaining
+    }
+
+    fn remaining_len(&self) -> usize {
+        let id_len = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
+        2 + self.topic.len() + id_len + self.properties.len() + self.payload.len()
+    }
+
+    /// Writes the packet to the front of `buffer`; its length, or `None` if it does not fit.
+    pub fn encode(&self, buffer: &mut [u8]) -> Option<usize> {
+        let mut out = Writer { buffer, len: 0 };
+        let dup = if self.dup { DUP } else { 0 };
+        out.byte(publish_first_byte(self.qos, self.retain) | dup)?;
+        out.remaining_len(self.remaining_len())?;
+        out.string(self.topic.as_bytes())?;
+        if self.qos != QoS::AtMostOnce {
+            out.bytes(&self.packet_id.to_be_bytes())?;
+        }
+        out.bytes(self.properties)?;
+        out.bytes(self.payload)?;
+        Some(out.len)
+    }
+}
+
+/// Bytes of a notice of this topic, at most.
+#[must_use]
+pub fn notice_len(topic: &str, payload_len: usize) -> usize {
+    // Fixed header, the topic's length, packet identifier, no properties.
+    5 + 2 + topic.len() + 2 + v5::encode::NONE.len() + payload_len
+}
+
 /// What a PUBLISH says beside its payload (3.3).
 #[derive(Debug, Clone, Copy)]
 pub struct PublishHeader<'a> {

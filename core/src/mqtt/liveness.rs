@@ -152,6 +152,11 @@ impl Liveness {
         });
     }
 
+    /// Milliseconds.
+    pub(super) fn keep_alive(&self) -> u64 {
+        self.keep_alive
+    }
+
     /// Whether a PINGREQ is unanswered.
     pub(super) fn awaits_pong(&self) -> bool {
         self.pings.is_some()

@@ -198,6 +198,28 @@ impl Outbox<'_> {
         self.at.oldest_id
     }
 
+    /// A packet identifier that no sample in flight has, nor `other`; 0 if there is none.
+    #[must_use]
+    pub fn free_id(&self, other: u16) -> u16 {
+        let before = |steps| following_id(self.at.oldest_id, MAX_IDS - steps);
+        let free = match before(1) {
+            id if id == other => before(2),
+            id => id,
+        };
+        // What comes before the oldest comes behind the newest, where the circle closes.
+        if self.in_flight() + 2 < MAX_IDS {
+            free
+        } else {
+            0
+        }
+    }
+
+    /// How many samples, from the oldest on, have packet identifiers before this one.
+    #[must_use]
+    pub fn ids_before(&self, packet_id: u16) -> usize {
+        self.index_of(packet_id).unwrap_or(MAX_IDS)
+    }
+
     /// Whether a message is to be sent again although the broker has taken a later one.
     #[must_use]
     pub fn repeats_out_of_order(&self) -> bool {

@@ -15,6 +15,8 @@ mod rules;
 mod schema;
 #[cfg(feature = "spool")]
 mod spool;
+#[cfg(feature = "status")]
+mod status;
 mod values;
 mod versions;
 

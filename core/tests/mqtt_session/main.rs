@@ -9,6 +9,7 @@
 //! | `forgetful` | what if the broker loses the session, or an acknowledgement? |
 //! | `hostile` | what may a broker do that it should not? |
 //! | `standing` | what does it say of itself? |
+//! | `status` | what does it tell the broker of itself, so that this is true in the end? |
 //! | `suspects` | what if one message makes the broker close the connection? |
 //! | `throttled` | what if it takes only so many in a second, or acknowledges none? |
 //! | `unasked` | what if the broker sends messages itself? |
@@ -33,6 +34,8 @@ mod hostile;
 mod opening;
 #[cfg(feature = "health")]
 mod standing;
+#[cfg(feature = "status")]
+mod status;
 mod suspects;
 mod throttled;
 mod unasked;
@@ -245,8 +248,11 @@ impl<'a> Client<'a> {
         std::iter::from_fn(|| take(&mut self.begun))
             .map(|mut packet| {
                 if let ClientPacket::Publish(publish) = &mut packet {
+                    let is_status = ["online", "offline"].contains(&publish.payload.as_str());
                     let value = publish.payload.strip_suffix(",1,1");
-                    publish.payload = value.expect("what was queued").to_string();
+                    if !is_status {
+                        publish.payload = value.expect("what was queued").to_string();
+                    }
                 }
                 packet.to_string()
             })

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use crate::json::Spelling;
-use crate::packet::{ClientPacket, Connect, Publish, take_packet, take_packet_v5};
+use crate::packet::{ClientPacket, Connect, Publish, Will, take_packet, take_packet_v5};
 use crate::world::V5;
 pub use kind::Kind;
 use unasked::Outgoing;
@@ -60,8 +60,10 @@ pub struct Broker {
     pub answers_pings: bool,
     /// What subscribers got, and when.
     pub delivered: Vec<(u64, Publish)>,
-    /// Last Wills that were sent.
+    /// Connections that ended so that the Last Will is sent.
     pub wills: usize,
+    /// A will that waits for its delay, and when that is over.
+    late_will: Option<(u64, Will)>,
     /// PUBLISH that it takes in a second of those with an acknowledgement: what exceeds that it passes over in silence.
     pub throttle: Option<usize>,
     /// When it took those of the last second.
@@ -107,7 +109,7 @@ enum State {
     Refused,
     LetIn {
         keep_alive: u64,
-        will: bool,
+        will: Option<Will>,
         clean: bool,
     },
 }
@@ -142,6 +144,7 @@ impl Broker {
             answers_pings: true,
             delivered: Vec::new(),
             wills: 0,
+            late_will: None,
             throttle: None,
             taken: VecDeque::new(),
             passed_over: 0,
@@ -170,13 +173,37 @@ impl Broker {
     }
 
     /// A connection is gone, however that came.
-    pub fn ended(&mut self, connection: u32) {
+    pub fn ended(&mut self, connection: u32, now: u64) {
         let Some(connection) = self.connections.remove(&connection) else {
             return;
         };
         if let State::LetIn { will, clean, .. } = connection.state {
-            self.wills += usize::from(will);
+            self.wills += usize::from(will.is_some());
+            if let Some(will) = will {
+                let delay = will.properties.get(&0x18).copied().unwrap_or(0);
+                self.late_will = Some((now + u64::from(delay) * 1000, will));
+                self.send_late_will(now);
+            }
             self.end_of_session(clean);
+        }
+    }
+
+    /// Sends the will whose delay is over by then.
+    fn send_late_will(&mut self, now: u64) {
+        let Some((_, will)) = self.late_will.take_if(|(at, _)| *at <= now) else {
+            return;
+        };
+        if will.retain {
+            let publish = Publish {
+                qos: will.qos,
+                dup: false,
+                retain: true,
+                id: None,
+                topic: will.topic.clone(),
+                properties: BTreeMap::new(),
+                payload: will.message,
+            };
+            self.retained.insert(will.topic, publish);
         }
     }
 
@@ -197,6 +224,7 @@ impl Broker {
             self.session = None;
             self.retained.clear();
         }
+        self.late_will = None;
         let connections: Vec<u32> = self.connections.keys().copied().collect();
         self.connections.clear();
         connections
@@ -213,7 +241,11 @@ impl Broker {
     #[must_use]
     pub fn next_silence(&self) -> Option<u64> {
         let connections = self.connections.values();
-        connections.filter_map(Connection::silent_at).min()
+        let late_will = self.late_will.iter().map(|(at, _)| *at);
+        connections
+            .filter_map(Connection::silent_at)
+            .chain(late_will)
+            .min()
     }
 
     /// Closes the connections that were silent for one and a half keep-alives [MQTT-3.1.2-24].
@@ -223,7 +255,8 @@ impl Broker {
             .filter(|(_, connection)| connection.silent_at().is_some_and(|time| time <= now))
             .map(|(number, _)| *number)
             .collect();
-        silent.iter().for_each(|number| self.ended(*number));
+        silent.iter().for_each(|number| self.ended(*number, now));
+        self.send_late_will(now);
         silent
     }
 
@@ -265,7 +298,9 @@ impl Broker {
     fn handle(&mut self, number: u32, packet: ClientPacket, now: u64, answers: &mut Vec<Answer>) {
         let connection = self.connections.get_mut(&number).expect("it is open");
         match (&mut connection.state, packet) {
-            (State::Fresh, ClientPacket::Connect(connect)) => self.greet(number, &connect, answers),
+            (State::Fresh, ClientPacket::Connect(connect)) => {
+                self.greet(number, &connect, now, answers);
+            }
             (State::Fresh, other) => panic!("{other} before CONNECT [MQTT-3.1.0-1]"),
             (_, ClientPacket::Connect(_)) => panic!("a second CONNECT [MQTT-3.1.0-2]"),
             (State::Refused, _) => {}
@@ -292,7 +327,7 @@ impl Broker {
             }
             // The will is sent.
             (State::LetIn { .. }, ClientPacket::DisconnectFor(_)) => {
-                self.ended(number);
+                self.ended(number, now);
                 answers.push(Answer::Close(number));
             }
             (&mut State::LetIn { clean, .. }, ClientPacket::Disconnect) => {
@@ -310,7 +345,7 @@ impl Broker {
                 .into_iter()
                 .for_each(|publish| self.deliver(now, publish)),
             None if self.kind.closes_on_unknown_pubrel() => {
-                self.ended(number);
+                self.ended(number, now);
                 answers.push(Answer::Close(number));
                 return;
             }
@@ -320,7 +355,7 @@ impl Broker {
         answers.push(packet_with_id(number, 0x70, id));
     }
 
-    fn greet(&mut self, number: u32, connect: &Connect, answers: &mut Vec<Answer>) {
+    fn greet(&mut self, number: u32, connect: &Connect, now: u64, answers: &mut Vec<Answer>) {
         let old = connect.level == 3;
         assert_eq!(connect.level == 5, self.v5.is_some(), "{connect:?}");
         let code = match (self.greeting, self.speaks) {
@@ -350,9 +385,14 @@ impl Broker {
             .filter(|other| *other != number)
             .collect();
         for other in earlier {
-            self.ended(other);
+            self.ended(other, now);
             answers.push(Answer::Close(other));
         }
+        // A session that goes on cancels it, one that ends does not wait for it [MQTT-3.1.3-9].
+        if connect.clean_session || self.session.is_none() {
+            self.send_late_will(u64::MAX);
+        }
+        self.late_will = None;
         let present = match self.greeting {
             Greeting::ClaimSession => true,
             Greeting::DenySession => false,
@@ -362,7 +402,7 @@ impl Broker {
         let flags = u8::from(present && !old);
         answers.push(Answer::Packet(number, self.welcome(flags)));
         let keep_alive = self.keep_alive(connect);
-        let will = connect.will.is_some();
+        let will = connect.will.clone();
         let clean = self.is_lost_at_the_end(connect);
         self.be(
             number,
@@ -378,7 +418,7 @@ impl Broker {
         self.session.get_or_insert_default();
         self.send_unasked(number, answers);
         if self.greeting == Greeting::ThrowOut {
-            self.ended(number);
+            self.ended(number, now);
             answers.push(Answer::Close(number));
         }
     }
@@ -397,7 +437,7 @@ impl Broker {
             if self.v5.is_some() {
                 answers.push(Answer::Packet(number, vec![0xe0, 1, v5::NOT_AUTHORIZED]));
             }
-            self.ended(number);
+            self.ended(number, now);
             answers.push(Answer::Close(number));
             return;
         }
@@ -461,7 +501,10 @@ impl Broker {
             let topic = publish.topic.clone();
             self.retained.insert(topic, publish.clone());
         }
-        self.delivered.push((now, publish));
+        // A status is no sample.
+        if !publish.topic.starts_with("status/") {
+            self.delivered.push((now, publish));
+        }
     }
 }
 

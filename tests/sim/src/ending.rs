@@ -234,6 +234,14 @@ pub fn a_forbidden_topic_holds_up_no_other(verdict: &Verdict, end: &BrokerEnd) {
     }
 }
 
+/// [`property::STATUS`]
+pub fn status_is_true(verdict: &Verdict, end: &BrokerEnd, has_left: bool) {
+    verdict.require(property::STATUS, end.has_status(has_left), || {
+        let name = end.ledger.borrow().name();
+        format!("{name} has another status, and the client has left it: {has_left}")
+    });
+}
+
 /// [`property::STOPS`]: on a healthy network everybody hears DISCONNECT.
 pub fn no_will_is_sent(verdict: &Verdict, end: &BrokerEnd) {
     verdict.require(property::STOPS, end.server.wills == 0, || {

@@ -7,6 +7,7 @@ mod aside;
 mod checks;
 mod session;
 mod spooled;
+mod status;
 mod v5;
 mod words;
 
@@ -156,6 +157,8 @@ struct Wire {
     said_goodbye: bool,
     /// Items before this one have been repeated or sent on this connection.
     cursor: usize,
+    /// What was said of the status.
+    status: status::Said,
     /// This item is written in part: the rest follows, whatever becomes of it meanwhile.
     half: Option<usize>,
     /// PUBREC that were taken in, and not answered yet.
@@ -167,6 +170,12 @@ struct Wire {
     excused: bool,
     /// The same, at any time on this connection.
     was_stalled: bool,
+}
+
+impl Item {
+    fn is_in_flight_as(&self, id: u16) -> bool {
+        self.id == id && matches!(self.stage, Stage::Published | Stage::Released)
+    }
 }
 
 impl Ledger {

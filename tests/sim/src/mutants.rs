@@ -43,6 +43,8 @@ const V5: &str = "core/src/mqtt/session/v5.rs";
 const PROXY: &str = "core/src/net/proxy.rs";
 const SECRETS: &str = "core/src/config/secrets.rs";
 
+const STATUS: &str = "core/src/mqtt/session/status.rs";
+const WILL: &str = "core/src/config/status.rs";
 const SPOOLING: &str = "core/src/bridge/spooling/mod.rs";
 const IN_ORDER: &str = "core/src/bridge/spooling/order.rs";
 const RETURNING: &str = "core/src/bridge/spooling/returning.rs";
@@ -296,6 +298,18 @@ pub const MUTANTS: &[Mutant] = mutants! {
         "State::Closed { until } if now < *until =>" => "State::Closed { until } if now < *until || self.at.told.is_some() =>";
     "a backlog is sent at any rate" in REPLAY:
         "(0, replay_rate) => replay_rate," => "(0, _) => 0,";
+    "online is not said when the broker lets us in again" in STATUS:
+        "status.is_due = true;\n        status.again_at" => "status.is_due = !self.state.was_online;\n        status.again_at";
+    "samples do not wait for online" in STATUS:
+        "status.is_due && !status.is_said" => "status.is_due && status.is_said";
+    "offline is not said before DISCONNECT" in STATUS:
+        "let Some(topic) = self.status_goes_to() else {\n            return self.control" => "let Some(topic) = self.status_goes_to().filter(|_| false) else {\n            return self.control";
+    "DISCONNECT without CONNACK cancels a will and says nothing" in STATUS:
+        "_ => (QoS::AtMostOnce, true)," => "_ => (QoS::AtMostOnce, false),";
+    "a status has the identifier of a sample" in FLIGHT:
+        "let free = match before(1) {" => "let free = match before(MAX_IDS) {";
+    "a will is not what a status says" in WILL:
+        "retain: true," => "retain: device.retain,";
 };
 
 #[cfg(test)]

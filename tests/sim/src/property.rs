@@ -63,6 +63,9 @@ pub const FLOWS: &str = "a forbidden topic is named and holds up no other";
 pub const UNASKED: &str = "what comes unasked is acknowledged [MQTT-4.5.0-2]";
 /// What is retained is what each signal said last, if it spoke since the last reconnect (`ending::what_is_retained_is_newest`).
 pub const RETAINED: &str = "the newest value is retained";
+/// Before any new sample a connection says `online`, and `offline` right before DISCONNECT, and nothing else is a status (`Ledger::status`). What the
+/// broker retains is true whenever a PINGRESP shows that it has read all, and after the end (`Ledger::check_status`, `ending::status_is`).
+pub const STATUS: &str = "the retained status is true whenever the link is quiet";
 /// Delays of one second and more are shortened by a random part (`Life::check_jitter`).
 pub const JITTER: &str = "reconnect delays are shortened at random";
 /// A proxy is asked for the broker, with the login if there is one, in one request for each connection (`Proxy::take`).

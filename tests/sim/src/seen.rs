@@ -45,9 +45,12 @@ impl Observer for Seen<'_> {
     }
 
     fn packet_sent(&mut self, device: &str, packet: &Packet<'_>) {
-        if let Packet::Pubrel { packet_id } = packet {
-            let mut ledger = self.ledger_of(device);
-            ledger.decides_on_pubrel(*packet_id);
+        match packet {
+            Packet::Pubrel { packet_id } => self.ledger_of(device).decides_on_pubrel(*packet_id),
+            Packet::Publish(publish) if self.ledger_of(device).is_status(publish.topic) => {
+                self.ledger_of(device).decides_on_status();
+            }
+            _ => {}
         }
         if trace::is_verbose() {
             trace::shown(&packet.to_string());
@@ -55,7 +58,11 @@ impl Observer for Seen<'_> {
     }
 
     fn packet_received(&mut self, device: &str, packet: &Packet<'_>) {
-        let mut ledger = self.ledger_of(device);
+        let end = self.end_of(device);
+        let mut ledger = end.ledger.borrow_mut();
+        if packet.name() == "PINGRESP" {
+            ledger.check_status(end.status_of(&ledger));
+        }
         match packet {
             Packet::Incoming(Incoming::Connack(Ok(accepted))) => {
                 ledger.let_in(accepted.session_present);
@@ -86,9 +93,13 @@ impl Observer for Seen<'_> {
 }
 
 impl Seen<'_> {
-    fn ledger_of(&self, device: &str) -> RefMut<'_, Ledger> {
+    fn end_of(&self, device: &str) -> &BrokerEnd {
         let number: usize = device[1..].parse().expect("d and a number");
-        self.brokers[number].ledger.borrow_mut()
+        &self.brokers[number]
+    }
+
+    fn ledger_of(&self, device: &str) -> RefMut<'_, Ledger> {
+        self.end_of(device).ledger.borrow_mut()
     }
 
     /// [`property::STREAM`]: what is read is what Redis wrote next to this connection.

@@ -64,6 +64,8 @@ pub struct Device {
     /// Seconds.
     pub keep_alive: u64,
     pub will: bool,
+    /// It tells whether it is online, and with its will whether it is not.
+    pub status: bool,
     pub password: bool,
     /// Bytes of the session's buffers; those of control beyond the smallest that work.
     pub input: usize,
@@ -158,6 +160,8 @@ impl World {
         }
         for device in &mut devices {
             device.json = own.u8(..4) == 0;
+            let is_retained = device.v5.is_none_or(|v5| v5.retains);
+            device.status = own.u8(..3) == 0 && !device.will && is_retained;
         }
         let spared = (count > 1 && rng.u8(..3) == 0).then(|| rng.usize(..count));
         let fast = rng.u64(0..20);
@@ -305,6 +309,7 @@ impl Device {
             buffer_size: [1024, 1500, 3000, 40_000][rng.usize(..4)],
             keep_alive: [5, 7, 20, 60][rng.usize(..4)],
             will: rng.bool(),
+            status: false,
             password: rng.bool(),
             input: [8, 9, 64, 256][rng.usize(..4)],
             control: [0, 0, 5, 256][rng.usize(..4)],
@@ -395,6 +400,11 @@ impl Device {
         format!("tag/d{number}/s{signal}/in")
     }
 
+    #[must_use]
+    pub fn status_topic(number: usize) -> String {
+        format!("status/{number}")
+    }
+
     /// The topic of a signal: every second one has its own.
     #[must_use]
     pub fn topic(&self, number: usize, signal: usize) -> String {
@@ -437,6 +447,9 @@ impl Device {
         }
         if self.will {
             keys += r#", "use_last_will": 1, "last_will_topic": "will", "last_will_message": "gone", "last_will_qos": 1"#;
+        }
+        if self.status {
+            keys += &format!(r#", "status_topic": "{}""#, Self::status_topic(number));
         }
         if let Some(has_login) = self.proxy {
             keys += r#", "proxy": "proxy:3128""#;

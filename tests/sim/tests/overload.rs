@@ -40,6 +40,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         max_rate: 0,
         buffer_size: 3000,
         keep_alive: 60,
+        status: false,
         will: true,
         password: true,
         input: 64,

@@ -13,6 +13,7 @@ mod examples;
 mod idle;
 mod link_faults;
 mod messages;
+mod online;
 mod output;
 mod proxy;
 mod qos;

@@ -173,6 +173,9 @@ impl<'a> Session<'a> {
         if !is_closed {
             return None;
         }
+        if let Some(verdict) = self.judge_status(now) {
+            return verdict;
+        }
         if self.state.suspicion.goes_one_by_one() {
             match unanswered {
                 Some(Stage::Queued | Stage::Published) if self.is_culprit() => {
@@ -235,6 +238,9 @@ impl<'a> Session<'a> {
     fn send_suspects_one_by_one(&mut self) {
         self.send_one_by_one(match self.qos() {
             QoS::AtMostOnce => usize::MAX,
+            QoS::AtLeastOnce | QoS::ExactlyOnce if self.is_status_in_flight() => {
+                self.outbox.in_flight().max(1)
+            }
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.outbox.in_flight(),
         });
     }

@@ -45,6 +45,7 @@ impl Protocol for Session<'_> {
         self.state.proving = false;
         self.state.is_stalled = false;
         self.state.v5.lying = 0;
+        self.state.status.opened();
         self.state.unacknowledged.counted_before = self.state.counters.acknowledged;
         self.state.liveness = Liveness::begin(self.device.keep_alive, now);
         Ok(())
@@ -79,6 +80,7 @@ impl Protocol for Session<'_> {
         }
         if self.is_online() {
             self.state.counters.sent -= self.outbox.pass_aside() as u64;
+            self.say_online(now);
             self.repeat_pubrels(now);
             if now >= self.state.suspicion.try_again_at() && !self.state.stopping {
                 self.try_again();
@@ -100,7 +102,11 @@ impl Protocol for Session<'_> {
         let bytes = match self.source() {
             Source::Control => self.control.bytes(),
             Source::RestOfPacket => self.transmit.rest_of_packet(),
-            Source::Outbox if self.state.proving || self.begins_anew() => &[],
+            Source::Outbox
+                if self.state.proving || self.begins_anew() || self.waits_for_status() =>
+            {
+                &[]
+            }
             Source::Outbox => {
                 self.fill(now);
                 if self.is_v5() && self.state.v5.has_refused {
@@ -126,6 +132,7 @@ impl Protocol for Session<'_> {
         self.state.liveness.sent(now);
         if self.source() == Source::Control {
             self.control.written(count);
+            self.status_written(now);
             return;
         }
         self.state.is_stalled = false;
@@ -168,6 +175,7 @@ impl Protocol for Session<'_> {
         } else {
             deadline
         };
+        let deadline = deadline.min(self.status_deadline());
         if self.most_in_a_second() > 0 {
             deadline.min(self.burst_deadline())
         } else {
@@ -180,6 +188,7 @@ impl Protocol for Session<'_> {
             // What was postponed waits no longer: it goes with what is written next.
             self.state.v5.pause_until = Instant::NEVER;
         }
+        self.expire_status(now)?;
         let Some(awaiting) = self.awaiting() else {
             return Ok(());
         };
@@ -399,9 +408,9 @@ impl<'a> Session<'a> {
             0
         } else if self.is_v5() {
             let agreed = self.state.v5.agreed.receive_maximum;
-            usize::from(self.device.max_inflight.min(agreed))
+            self.window_beside_status(usize::from(self.device.max_inflight.min(agreed)))
         } else {
-            usize::from(self.device.max_inflight)
+            self.window_beside_status(usize::from(self.device.max_inflight))
         }
     }
 
@@ -411,7 +420,8 @@ impl<'a> Session<'a> {
             Phase::Leaving => Some(Awaiting::Disconnect),
             Phase::Greeting => Some(Awaiting::Connack),
             Phase::Online { .. }
-                if self.qos() == QoS::AtMostOnce || self.outbox.in_flight() == 0 =>
+                if self.qos() == QoS::AtMostOnce
+                    || self.outbox.in_flight() == 0 && !self.is_status_in_flight() =>
             {
                 Some(Awaiting::Nothing)
             }

@@ -1,6 +1,7 @@
 //! What a session tells its owner.
 
 use super::Session;
+use super::status::Said;
 use crate::mqtt::Ack;
 use crate::mqtt::decode::Incoming;
 use crate::mqtt::packet::Packet;
@@ -22,6 +23,9 @@ pub enum Event<'s> {
     Received(Packet<'s>),
 }
 
+/// Packets that wait to be shown. A status comes beside the others.
+const MOST_SHOWN: usize = if cfg!(feature = "status") { 8 } else { 4 };
+
 /// What has happened and is not told yet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
@@ -29,7 +33,7 @@ pub(super) struct Events {
     pub(super) set_aside: Option<u32>,
     pub(super) taken_back: bool,
     is_watched: bool,
-    packets: heapless::Deque<Shown, 4>,
+    packets: heapless::Deque<Shown, MOST_SHOWN>,
 }
 
 /// A packet to be shown; PUBLISH is shown from where it lies.
@@ -49,13 +53,14 @@ pub(super) enum Control {
     Answer(Ack, u16),
     Pingreq,
     Disconnect(Option<Reason>),
+    Status(Said),
 }
 
 impl Events {
-    /// Whether there is room for what one more packet from the broker may bring: itself, and its answer.
+    /// Whether there is room for what one more packet from the broker may bring: itself, its answer, and what goes on our own account.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        !self.is_watched() || self.packets.len() + 2 <= self.packets.capacity()
+        !self.is_watched() || self.packets.len() + MOST_SHOWN / 2 <= MOST_SHOWN
     }
 
     #[inline]
@@ -161,6 +166,7 @@ impl<'a> Session<'a> {
             Control::Answer(ack, packet_id) => Packet::Answer { ack, packet_id },
             Control::Pingreq => Packet::Pingreq,
             Control::Disconnect(reason) => Packet::Disconnect(reason),
+            Control::Status(said) => Packet::Publish(self.shown_status(said)),
         }
     }
 }

@@ -78,6 +78,9 @@ impl Session<'_> {
             }
             (_, Incoming::Pingresp) if self.state.liveness.ping_answered() => {
                 self.state.proving &= self.state.liveness.awaits_pong();
+                if !self.state.liveness.awaits_pong() {
+                    self.state.status.proven();
+                }
                 if self.state.suspicion.goes_one_by_one() && self.qos() == QoS::AtMostOnce {
                     self.pass_at_qos0(now);
                 }
@@ -162,6 +165,7 @@ impl Session<'_> {
         };
         #[cfg(feature = "health")]
         self.state.standing.begin(known, self.qos());
+        self.begin_status(known, now);
         self.state.has_qos2 &= known == Known::All;
         if matches!(known, Known::Nothing | Known::Wiped) {
             // A PUBREL would mean nothing to its new session, and what it had only PUBREC for, it may have lost.
@@ -225,6 +229,9 @@ impl Session<'_> {
         tick: u8,
         now: Instant,
     ) -> Result<(), Close> {
+        if self.acknowledges_status(ack, packet_id, None, now) {
+            return Ok(());
+        }
         // A broker without QoS 2 answers each message so; of one that has it, a PUBACK is a breach, and would lose the message.
         if ack == Ack::Puback && self.state.has_qos2 {
             return Err(Violation::PubackAfterPubrec.into());

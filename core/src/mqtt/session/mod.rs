@@ -8,7 +8,8 @@
 //!
 //! This file has the session's whole life; what it says on one connection is in `connection`, what it hears in `incoming`, what follows
 //! from a connection's end in `closing`, what its owner is told in `events`, what is said about samples that were lost in `overflow`, how fast
-//! those go that have waited in `replay`, and how long something has waited in `age`; what only MQTT 5 has is in `v5`, `terms`, `refusals` and `alias`.
+//! those go that have waited in `replay`, how long something has waited in `age`, and what the broker is told of the device in `status`; what only
+//! MQTT 5 has is in `v5`, `terms`, `refusals` and `alias`.
 
 mod age;
 mod alias;
@@ -22,13 +23,14 @@ mod refusals;
 mod replay;
 #[cfg(feature = "health")]
 mod standing;
+mod status;
 mod terms;
 mod v5;
 
 use super::attempt::Attempts;
 use super::client_id::MAX_ASSIGNED;
 use super::control::{Control, Pending};
-use super::encode::{Connect, DISCONNECT};
+use super::encode::Connect;
 use super::liveness::Liveness;
 use super::suspicion::Suspicion;
 use super::transmit::{Span, Transmit};
@@ -52,6 +54,7 @@ use overflow::Overflow;
 use replay::Replay;
 #[cfg(feature = "health")]
 use standing::Standing;
+use status::Status;
 
 /// Smallest input buffer, in bytes: one packet of the longest kind that a broker may send.
 pub const MIN_INPUT: usize = 8;
@@ -105,6 +108,7 @@ pub struct State {
     was_online: bool,
     #[cfg(feature = "health")]
     standing: Standing,
+    status: Status,
     overflow: Overflow,
     counters: Counters,
     pending: Pending,
@@ -171,6 +175,7 @@ impl<'a> Session<'a> {
             was_online: false,
             #[cfg(feature = "health")]
             standing: Standing::default(),
+            status: Status::default(),
             overflow: Overflow::default(),
             counters: Counters::default(),
             pending: Pending::default(),
@@ -218,7 +223,11 @@ impl<'a> Session<'a> {
             signals: config.signals,
             client_id,
             input: storage.input,
-            control: Control::new(storage.control, state.pending.clone()),
+            control: Control::new(
+                storage.control,
+                state.pending.clone(),
+                Self::farewell_len(device.status_topic),
+            ),
             transmit: Transmit::new(storage.transmit, state.transmit),
             outbox: Outbox::resume(
                 storage.outbox,
@@ -251,15 +260,18 @@ impl<'a> Session<'a> {
                 digits: 0,
             },
         };
+        // `online`, an acknowledgement behind it, and what is said at the end.
+        let farewell = Self::farewell_len(device.status_topic);
+        let least = 2 * farewell + 4;
         if cfg!(feature = "mqtt5") && device.version == Version::V5 {
             // The broker may give a longer identifier.
             let len = connect(device, client_id, Level::V5, false, u32::MAX).encoded_len();
-            return len + MAX_ASSIGNED;
+            return least.max(len + MAX_ASSIGNED);
         }
         // The longer protocol name, and the longer identifier, bound both levels.
         let [old, new] = [Level::V3_1, Level::V3_1_1]
             .map(|level| connect(device, client_id, level, false, 0).encoded_len());
-        old.max(new)
+        least.max(old).max(new)
     }
 
     /// Bytes of the smallest input buffer of a device.
@@ -309,7 +321,7 @@ impl<'a> Session<'a> {
     /// it, would make it send the Last Will (3.1.4 allows a client not to wait).
     pub fn leave(&mut self) {
         let leaves = matches!(self.state.phase, Phase::Greeting | Phase::Online { .. });
-        if leaves && self.control.push(&DISCONNECT) {
+        if leaves && self.say_goodbye() {
             self.state.events.sent(ControlPacket::Disconnect(None));
             self.state.phase = Phase::Leaving;
         }

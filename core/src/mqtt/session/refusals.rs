@@ -14,7 +14,7 @@ use crate::outbox::Acknowledged;
 use crate::time::{Instant, SECOND};
 
 /// Milliseconds until what a broker had no quota for goes again: less than the 7.5 s after which an acknowledgement may be overdue.
-const PAUSE: u64 = 5 * SECOND;
+pub(super) const PAUSE: u64 = 5 * SECOND;
 
 /// Refusals that are remembered, so that each is said once; and as many are said in a minute, at most.
 const REMEMBERED: usize = 8;

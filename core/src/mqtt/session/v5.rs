@@ -187,6 +187,11 @@ impl Session<'_> {
                     properties,
                 },
             ) => {
+                if reason.is_failure()
+                    && self.acknowledges_status(ack, packet_id, Some(reason), now)
+                {
+                    return Ok(());
+                }
                 if reason.is_failure() && ack != Ack::Pubcomp {
                     return self.refuse(ack, packet_id, reason, &properties, now);
                 }

@@ -114,7 +114,7 @@ impl BrokerEnd {
                     if self.server.has_let_in(connection) {
                         self.forget_what_is_held();
                     }
-                    self.server.ended(connection);
+                    self.server.ended(connection, now);
                 }
                 Event::Bytes(connection, bytes) => {
                     if let Some(proxy) = &mut self.proxy {
@@ -264,6 +264,29 @@ impl BrokerEnd {
     pub fn may_retain_an_old_one(&self) -> bool {
         let is_repeated = self.has_shuffled && self.ledger.borrow().may_arrive_twice();
         self.has_chosen_the_order() || is_repeated || self.has_lied
+    }
+
+    /// The status that is retained, if the client's connection is one that the broker holds, and it passes nothing over.
+    #[must_use]
+    pub fn status_of(&self, ledger: &Ledger) -> Option<Option<&str>> {
+        let is_honest =
+            self.server.passed_over_ever == 0 && self.server.has_let_in(ledger.connection());
+        is_honest.then(|| self.status(ledger))
+    }
+
+    fn status(&self, ledger: &Ledger) -> Option<&str> {
+        let topic = ledger.status_topic();
+        let retained = self.server.retained.get(&topic);
+        retained.map(|publish| publish.payload.as_str())
+    }
+
+    /// Whether it has the right status of a client that is connected, or has left.
+    #[must_use]
+    pub fn has_status(&self, has_left: bool) -> bool {
+        let ledger = self.ledger.borrow();
+        let wanted = ledger.status_at_the_end(has_left);
+        let is_honest = self.server.passed_over_ever == 0;
+        wanted.is_none_or(|wanted| !is_honest || self.status(&ledger) == Some(wanted))
     }
 
     /// Whether the client owes no acknowledgement of what it was sent.

@@ -27,6 +27,8 @@ impl Tap for Ledger {
         self.check_silence();
         self.wire.last_written = self.clock.get();
         self.wire.excused = false;
+        // The rest of a sample's packet comes by itself.
+        let is_status = self.wire.status.decided > 0 && self.wire.half.is_none();
         self.wire.rest.extend_from_slice(bytes);
         let take = if self.device.v5.is_some() {
             take_packet_v5
@@ -43,7 +45,7 @@ impl Tap for Ledger {
             self.packet(packet);
         }
         let first = self.wire.rest.first().copied().unwrap_or_default();
-        let is_publish = first >> 4 == 3;
+        let is_publish = first >> 4 == 3 && !(is_status && self.wire.status.decided > 0);
         if is_publish && first & 8 == 0 && self.wire.half.is_none() {
             self.take_back_postponed();
         }
@@ -73,8 +75,13 @@ impl Ledger {
             ClientPacket::Disconnect | ClientPacket::DisconnectFor(_) => {
                 wire.greeted && !wire.said_goodbye
             }
+            // A status that ends what CONNECT began.
+            ClientPacket::Publish(ref publish) if publish.payload == "offline" => {
+                wire.greeted && !wire.said_goodbye
+            }
             _ => wire.let_in && !wire.said_goodbye,
         };
+        let is_status = matches!(&packet, ClientPacket::Publish(publish) if self.is_status(publish.topic.as_bytes()));
         let property = if wire.greeted {
             property::TURN
         } else {
@@ -82,7 +89,11 @@ impl Ledger {
         };
         self.verdict
             .require(property, in_turn, || format!("{packet} out of turn"));
+        if packet != ClientPacket::Disconnect {
+            self.wire.status.is_last_offline = false;
+        }
         match packet {
+            ClientPacket::Publish(publish) if is_status => self.status(&publish),
             ClientPacket::Connect(connect) => self.connect(&connect),
             ClientPacket::Publish(publish) => self.publish(&publish),
             ClientPacket::Pubrel { id, dup } => self.pubrel(id, dup),
@@ -112,7 +123,7 @@ impl Ledger {
         let may_be_clean = device.qos == 0 || sent == 0 || self.begins_anew;
         let right = levels.contains(&connect.level)
             && u64::from(connect.keep_alive) * 1000 == self.asked_keep_alive
-            && connect.will.is_some() == device.will
+            && connect.will.is_some() == (device.will || device.status)
             && connect.username.is_some() == device.password
             && connect.password == password
             && connect.client_id == format!("{}-00c0ffee", Device::alias(self.number))
@@ -221,6 +232,7 @@ impl Ledger {
         self.check_expiry(publish, index);
         self.check_rate();
         if !again {
+            self.check_status_before_sample();
             self.check_retained(index, publish.retain);
             self.check_replay(index);
         }
@@ -228,7 +240,7 @@ impl Ledger {
     }
 
     /// [`property::RATE`]
-    fn check_rate(&mut self) {
+    pub(super) fn check_rate(&mut self) {
         let now = self.clock.get();
         while self.written.front().is_some_and(|at| at + 1000 < now) {
             self.written.pop_front();
@@ -300,6 +312,7 @@ impl Ledger {
 
     /// [`property::DISCONNECT`]
     fn disconnect(&mut self) {
+        self.check_status_before_disconnect();
         self.wire.said_goodbye = true;
         let wipes = self.device.qos > 0 && (self.counters.sent == 0 || self.begins_anew);
         let stops = self.stop_by.is_some_and(|stop_by| {

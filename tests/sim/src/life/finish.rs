@@ -74,6 +74,7 @@ impl Life<'_> {
                 ending::a_forbidden_topic_holds_up_no_other(&self.verdict, end);
             }
             ending::what_is_retained_is_newest(&self.verdict, end);
+            ending::status_is_true(&self.verdict, end, false);
         }
         let subscribed = self.redis.has_subscriber_of(self.signals.iter().sum());
         self.verdict.require(
@@ -241,7 +242,9 @@ impl Life<'_> {
                 format!("{attempts} attempts in {lasts} ms, of at most {most}")
             });
         // All goes three times before that, and then one for each connection.
-        let most = 3 * end.ledger.borrow().in_flight() + attempts;
+        // A status goes besides, over each connection.
+        let status = usize::from(self.plan.world.devices[device].status);
+        let most = 3 * end.ledger.borrow().in_flight() + attempts + status * (attempts + 1);
         let passed_over = end.server.passed_over;
         self.verdict
             .require(property::PATIENCE, passed_over <= most, || {
@@ -291,9 +294,10 @@ impl Life<'_> {
             let healed = self.plan.world.ending == Ending::HealedAndStopped;
             if healed {
                 self.let_goodbyes_arrive();
-                self.brokers
-                    .iter()
-                    .for_each(|end| ending::no_will_is_sent(&self.verdict, end));
+                for end in &self.brokers {
+                    ending::no_will_is_sent(&self.verdict, end);
+                    ending::status_is_true(&self.verdict, end, true);
+                }
             }
         }
     }
