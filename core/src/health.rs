@@ -124,7 +124,7 @@ mod tests {
             refused: 8,
             dropped: 9,
             reconnects: 10,
-            spool: Some(Spooled {
+            spool: Some(crate::counters::Spooled {
                 spooled: 5,
                 oldest: 11,
             }),
@@ -168,7 +168,7 @@ mod tests {
             refused: most,
             dropped: most,
             reconnects: most,
-            spool: Some(Spooled {
+            spool: Some(crate::counters::Spooled {
                 spooled: most,
                 oldest: most,
             }),
