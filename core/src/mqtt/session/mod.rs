@@ -97,6 +97,7 @@ pub struct State {
     attempts: Attempts,
     stopping: bool,
     /// What is not delivered at the end is on storage.
+    #[cfg(feature = "spool")]
     is_spooled: bool,
     /// Bytes at the front of the input that are not handled yet.
     filled: usize,
@@ -163,6 +164,7 @@ impl<'a> Session<'a> {
             phase: Phase::Offline,
             attempts: Attempts::new(device),
             stopping: false,
+            #[cfg(feature = "spool")]
             is_spooled: false,
             filled: 0,
             liveness: Liveness::default(),
