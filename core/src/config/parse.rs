@@ -5,6 +5,8 @@
 
 use core::fmt::{self, Display, Formatter};
 
+#[cfg(feature = "spool")]
+use super::Spool;
 use super::abilities::Abilities;
 use super::check::{Check, Fields};
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Type};
@@ -18,8 +20,6 @@ use super::schema::Key;
 use super::spool::spool;
 use super::survey::{no_json, survey};
 use super::unique::{DeviceRows, SignalRows};
-#[cfg(feature = "spool")]
-use super::Spool;
 use super::{Config, Device, Redis, Signal};
 
 /// The memory that a [`Config`] lives in, besides the file's text. [`measure`](super::measure) tells how much a file needs.

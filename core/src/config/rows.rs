@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+#[cfg(feature = "spool")]
+use super::Spool;
 use super::check::{Check, Fields};
 use super::device::{device, is_mqtt};
 use super::finding::{KeyName, Place, Problem};
@@ -10,8 +12,6 @@ use super::parameter::Table;
 use super::schema::Key;
 use super::signal::signal;
 use super::unique::{DeviceRows, Owner, SignalRows};
-#[cfg(feature = "spool")]
-use super::Spool;
 use super::{Config, Device, Redis, Signal};
 
 /// The rows whose protocol is MQTT, in the file's order, enabled or not: for who shows the file to a person. What is to run is a [`Config`].
