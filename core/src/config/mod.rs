@@ -70,7 +70,7 @@ pub use provider::Limit;
 pub use rows::Rows;
 pub use schema::Key;
 pub use survey::{Sizes, measure};
-pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
+pub use topic::{Flaw, MAX_CHANNEL, MAX_SIGNAL_ALIAS, MAX_TOPIC};
 
 use crate::delivery::QoS;
 use crate::net::proxy::Proxy;
@@ -184,6 +184,8 @@ pub struct Device<'a> {
     pub proxy: Option<Proxy<'a>>,
     /// PUBLISH in any second, at most, 1 to 65535; 0: as many as there are.
     pub max_rate: u16,
+    /// How a sample looks in a message.
+    pub payload: Payload,
     /// Bytes on storage for samples that wait, 65,536 to 2^40; 0: none.
     #[cfg(feature = "spool")]
     pub spool_size: u64,
@@ -224,6 +226,7 @@ impl Device<'_> {
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
         proxy: None,
         max_rate: Table::Devices.default(Key::MaxRate) as u16,
+        payload: Payload::Csv,
         #[cfg(feature = "spool")]
         spool_size: 0,
         #[cfg(feature = "spool")]
@@ -242,6 +245,15 @@ impl Default for Device<'_> {
     fn default() -> Self {
         Self::EMPTY
     }
+}
+
+/// How a sample looks in a message, see [`payload`](crate::payload).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// `value,timestamp,quality`
+    Csv,
+    /// `{"v":value,"t":timestamp,"q":quality}`
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -325,6 +337,8 @@ pub struct Signal<'a> {
     pub log: i32,
     /// At most [`MAX_TOPIC`] bytes. `None`: the Redis channel's own name.
     pub topic: Option<&'a str>,
+    /// Each message has the alias in it: with [`Payload::Json`] and a topic that another signal of the device has too.
+    pub is_named: bool,
 }
 
 impl<'a> Signal<'a> {
@@ -337,6 +351,7 @@ impl<'a> Signal<'a> {
         source_signal_alias: "",
         log: Table::Signals.default(Key::Log) as i32,
         topic: None,
+        is_named: false,
     };
 
     /// The Redis channel that the signal's samples arrive on, `tag/<device_alias>/<signal_alias>/in`, in pieces; at most

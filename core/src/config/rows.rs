@@ -99,7 +99,7 @@ impl<'a> Rows<'a> {
             rows,
             ..
         } = &mut self.signals;
-        let signals = signals.get(..*used).unwrap_or_default();
+        let signals = signals.get_mut(..*used).unwrap_or_default();
         rows.shared_topics(self.devices.so_far(), signals, |row, first| {
             let place = Place::Cell {
                 table: Table::Signals,

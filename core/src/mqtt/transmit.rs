@@ -9,11 +9,13 @@ use super::Level;
 use super::encode::{PublishHeader, publish};
 use super::packet::Publish;
 use super::v5::encode::MAX_PUBLISH_LIST;
-use crate::config::MAX_TOPIC;
+use crate::config::{MAX_SIGNAL_ALIAS, MAX_TOPIC};
 use crate::payload;
 
 /// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, properties, payload. The buffer is at least as long.
-pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + MAX_LIST + payload::MAX_LEN;
+pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + MAX_LIST + MAX_PAYLOAD;
+
+const MAX_PAYLOAD: usize = payload::max_len(MAX_SIGNAL_ALIAS);
 
 /// Longest list of its properties, which only MQTT 5 has.
 const MAX_LIST: usize = if cfg!(feature = "mqtt5") {
@@ -245,11 +247,11 @@ mod tests {
                 };
                 let mut bytes = [0; MAX_PUBLISH];
                 let mut transmit = Transmit::new(&mut bytes, Span::default());
-                let pushed = transmit.push(header, payload::MAX_LEN, |out| out.fill(b'1'));
+                let pushed = transmit.push(header, MAX_PAYLOAD, |out| out.fill(b'1'));
                 assert!(pushed.is_ok(), "{len}");
                 let publish = Publish::decode(transmit.bytes(), Level::V3_1_1).expect("a PUBLISH");
                 assert_eq!(publish.topic, &topic.as_bytes()[..len]);
-                assert_eq!(publish.payload, [b'1'; payload::MAX_LEN]);
+                assert_eq!(publish.payload, [b'1'; MAX_PAYLOAD]);
                 let packet_id = (qos != QoS::AtMostOnce).then_some(0x0107);
                 assert_eq!((publish.qos, publish.packet_id), (qos, packet_id));
             }
@@ -260,7 +262,7 @@ mod tests {
     fn a_long_packet_has_a_length_of_two_bytes() {
         let mut bytes = [0; MAX_PUBLISH];
         let mut transmit = Transmit::new(&mut bytes, Span::default());
-        let payload = [b'1'; payload::MAX_LEN];
+        let payload = [b'1'; 130];
         assert!(push(&mut transmit, 1, &payload));
         let len = transmit.bytes().len();
         assert_eq!(transmit.bytes()[1..3], [0x94, 0x01]);

@@ -8,7 +8,7 @@ use crate::random::Random;
 /// The MQTT payload that a Redis message becomes.
 fn forwarded(message: &str) -> Result<String, Rejection> {
     let sample = Sample::parse(message.as_bytes())?;
-    let mut payload = std::vec![0; crate::payload::MAX_LEN];
+    let mut payload = std::vec![0; crate::payload::len(MAX_TEXT)];
     let mut text = [0; MAX_TEXT];
     let text = sample.text(&mut text);
     let len = crate::payload::len(text.len());
@@ -146,7 +146,7 @@ fn anything_else_is_rejected_with_its_reason() {
     }
     assert!(
         forwarded(&std::format!("{long_value},1"))
-            .is_ok_and(|payload| payload.len() == crate::payload::MAX_LEN)
+            .is_ok_and(|payload| payload.len() == crate::payload::len(MAX_TEXT))
     );
     assert_eq!(
         forwarded("1,18446744073709551615").as_deref(),

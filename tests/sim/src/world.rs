@@ -80,6 +80,8 @@ pub struct Device {
     pub spool: Option<Spool>,
     /// It speaks MQTT 5, with a broker that does.
     pub v5: Option<V5>,
+    /// Its payloads are JSON objects.
+    pub json: bool,
 }
 
 /// The spool of a device, and the storage under it.
@@ -153,6 +155,9 @@ impl World {
             for device in devices.iter_mut().filter(|device| device.v5.is_none()) {
                 device.spool = (own.u8(..4) > 0).then(|| Spool::draw(&mut own));
             }
+        }
+        for device in &mut devices {
+            device.json = own.u8(..4) == 0;
         }
         let spared = (count > 1 && rng.u8(..3) == 0).then(|| rng.usize(..count));
         let fast = rng.u64(0..20);
@@ -316,6 +321,7 @@ impl Device {
             proxy: None,
             spool: None,
             v5: None,
+            json: false,
         }
     }
 
@@ -419,6 +425,9 @@ impl Device {
             keys += &format!(r#", "max_rate": {}"#, self.max_rate);
         }
         keys += &self.spool.map_or(String::new(), |spool| spool.keys());
+        if self.json {
+            keys += r#", "payload": "json""#;
+        }
         if let Some(v5) = self.v5 {
             keys += &format!(
                 r#", "topic_alias": {}, "message_expiry": {}"#,

@@ -4,7 +4,7 @@ use super::age::age;
 use super::alias::Aliases;
 use super::events::Control as ControlPacket;
 use super::refusals::Refusals;
-use super::terms::{Agreed, Said};
+use super::terms::{Agreed, Said, WillBounds};
 use super::{Phase, Session};
 use crate::bytes::move_within;
 use crate::config::Device;
@@ -28,6 +28,7 @@ use crate::time::{Instant, SECOND};
 pub(super) struct Memory {
     pub(super) agreed: Agreed,
     pub(super) said: Said,
+    pub(super) will: WillBounds,
     /// What the broker calls this client.
     pub(super) assigned: Option<heapless::String<MAX_ASSIGNED>>,
     pub(super) aliases: Aliases,
@@ -60,6 +61,7 @@ impl Memory {
         Memory {
             agreed: Agreed::with(device),
             said: Said::default(),
+            will: WillBounds::NONE,
             assigned: None,
             aliases: Aliases::default(),
             refusals: Refusals::default(),
