@@ -20,7 +20,7 @@ const SIGNALS_OVER_TLS: usize = 1_000;
 
 /// The largest binaries, in bytes: without any feature, and with all. They are what was reached and 1 % more: the gateways' flash is squashfs, which
 /// takes two fifths of that.
-const MOST_BYTES: [usize; 2] = [354_000, 1_113_000];
+const MOST_BYTES: [usize; 2] = [354_000, 1_117_000];
 
 /// The most memory over TLS, in KiB: 2.5 MB.
 const MOST_KIB_OVER_TLS: u64 = 2_441;
