@@ -1,5 +1,6 @@
 //! How are the parts of a bridge, and what went wrong last?
 
+use super::sink::Sink;
 use super::{Bridge, Broker, Feed};
 use crate::health::{Health, Redis};
 use crate::net::Network;
@@ -16,6 +17,18 @@ impl<'a, N: Network> Bridge<'_, 'a, N> {
             self.feed().health(),
             broker.session().standing(),
         )
+    }
+}
+
+impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
+    /// Tells whoever subscribes how the device is, if that is due.
+    #[inline]
+    pub(super) fn tell_health(&mut self, now: Instant, feed: &Feed<'a, N>) {
+        if self.session().is_health_due(now) {
+            let counters = self.counters();
+            self.session_mut()
+                .tell_health(now, &counters, feed.health());
+        }
     }
 }
 

@@ -77,6 +77,8 @@ impl<'b, 'a, N: Network, S: Sink> Bridge<'b, 'a, N, S> {
             Some(stop_by) => stop_by,
         };
         for (number, broker) in (0..).zip(self.brokers.iter_mut()) {
+            #[cfg(feature = "health")]
+            broker.tell_health(now, &self.feed);
             wake_up = wake_up.min(broker.poll(now, number, &mut self.routes, observer));
         }
         wake_up

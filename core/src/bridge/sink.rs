@@ -4,6 +4,8 @@
 //! [`Outbox`](crate::outbox::Outbox); `core/tests/sink` has one that writes lines to a TCP peer.
 
 use crate::counters::Counters;
+#[cfg(feature = "health")]
+use crate::health::Redis;
 use crate::mqtt::close::Close;
 use crate::mqtt::session::{Event, Session};
 use crate::net::protocol::{ClosedBy, Protocol};
@@ -105,6 +107,19 @@ pub trait Sink: Protocol {
         true
     }
 
+    /// Whether it is to [tell](Sink::tell_health) whoever subscribes how the device is.
+    #[cfg(feature = "health")]
+    fn is_health_due(&self, now: Instant) -> bool {
+        let _ = now;
+        false
+    }
+
+    /// Tells that, by these counters.
+    #[cfg(feature = "health")]
+    fn tell_health(&mut self, now: Instant, counters: &Counters, redis: Redis) {
+        let _ = (now, counters, redis);
+    }
+
     /// Its own part of the counters: what became of the samples that were queued.
     fn counters(&self) -> Counters;
 }
@@ -202,6 +217,16 @@ impl Sink for Session<'_> {
     #[cfg(feature = "spool")]
     fn is_online(&self) -> bool {
         Session::is_online(self)
+    }
+
+    #[cfg(feature = "health")]
+    fn is_health_due(&self, now: Instant) -> bool {
+        Session::is_health_due(self, now)
+    }
+
+    #[cfg(feature = "health")]
+    fn tell_health(&mut self, now: Instant, counters: &Counters, redis: Redis) {
+        Session::tell_health(self, now, counters, redis);
     }
 
     fn counters(&self) -> Counters {

@@ -123,6 +123,13 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     if cfg!(not(feature = "status")) && fields.row.is_given(Key::StatusTopic) {
         fields.error(Key::StatusTopic, Problem::NotBuiltIn("a status"));
     }
+    if cfg!(not(all(feature = "status", feature = "health")))
+        && fields
+            .given_integer(Key::StatusInterval)
+            .is_some_and(|interval| interval > 0)
+    {
+        fields.error(Key::StatusInterval, Problem::NotBuiltIn("health"));
+    }
     if cfg!(not(feature = "spool"))
         && fields
             .given_integer(Key::SpoolSize)

@@ -202,6 +202,8 @@ pub struct Device<'a> {
     pub max_age: u32,
     /// Where `online` and `offline` go.
     pub status_topic: Option<&'a str>,
+    /// Seconds between two messages that say how the device is; 0: none.
+    pub status_interval: u32,
     /// Seconds that the broker keeps the session. This and what follows only with [`Version::V5`].
     pub session_expiry: u32,
     /// Seconds that a message is of use, counted from when the sample was accepted; 0: for ever.
@@ -240,6 +242,7 @@ impl Device<'_> {
         #[cfg(feature = "spool")]
         max_age: Table::Devices.default(Key::MaxAge) as u32,
         status_topic: None,
+        status_interval: Table::Devices.default(Key::StatusInterval) as u32,
         session_expiry: Table::Devices.default(Key::SessionExpiry) as u32,
         message_expiry: Table::Devices.default(Key::MessageExpiry) as u32,
         topic_alias: Table::Devices.default(Key::TopicAlias) == 1,

@@ -215,6 +215,8 @@ schema! {
         StatusTopic "status_topic": text(Form::Any),
             note("Topic of a retained message that says whether this device is online: online after each connect, offline before each disconnect, and offline as the Last Will where use_last_will is 0. Empty: none.")
                 .range("no + and #, no $ in front, at most 256 bytes");
+        StatusInterval "status_interval": integer(Integer { min: 0, max: i32::MAX as i64, default: 0 }),
+            note("Seconds between two messages on status_topic/health that say how the device is, as a JSON object. 0: none.");
         TlsVerifyHostname "tls_verify_hostname": boolean(true),
             note("Whether the broker's certificate must be for the name in ip.");
         TlsClientAuth "tls_client_auth": boolean(true),

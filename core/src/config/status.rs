@@ -8,7 +8,15 @@ use crate::delivery::QoS;
 
 /// Where the status goes, and the Last Will that says it of a device that has not said it itself.
 pub(super) fn device<'a>(fields: &mut Fields<'_, 'a, '_>, device: &mut Device<'a>) {
+    #[cfg(feature = "health")]
+    {
+        device.status_interval = fields.integer(Key::StatusInterval);
+    }
     let Some(topic) = fields.text(Key::StatusTopic) else {
+        if device.status_interval > 0 {
+            let because = "no status_topic";
+            fields.warn(Key::StatusInterval, Problem::Ignored { because });
+        }
         return;
     };
     fields.topic(Key::StatusTopic, topic);

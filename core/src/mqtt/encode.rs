@@ -114,7 +114,8 @@ pub struct Notice<'a> {
     pub dup: bool,
     /// At QoS 0 it is not written.
     pub packet_id: u16,
-    pub topic: &'a str,
+    /// In two pieces.
+    pub topic: [&'a str; 2],
     /// Of MQTT 5, with their length in front; empty for 3.1 and 3.1.1, which have none.
     pub properties: &'a [u8],
     pub payload: &'a [u8],
@@ -131,7 +132,11 @@ impl Notice<'_> {
 
     fn remaining_len(&self) -> usize {
         let id_len = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
-        2 + self.topic.len() + id_len + self.properties.len() + self.payload.len()
+        2 + self.topic_len() + id_len + self.properties.len() + self.payload.len()
+    }
+
+    fn topic_len(&self) -> usize {
+        self.topic.iter().map(|piece| piece.len()).sum()
     }
 
     /// Writes the packet to the front of `buffer`; its length, or `None` if it does not fit.
@@ -140,7 +145,10 @@ impl Notice<'_> {
         let dup = if self.dup { DUP } else { 0 };
         out.byte(publish_first_byte(self.qos, self.retain) | dup)?;
         out.remaining_len(self.remaining_len())?;
-        out.string(self.topic.as_bytes())?;
+        out.bytes(&u16::try_from(self.topic_len()).ok()?.to_be_bytes())?;
+        for piece in self.topic {
+            out.bytes(piece.as_bytes())?;
+        }
         if self.qos != QoS::AtMostOnce {
             out.bytes(&self.packet_id.to_be_bytes())?;
         }
@@ -150,11 +158,11 @@ impl Notice<'_> {
     }
 }
 
-/// Bytes of a notice of this topic, at most.
+/// Bytes of a notice of a topic of so many bytes, at most.
 #[must_use]
-pub fn notice_len(topic: &str, payload_len: usize) -> usize {
+pub fn notice_len(topic_len: usize, payload_len: usize) -> usize {
     // Fixed header, the topic's length, packet identifier, no properties.
-    5 + 2 + topic.len() + 2 + v5::encode::NONE.len() + payload_len
+    5 + 2 + topic_len + 2 + v5::encode::NONE.len() + payload_len
 }
 
 /// What a PUBLISH says beside its payload (3.3).

@@ -72,3 +72,25 @@ fn a_status_topic_is_one_that_can_be_published_on() {
         );
     }
 }
+
+#[cfg(feature = "health")]
+#[test]
+fn an_interval_needs_a_topic() {
+    let warning = "warning: devices[0].status_interval: is ignored with no status_topic";
+    for (topic, is_warned) in [("\"t\"", false), ("\"\"", true)] {
+        let row = device(&[
+            ("enable", "1"),
+            ("status_topic", topic),
+            ("status_interval", "60"),
+        ]);
+        let mut interval = 0;
+        let outcome = check_with(file(&[row], &[]).as_bytes(), |config| {
+            interval = config.devices[0].status_interval;
+        });
+        let expected = if is_warned { vec![warning] } else { vec![] };
+        assert_eq!(
+            (outcome.findings, interval),
+            (expected.into_iter().map(String::from).collect(), 60)
+        );
+    }
+}

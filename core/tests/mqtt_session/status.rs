@@ -428,3 +428,146 @@ fn a_status_of_a_suspended_session_is_its_own_afterwards() {
     );
     assert!(client.session.deadline() > at(1));
 }
+
+/// Lets time pass until nothing is due before `until`; what is said, and when. Health is told by these counters.
+#[cfg(feature = "health")]
+fn told(client: &mut Client<'_>, from: u64, until: u64) -> Vec<(u64, String, Vec<u8>)> {
+    use mqtt_client_core::counters::Counters;
+    use mqtt_client_core::health::Redis;
+
+    let mut said = Vec::new();
+    let mut now = from;
+    while now < until {
+        assert_eq!(client.expires(now), Ok(()));
+        let at = at(now);
+        if client.session.is_health_due(at) {
+            client
+                .session
+                .tell_health(at, &Counters::default(), Redis::Up);
+        }
+        client.drain(now, usize::MAX).expect("online");
+        while let Some(packet) = packet::take_packet(&mut client.begun) {
+            match packet {
+                ClientPacket::Pingreq => assert_eq!(client.hears(now, PINGRESP), Ok(())),
+                ClientPacket::Publish(publish) => {
+                    assert_eq!(publish.topic, "plant/status/health");
+                    let ack = publish.id.map_or(Vec::new(), |id| {
+                        let [high, low] = id.to_be_bytes();
+                        vec![0x40, 2, high, low]
+                    });
+                    let kind = format!("QoS {} retain {}", publish.qos, publish.retain);
+                    assert!(publish.payload.starts_with("{\"version\":"), "{publish:?}");
+                    said.push((now, kind, ack));
+                }
+                other => panic!("{other}"),
+            }
+        }
+        now = client.deadline().max(now + 1);
+    }
+    said
+}
+
+#[cfg(feature = "health")]
+#[test]
+fn health_is_told_once_in_an_interval_behind_online_and_is_no_sample() {
+    for (qos, kind) in [
+        (AtMostOnce, "QoS 0 retain false"),
+        (AtLeastOnce, "QoS 1 retain false"),
+        (ExactlyOnce, "QoS 1 retain false"),
+    ] {
+        let device = Device {
+            status_interval: 10,
+            ..device(qos)
+        };
+        let mut memory = Memory::for_device(&device);
+        let mut client = Client::new(&device, &mut memory);
+        client.online(0, WELCOME);
+        assert!(client.says(0)[0].ends_with("online"));
+        if qos != AtMostOnce {
+            // One message of this kind is in flight at a time.
+            assert_eq!(told(&mut client, 1, 5000), []);
+            assert_eq!(client.hears(5000, &BIRTH), Ok(()));
+        }
+        let mut times = Vec::new();
+        let mut now = 5000;
+        while now < 60_000 {
+            // Each is acknowledged after a second.
+            for (at, said, ack) in told(&mut client, now, now + 1000) {
+                assert_eq!(said, kind);
+                times.push(at);
+                assert_eq!(client.hears(now + 1000, &ack), Ok(()));
+            }
+            now += 1000;
+        }
+        assert_eq!((times.len(), times[0]), (6, 5000), "{times:?}");
+        let mut gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+        // A PINGREQ may be on its way.
+        assert!(gaps.all(|gap| (10_000..10_010).contains(&gap)), "{times:?}");
+        let counters = client.counters();
+        assert_eq!((counters.sent, counters.acknowledged), (0, 0));
+    }
+}
+
+#[cfg(feature = "health")]
+#[test]
+fn health_is_not_told_while_there_is_no_connection_and_at_once_after_that() {
+    let device = Device {
+        status_interval: 10,
+        ..device(AtLeastOnce)
+    };
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    assert!(!client.session.is_health_due(at(100_000)));
+    for (now, connack) in [(0, WELCOME), (100_000, WELCOME_BACK)] {
+        client.online(now, connack);
+        assert!(!client.session.is_health_due(at(now)), "online comes first");
+        // The health that was not acknowledged is not repeated, nor is online for one.
+        assert_eq!(client.says(now), ["PUBLISH 65535 online"]);
+        assert_eq!(client.hears(now, &BIRTH), Ok(()));
+        let said = told(&mut client, now, now + 9000);
+        assert_eq!(said.len(), 1, "{said:?}");
+        client.closed(now + 9000, ClosedBy::Network);
+    }
+}
+
+#[cfg(feature = "health")]
+#[test]
+fn health_keeps_to_max_rate() {
+    let device = Device {
+        status_interval: 1,
+        max_rate: 1,
+        ..device(AtMostOnce)
+    };
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    client.online(0, WELCOME);
+    client.says(2000);
+    let times: Vec<_> = told(&mut client, 2000, 6100)
+        .into_iter()
+        .map(|(at, ..)| at)
+        .collect();
+    assert_eq!(times, [3001, 4002, 5003, 6004]);
+}
+
+#[cfg(feature = "health")]
+#[test]
+fn a_broker_that_closes_after_each_health_is_left_in_peace_for_ten_minutes() {
+    let device = Device {
+        status_interval: 10,
+        ..device(AtLeastOnce)
+    };
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    let mut count = 0;
+    for number in 0..9 {
+        let now = number * 60_000;
+        client.online(now, if number == 0 { WELCOME } else { WELCOME_BACK });
+        assert_eq!(client.says(now).len(), 1);
+        assert_eq!(client.hears(now, &BIRTH), Ok(()));
+        if !told(&mut client, now + 10_000, now + 10_500).is_empty() {
+            count += 1;
+        }
+        client.closed(now + 10_500, ClosedBy::Peer);
+    }
+    assert_eq!(count, 3);
+}

@@ -312,7 +312,7 @@ impl<'a> Session<'a> {
     /// Whether `max_rate` lets a message go now.
     #[cold]
     #[inline(never)]
-    fn may_begin(&mut self, now: Instant) -> bool {
+    pub(super) fn may_begin(&mut self, now: Instant) -> bool {
         let (max_rate, last) = (self.most_in_a_second(), self.state.last_publish);
         max_rate == 0 || self.state.rate.allows(max_rate, last, now)
     }

@@ -8,7 +8,7 @@
 //!
 //! This file has the session's whole life; what it says on one connection is in `connection`, what it hears in `incoming`, what follows
 //! from a connection's end in `closing`, what its owner is told in `events`, what is said about samples that were lost in `overflow`, how fast
-//! those go that have waited in `replay`, how long something has waited in `age`, and what the broker is told of the device in `status`; what only
+//! those go that have waited in `replay`, how long something has waited in `age`, and what the broker is told of the device in `status` and `telling`; what only
 //! MQTT 5 has is in `v5`, `terms`, `refusals` and `alias`.
 
 mod age;
@@ -24,6 +24,11 @@ mod replay;
 #[cfg(feature = "health")]
 mod standing;
 mod status;
+#[cfg(feature = "health")]
+mod telling;
+#[cfg(not(feature = "health"))]
+#[path = "untold.rs"]
+mod telling;
 mod terms;
 mod v5;
 
@@ -260,9 +265,9 @@ impl<'a> Session<'a> {
                 digits: 0,
             },
         };
-        // `online`, an acknowledgement behind it, and what is said at the end.
+        // `online` or the health, an acknowledgement behind it, and what is said at the end.
         let farewell = Self::farewell_len(device.status_topic);
-        let least = 2 * farewell + 4;
+        let least = farewell + 4 + farewell.max(Self::health_len(device));
         if cfg!(feature = "mqtt5") && device.version == Version::V5 {
             // The broker may give a longer identifier.
             let len = connect(device, client_id, Level::V5, false, u32::MAX).encoded_len();

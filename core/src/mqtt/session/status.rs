@@ -7,6 +7,8 @@
 //! The broker sends the will of an earlier connection, at the latest when a new one takes its session over, before it reads what follows CONNECT.
 //! Where it does not keep that order, or where the earlier connection had another client identifier, a late will has the last word: so
 //! `online` is said once more, when no will of an earlier connection can come any more.
+//!
+//! In between it is told how the device is, see `telling`. One of these messages is in flight at a time.
 
 use super::events::Control as ControlPacket;
 use super::refusals::PAUSE;
@@ -41,12 +43,21 @@ pub(super) struct Status {
     /// It was said on this connection.
     is_said: bool,
     /// It was, and nothing has shown yet that the broker bears it.
-    is_on_trial: bool,
+    pub(super) is_on_trial: bool,
     /// It is not written whole.
     is_being_written: bool,
-    /// Packet identifier of the last `online`, perhaps of an earlier connection; 0: none.
+    /// Packet identifier of the last message, perhaps of an earlier connection, and of the one before it, whose acknowledgement may come twice; 0:
+    /// none.
     packet_id: u16,
+    earlier_id: u16,
     is_unacknowledged: bool,
+    /// The last message was no `online`, but the device's health: a newer one takes its place.
+    is_health: bool,
+    /// When it has to be acknowledged.
+    answer_by: Instant,
+    /// When the next health is due, and the connections that have ended right after one.
+    pub(super) health_at: Instant,
+    pub(super) health_closes: u8,
     /// Packet identifier of the `offline` before DISCONNECT; 0: none.
     farewell: u16,
     /// When to say it once more, or to try it again with a broker that did not take it.
@@ -67,7 +78,12 @@ impl Default for Status {
             is_on_trial: false,
             is_being_written: false,
             packet_id: 0,
+            earlier_id: 0,
             is_unacknowledged: false,
+            is_health: false,
+            answer_by: Instant::NEVER,
+            health_at: Instant::default(),
+            health_closes: 0,
             farewell: 0,
             again_at: Instant::NEVER,
             closes: 0,
@@ -77,14 +93,23 @@ impl Default for Status {
     }
 }
 
+/// What is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    Online,
+    Offline,
+    /// At the front of the control packets, in so many bytes.
+    Health(usize),
+}
+
 /// A status on its way, to be shown.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said {
-    text: &'static str,
-    qos: QoS,
-    retain: bool,
-    dup: bool,
-    packet_id: u16,
+    pub(super) text: Words,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) dup: bool,
+    pub(super) packet_id: u16,
 }
 
 impl Status {
@@ -92,7 +117,9 @@ impl Status {
     pub(super) fn opened(&mut self) {
         *self = Status {
             packet_id: self.packet_id,
-            is_unacknowledged: self.is_unacknowledged,
+            is_unacknowledged: self.is_unacknowledged && !self.is_health,
+            health_at: self.health_at,
+            health_closes: self.health_closes,
             closes: self.closes,
             refused_until: self.refused_until,
             is_on_probation: self.is_on_probation,
@@ -103,6 +130,10 @@ impl Status {
     /// PINGRESP came, and no other is awaited: the broker has read all that was said before.
     pub(super) fn proven(&mut self) {
         if core::mem::take(&mut self.is_on_trial) {
+            if self.is_health {
+                self.health_closes = 0;
+                return;
+            }
             self.closes = 0;
             self.is_on_probation = false;
         }
@@ -120,7 +151,7 @@ impl<'a> Session<'a> {
 
     /// The same, where the broker takes it.
     #[inline]
-    fn status_goes_to(&self) -> Option<&'a str> {
+    pub(super) fn status_goes_to(&self) -> Option<&'a str> {
         self.status_topic()
             .filter(|_| self.state.status.refused_until.is_none())
     }
@@ -130,7 +161,7 @@ impl<'a> Session<'a> {
         let status = topic
             .filter(|_| cfg!(feature = "status"))
             .map_or(0, |topic| {
-                notice_len(topic, OFFLINE.len().max(ONLINE.len()))
+                notice_len(topic.len(), OFFLINE.len().max(ONLINE.len()))
             });
         status + DISCONNECT.len()
     }
@@ -180,8 +211,7 @@ impl<'a> Session<'a> {
         {
             return;
         }
-        let most = self.most_in_a_second();
-        if most > 0 && !self.state.rate.allows(most, self.state.last_publish, now) {
+        if !self.may_begin(now) {
             return;
         }
         let (qos, retain) = self.status_goes_as();
@@ -193,7 +223,7 @@ impl<'a> Session<'a> {
         // With all identifiers in use there is none to be had.
         let qos = if packet_id == 0 { QoS::AtMostOnce } else { qos };
         let said = Said {
-            text: ONLINE,
+            text: Words::Online,
             qos,
             retain,
             dup: is_repeated,
@@ -208,20 +238,10 @@ impl<'a> Session<'a> {
         if !self.push_status(topic, said, &[]) {
             return;
         }
-        self.state.events.sent(ControlPacket::Status(said));
         let status = &mut self.state.status;
         status.is_due = false;
         status.is_said = true;
-        status.is_on_trial = true;
-        status.is_being_written = true;
-        status.packet_id = packet_id;
-        status.is_unacknowledged = qos != QoS::AtMostOnce;
-        self.limit_repeated();
-        let _ = self.state.rate.take();
-        self.state.last_publish = now;
-        if self.outbox.in_flight() == 0 {
-            self.state.liveness.begin_wait(now);
-        }
+        self.has_pushed(said, now);
         // Nothing else goes until it is certain that the broker bears this.
         if self.state.suspicion.goes_one_by_one() && self.push_pingreq() {
             self.state.proving = true;
@@ -229,22 +249,50 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// A message is among the control packets.
+    pub(super) fn has_pushed(&mut self, said: Said, now: Instant) {
+        self.state.events.sent(ControlPacket::Status(said));
+        let keep_alive = self.state.liveness.keep_alive();
+        let status = &mut self.state.status;
+        status.is_on_trial = true;
+        status.is_being_written = true;
+        status.earlier_id = status.packet_id;
+        status.packet_id = said.packet_id;
+        status.is_unacknowledged = said.qos != QoS::AtMostOnce;
+        status.is_health = !matches!(said.text, Words::Online);
+        status.answer_by = now + 2 * keep_alive;
+        self.limit_repeated();
+        let _ = self.state.rate.take();
+        self.state.last_publish = now;
+        if self.outbox.in_flight() == 0 {
+            self.state.liveness.begin_wait(now);
+        }
+    }
+
     /// QoS, and whether it is retained.
-    fn status_goes_as(&self) -> (QoS, bool) {
+    pub(super) fn status_goes_as(&self) -> (QoS, bool) {
         let qos = self.qos().min(QoS::AtLeastOnce);
         (qos, !self.is_v5() || self.state.v5.agreed.may_retain)
     }
 
     fn notice<'n>(&self, topic: &'n str, said: Said) -> Notice<'n> {
+        let text = match said.text {
+            Words::Online => ONLINE,
+            Words::Offline | Words::Health(_) => OFFLINE,
+        };
         Notice {
             qos: said.qos,
             retain: said.retain,
             dup: said.dup,
             packet_id: said.packet_id,
-            topic,
-            properties: if self.is_v5() { NONE } else { &[] },
-            payload: said.text.as_bytes(),
+            topic: [topic, ""],
+            properties: self.notice_properties(),
+            payload: text.as_bytes(),
         }
+    }
+
+    pub(super) fn notice_properties(&self) -> &'static [u8] {
+        if self.is_v5() { NONE } else { &[] }
     }
 
     /// Whether there was room for it, and for what follows.
@@ -272,7 +320,7 @@ impl<'a> Session<'a> {
         };
         let packet_id = self.outbox.free_id(self.state.status.packet_id);
         let said = Said {
-            text: OFFLINE,
+            text: Words::Offline,
             qos: if packet_id == 0 { QoS::AtMostOnce } else { qos },
             retain,
             dup: false,
@@ -321,6 +369,20 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether `online` was said on this connection, and is not to be said now.
+    pub(super) fn has_said_online(&self) -> bool {
+        self.state.status.is_said && !self.state.status.is_due
+    }
+
+    /// When `max_rate` lets a message go.
+    pub(super) fn burst_begins_at(&self) -> Instant {
+        let most = self.most_in_a_second();
+        match most > 0 && self.state.rate.is_spent() {
+            true => rate::next_burst(most, self.state.last_publish),
+            false => Instant::default(),
+        }
+    }
+
     /// Some of the control packets are written.
     #[inline]
     pub(super) fn status_written(&mut self, now: Instant) {
@@ -341,13 +403,15 @@ impl<'a> Session<'a> {
         now: Instant,
     ) -> bool {
         let status = &self.state.status;
-        let is_one = packet_id == status.packet_id || packet_id == status.farewell;
+        let is_one = [status.packet_id, status.earlier_id, status.farewell].contains(&packet_id);
         // A copy of its acknowledgement may come late, when a sample has the identifier.
         let is_samples = || self.outbox.ids_before(packet_id) < self.outbox.in_flight();
         if self.status_topic().is_none() || ack != Ack::Puback || !is_one || is_samples() {
             return false;
         }
-        self.pass_status(reason, now);
+        if packet_id == status.packet_id {
+            self.pass_status(reason, now);
+        }
         true
     }
 
@@ -361,10 +425,17 @@ impl<'a> Session<'a> {
         if let Some(reason) = reason
             && self.state.phase != Phase::Leaving
         {
-            self.state.status.again_at = match reason {
-                Reason::QUOTA_EXCEEDED => now + PAUSE,
-                _ => Instant::NEVER,
+            let next = match (reason, self.state.status.is_health) {
+                (Reason::QUOTA_EXCEEDED, _) => now + PAUSE,
+                (_, true) => now + TRY_AGAIN_AFTER,
+                (_, false) => Instant::NEVER,
             };
+            let status = &mut self.state.status;
+            if status.is_health {
+                status.health_at = status.health_at.max(next);
+            } else {
+                status.again_at = next;
+            }
             warning!(
                 "{}: the broker does not take the status: {}",
                 self.device.alias,
@@ -387,9 +458,13 @@ impl<'a> Session<'a> {
             && !self.state.proving
             && self.control.is_empty()
             && !self.is_status_in_flight();
-        match waits_for_rate {
+        let deadline = match waits_for_rate {
             true => rate::next_burst(most, self.state.last_publish).min(status.again_at),
             false => status.again_at,
+        };
+        match self.is_status_in_flight() {
+            true => deadline.min(status.answer_by),
+            false => deadline.min(self.health_deadline()),
         }
     }
 
@@ -399,13 +474,16 @@ impl<'a> Session<'a> {
     /// `online` is not acknowledged, though it is time to say it again: whether the broker has it nobody knows.
     #[inline]
     pub(super) fn expire_status(&mut self, now: Instant) -> Result<(), Close> {
-        if !cfg!(feature = "status") || now < self.state.status.again_at {
+        if !cfg!(feature = "status") {
+            return Ok(());
+        }
+        if self.is_status_in_flight() && now >= self.state.status.answer_by {
+            return Err(self.state.liveness.overdue());
+        }
+        if now < self.state.status.again_at {
             return Ok(());
         }
         self.state.status.again_at = Instant::NEVER;
-        if self.is_status_in_flight() {
-            return Err(self.state.liveness.overdue());
-        }
         self.state.status.is_due = true;
         if self.state.status.refused_until.take().is_some() {
             self.state.status.is_on_probation = true;
@@ -415,6 +493,10 @@ impl<'a> Session<'a> {
 
     /// The broker has closed: what follows, if `online` is to blame, as it is where it was the last to go while messages go one by one.
     pub(super) fn judge_status(&mut self, now: Instant) -> Option<Option<Retry>> {
+        if self.state.status.is_health {
+            self.judge_health(now);
+            return None;
+        }
         let is_alone = self.state.suspicion.goes_one_by_one();
         if self.status_goes_to().is_none()
             || !self.state.status.is_on_trial
@@ -447,7 +529,19 @@ impl<'a> Session<'a> {
     }
 
     /// The packet, to be shown.
-    pub(super) fn shown_status(&self, said: Said) -> Publish<'a> {
+    pub(super) fn shown_status(&self, said: Said) -> Publish<'_> {
+        let payload = match said.text {
+            Words::Online => ONLINE,
+            Words::Offline => OFFLINE,
+            Words::Health(len) => {
+                let packet = self.control.bytes().get(..len);
+                let level = self.state.attempts.level();
+                match packet.and_then(|packet| Publish::decode(packet, level)) {
+                    Some(publish) => return publish,
+                    None => "",
+                }
+            }
+        };
         Publish {
             qos: said.qos,
             retain: said.retain,
@@ -455,7 +549,7 @@ impl<'a> Session<'a> {
             packet_id: (said.qos != QoS::AtMostOnce).then_some(said.packet_id),
             topic: self.status_topic().unwrap_or_default().as_bytes(),
             properties: Properties::default(),
-            payload: said.text.as_bytes(),
+            payload: payload.as_bytes(),
         }
     }
 }
