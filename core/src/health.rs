@@ -104,7 +104,6 @@ impl<'a> Health<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counters::Spooled;
 
     fn text<'b>(health: &Health<'_>, buffer: &'b mut [u8]) -> Option<&'b str> {
         health
