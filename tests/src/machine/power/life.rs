@@ -208,7 +208,7 @@ impl World {
                 let moods = [Mood::There, Mood::Silent, Mood::Away];
                 let mood = moods[rng.usize(..moods.len())];
                 self.note(format_args!("the broker: {mood:?}"));
-                self.ledger.break_link(self.clock);
+                self.ledger.break_link(self.at_the_latest());
                 self.broker.be(mood);
                 mood_until = self.clock + Duration::from_millis(rng.u64(MOOD));
             }
@@ -280,6 +280,11 @@ impl World {
         self.redis.publish(&config::channel(SIGNALS[0]), "nan,0,") > 0
     }
 
+    /// The end of the tick that has begun: what has just happened was before that.
+    fn at_the_latest(&self) -> Instant {
+        self.clock + TICK_LENGTH
+    }
+
     fn note(&mut self, what: impl Display) {
         let seconds = self.begun.elapsed().as_secs_f64();
         self.diary.push(format!("{seconds:8.3} s  {what}"));
@@ -329,7 +334,8 @@ impl World {
             if line == TICK && from + number < last {
                 self.clock += TICK_LENGTH;
             } else if let Some((topic, number)) = accepted(line) {
-                self.ledger.accept(topic, number, self.clock);
+                let at = self.at_the_latest();
+                self.ledger.accept(topic, number, at);
             }
             for sign in ["is not mounted", "has ended", "panic", "Oops"] {
                 if line.contains(sign) {
@@ -341,12 +347,12 @@ impl World {
     }
 
     fn note_arrived(&mut self) -> Result<(), String> {
+        let at = self.at_the_latest();
         let arrivals = self.broker.arrivals_after(self.arrivals);
         self.arrivals += arrivals.len();
         for one in arrivals {
             if let Some(number) = number_of(&one.payload) {
-                self.ledger
-                    .arrive(&one.topic, number, self.clock, one.again)?;
+                self.ledger.arrive(&one.topic, number, at, one.again)?;
             }
         }
         Ok(())
