@@ -136,6 +136,14 @@ pub(super) enum Doing {
 /// Parts that are skipped, at most.
 const SKIPPED: usize = 8;
 
+/// Takes the first of these parts out: `remove` panics where there is none, which the optimiser does not see is never so.
+pub(super) fn take_first(parts: &mut heapless::Vec<(u64, u64), SKIPPED>) -> Option<(u64, u64)> {
+    let first = parts.first().copied();
+    let mut is_first = true;
+    parts.retain(|_| !core::mem::take(&mut is_first));
+    first
+}
+
 /// The first sample's number in each process. Those of earlier ones are below.
 pub(super) const FIRST: u64 = 1 << 62;
 

@@ -3,7 +3,7 @@
 use embedded_nal::nb;
 
 use super::block::{HEAD, Head, SegmentHead};
-use super::log::{Doing, Event, FIRST, Left, Log, State};
+use super::log::{Doing, Event, FIRST, Left, Log, State, take_first};
 use super::opening::{OnStorage, Opening};
 use super::walk::Position;
 use super::{Fault, Storage};
@@ -157,8 +157,9 @@ impl Log<'_> {
         if from >= to {
             return;
         }
-        if self.at.left_skipped.is_full() {
-            let (from, to) = self.at.left_skipped.remove(0);
+        if self.at.left_skipped.is_full()
+            && let Some((from, to)) = take_first(&mut self.at.left_skipped)
+        {
             let lost = from.saturating_sub(left.from);
             left.from = to;
             if lost > 0 {

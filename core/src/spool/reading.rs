@@ -4,7 +4,7 @@ use embedded_nal::nb;
 
 use super::block::Head;
 use super::entry::{Decoder, Entry};
-use super::log::{Event, Log};
+use super::log::{Event, Log, take_first};
 use super::staging::NOBODY;
 use super::walk::{Found, Position};
 use super::{Fault, Storage};
@@ -248,7 +248,7 @@ impl Log<'_> {
         while let Some(&(from, to)) = self.at.skipped.first()
             && self.at.next >= from
         {
-            self.at.skipped.remove(0);
+            take_first(&mut self.at.skipped);
             let next = self.at.next;
             // Of those that were passed over, these were to be.
             passed = passed.saturating_sub(next.min(to).saturating_sub(from.max(before)));
