@@ -1,15 +1,15 @@
 //! How is a device? One JSON object, of a fixed shape, that a program can read: `docs/status.md` says what each field means, and
 //! `docs/health.schema.json` says it to programs.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::counters::{Counters, Spooled};
+use crate::counters::Counters;
 
 /// Bytes that [`Health::write`] needs at most, for a version of up to 32 bytes.
 pub const MAX_LEN: usize = 640;
 
 /// The object, with its fields in the order in which they are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Health<'a> {
     /// Of the program.
     pub version: &'a str,
@@ -33,19 +33,21 @@ pub struct Health<'a> {
 }
 
 /// Whether samples can come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Redis {
     /// Every channel is subscribed to that Redis permits.
     Up,
+    #[default]
     Down,
 }
 
 /// Whether samples can go, and what the broker knew when it let us in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Session {
     /// There is no connection that the broker has accepted.
+    #[default]
     Offline,
     /// It began a session; at QoS 0 each is a new one.
     New,
@@ -64,7 +66,14 @@ impl<'a> Health<'a> {
         redis: Redis,
         session: Session,
     ) -> Self {
-        let Spooled { spooled, .. } = counters.spool.unwrap_or_default();
+        // Samples on storage, and the age of the oldest.
+        #[cfg(feature = "spool")]
+        let (spooled, oldest) = match counters.spool {
+            Some(spool) => (spool.spooled, Some(spool.oldest)),
+            None => (0, None),
+        };
+        #[cfg(not(feature = "spool"))]
+        let (spooled, oldest) = (0, None);
         Health {
             version,
             uptime,
@@ -78,7 +87,7 @@ impl<'a> Health<'a> {
             refused: counters.refused,
             dropped: counters.dropped,
             reconnects: counters.reconnects,
-            oldest: counters.spool.map(|spool| spool.oldest),
+            oldest,
             redis,
             session,
         }
@@ -114,7 +123,7 @@ mod tests {
             refused: 8,
             dropped: 9,
             reconnects: 10,
-            spool: Some(Spooled {
+            spool: Some(crate::counters::Spooled {
                 spooled: 5,
                 oldest: 11,
             }),
@@ -158,7 +167,7 @@ mod tests {
             refused: most,
             dropped: most,
             reconnects: most,
-            spool: Some(Spooled {
+            spool: Some(crate::counters::Spooled {
                 spooled: most,
                 oldest: most,
             }),

@@ -40,7 +40,7 @@ use crate::stack::{Client, Link, Stack};
 /// | `broker_transmit` | itself, for each device | more, smaller writes |
 /// | `outbox` | itself, for each device | fewer samples wait for a broker that is away |
 /// | `in_flight` | 2 bytes each, for each device | fewer messages in a round trip at QoS 1 and 2 |
-/// | `spools` | 16,400 bytes each | the configuration is refused; 0 in a build without spools |
+/// | `spools` | 14,400 bytes each | the configuration is refused; 0 in a build without spools |
 ///
 /// With the feature `spool` a device takes some 2,500 more, whether or not it has one.
 ///

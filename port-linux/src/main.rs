@@ -115,8 +115,15 @@ fn version() -> String {
     } else {
         ("3.1, 3.1.1", "without MQTT 5")
     };
+    let json = if cfg!(feature = "json") {
+        "with JSON"
+    } else {
+        "without JSON"
+    };
     let number = env!("CARGO_PKG_VERSION");
-    format!("mqtt-client {number}\nMQTT {versions}; built {tls}, {proxies}, {spool}, {mqtt5}\n")
+    format!(
+        "mqtt-client {number}\nMQTT {versions}; built {tls}, {proxies}, {spool}, {mqtt5}, {json}\n"
+    )
 }
 
 fn print(text: &str) -> ExitCode {

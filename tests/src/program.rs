@@ -150,6 +150,25 @@ fn find() -> Result<Program, String> {
 ///
 /// If it does not build.
 pub fn build(folder: &Path, wanted: &Wanted<'_>) -> Result<PathBuf, String> {
+    build_target("--bin", folder, wanted)
+}
+
+/// An example of the core, built if it has to be.
+///
+/// # Panics
+///
+/// If it cannot be built.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    let wanted = Wanted {
+        package: "mqtt-client-core",
+        name,
+        arguments: &[],
+    };
+    build_target("--example", workspace(), &wanted).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn build_target(option: &str, folder: &Path, wanted: &Wanted<'_>) -> Result<PathBuf, String> {
     let mut cargo = cargo();
     cargo.current_dir(folder);
     if folder != workspace() {
@@ -158,7 +177,7 @@ pub fn build(folder: &Path, wanted: &Wanted<'_>) -> Result<PathBuf, String> {
     }
     let name = wanted.name;
     let output = cargo
-        .args(["build", "--locked", "-p", wanted.package, "--bin", name])
+        .args(["build", "--locked", "-p", wanted.package, option, name])
         .args(wanted.arguments)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())

@@ -80,6 +80,7 @@ impl Options {
     /// If it does not within [`wait::LIMIT`].
     #[must_use]
     pub fn connect(self) -> Subscriber {
+        let is_lasting = !self.options.clean_session();
         let (client, connection) = Client::new(self.options, 64);
         let shared = Arc::new(Mutex::new(Shared::default()));
         let subscriber = Subscriber {
@@ -87,7 +88,7 @@ impl Options {
             shared: Arc::clone(&shared),
         };
         let (filter, qos) = (self.filter, self.qos);
-        thread::spawn(move || receive(connection, &client, filter, qos, &shared));
+        thread::spawn(move || receive(connection, &client, filter, qos, is_lasting, &shared));
         wait::until("the subscription", || {
             wait::holds(subscriber.locked().subscribed)
         });
@@ -105,6 +106,7 @@ pub struct Subscriber {
 struct Shared {
     subscribed: bool,
     closing: bool,
+    lost_sessions: usize,
     deliveries: Vec<Delivery>,
     /// For each delivery, whether `expect` has used it up.
     expected: Vec<bool>,
@@ -181,6 +183,12 @@ impl Subscriber {
         });
     }
 
+    /// How often the broker has forgotten the session of a [lasting](Options::lasting) subscriber, and with it what waited there.
+    #[must_use]
+    pub fn lost_sessions(&self) -> usize {
+        self.locked().lost_sessions
+    }
+
     /// Publishes a message: for what is not there, there must be something that comes after it.
     pub fn publish(&self, topic: &str, payload: &str) {
         let sent = self.client.publish(topic, QoS::AtLeastOnce, false, payload);
@@ -217,6 +225,7 @@ fn receive(
     client: &Client,
     filter: &str,
     qos: QoS,
+    is_lasting: bool,
     shared: &Mutex<Shared>,
 ) {
     for event in connection.iter() {
@@ -226,6 +235,8 @@ fn receive(
                 shared.subscribed = true;
             }
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                // Only the first one is to be new.
+                shared.lost_sessions += usize::from(is_lasting && shared.subscribed);
                 let sent = client.try_subscribe(filter, qos);
                 sent.expect("room in the client's own queue");
             }

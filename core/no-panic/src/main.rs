@@ -15,6 +15,7 @@
 
 mod bridge;
 mod configuration;
+mod flash;
 mod outside;
 mod sink;
 mod spool;
@@ -24,6 +25,7 @@ mod spool;
 #[unsafe(no_mangle)]
 extern "C" fn _start() {
     configuration::with_parsed(bridge::run);
+    configuration::with_parsed(flash::run);
     spool::run();
 }
 
@@ -40,6 +42,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 #[cfg(not(target_os = "none"))]
 fn main() {
     configuration::with_parsed(bridge::run);
+    configuration::with_parsed(flash::run);
     spool::run();
     println!("`cargo verify no-panic` links this for a target without an operating system");
 }

@@ -7,7 +7,7 @@
 //! this crate has all of it in one example.
 
 use crate::config::{Config, Device};
-use crate::mqtt::MAX_PUBLISH;
+use crate::mqtt::longest_publish;
 use crate::mqtt::session as mqtt;
 use crate::outbox;
 use crate::redis::session as redis;
@@ -95,7 +95,7 @@ impl BrokerSizes {
             in_flight: wish.in_flight.max(in_flight),
             input: wish.input.max(mqtt::Session::input_len(device)),
             control: (wish.control).max(mqtt::Session::control_len(device)),
-            transmit: wish.transmit.max(MAX_PUBLISH),
+            transmit: wish.transmit.max(longest_publish(device)),
         }
     }
 

@@ -115,7 +115,7 @@ impl<'a> Reload<'a> {
         Some(Successor {
             signal: NewSignal {
                 number,
-                has_moved: new.topic != old.topic,
+                has_moved: new.topic != old.topic || new.is_named != old.is_named,
             },
             is_unchanged: *old == at_same_place
                 && origin.is_some_and(|origin| origin.kept != Kept::Samples),
@@ -254,7 +254,8 @@ fn channel<'a>(config: &Config<'a>, signal: &Signal<'a>) -> [&'a str; 5] {
 /// Whether the broker knows both devices, of the same alias, as one client, and the outbox can go on as it is.
 fn is_same_session(old: &Device<'_>, new: &Device<'_>) -> bool {
     let client = |device: &Device<'_>| (device.version, device.qos);
-    let outbox = |device: &Device<'_>| (device.retain, device.buffer_size);
+    // What is repeated has the contents that it had.
+    let outbox = |device: &Device<'_>| (device.retain, device.buffer_size, device.payload);
     (old.host, old.port, old.client_id) == (new.host, new.port, new.client_id)
         && client(old) == client(new)
         && outbox(old) == outbox(new)

@@ -11,7 +11,9 @@ use super::schema::{Key, MQTT_5};
 use super::spool;
 #[cfg(feature = "status")]
 use super::status;
-use super::{Auth, Authorities, ClientFiles, Credentials, Device, Secret, Tls, Version, Will};
+use super::{
+    Auth, Authorities, ClientFiles, Credentials, Device, Payload, Secret, Tls, Version, Will,
+};
 use crate::delivery::QoS;
 
 /// At QoS 2, the default of `max_inflight`, and the most that is not warned of. Mosquitto as it is shipped (`max_inflight_messages`) throws away
@@ -69,6 +71,7 @@ pub(super) fn device<'a>(
         max_inflight: max_inflight(fields, qos),
         proxy: proxy(fields),
         max_rate: fields.integer(Key::MaxRate),
+        payload: payload(fields),
         ..Device::EMPTY
     };
     // A build does not read what it does not use.
@@ -113,6 +116,9 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     }
     if cfg!(not(feature = "proxy")) && fields.row.is_given(Key::Proxy) {
         fields.error(Key::Proxy, Problem::NotBuiltIn("proxies"));
+    }
+    if device.payload == Payload::Json && cfg!(not(feature = "json")) {
+        fields.error(Key::Payload, Problem::NotBuiltIn("JSON"));
     }
     if cfg!(not(feature = "status")) && fields.row.is_given(Key::StatusTopic) {
         fields.error(Key::StatusTopic, Problem::NotBuiltIn("a status"));
@@ -329,6 +335,13 @@ fn mqtt5(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
         ignored(fields, &keys, "mqtt_version other than 5");
     } else if device.qos == QoS::AtMostOnce {
         ignored(fields, &[Key::SessionExpiry], "mqtt_qos=0");
+    }
+}
+
+fn payload(fields: &mut Fields<'_, '_, '_>) -> Payload {
+    match fields.text(Key::Payload) {
+        Some("json") => Payload::Json,
+        _ => Payload::Csv,
     }
 }
 

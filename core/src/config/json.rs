@@ -9,7 +9,7 @@ use hifijson::num::Lex as _;
 use hifijson::token::Lex as _;
 use hifijson::{Read as _, SliceLexer};
 
-use super::text::Raw;
+pub use super::text::Raw;
 
 /// Arrays and objects inside each other, at most. The mapping table itself needs 3.
 pub const MAX_DEPTH: u32 = 32;
@@ -43,13 +43,13 @@ pub enum Syntax {
 
 /// The text is no JSON, from this byte on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SyntaxError {
+pub struct SyntaxError {
     pub at: usize,
     pub expected: Syntax,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Token<'a> {
+pub enum Token<'a> {
     /// `{` or `[`, and where it stands.
     Open {
         object: bool,
@@ -66,7 +66,7 @@ pub(super) enum Token<'a> {
 
 /// A value as it stands in the file.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'a> {
+pub enum Value<'a> {
     Absent,
     Null,
     Bool(bool),
@@ -84,14 +84,14 @@ pub(super) enum Value<'a> {
 
 /// A position in the text, and what may follow there. It is a plain value: a copy reads the same part again.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     text: &'a str,
     at: usize,
     state: State,
     depth: u32,
     /// For each open container, the innermost in the lowest bit: is it an object?
     objects: u32,
-    pub census: Census,
+    pub(super) census: Census,
 }
 
 /// What the reader has seen so far.

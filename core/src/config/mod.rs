@@ -37,7 +37,7 @@ mod advice;
 mod check;
 mod device;
 mod finding;
-mod json;
+pub mod json;
 mod parameter;
 mod parse;
 #[cfg(feature = "providers")]
@@ -72,7 +72,7 @@ pub use provider::Limit;
 pub use rows::Rows;
 pub use schema::Key;
 pub use survey::{Sizes, measure};
-pub use topic::{Flaw, MAX_CHANNEL, MAX_TOPIC};
+pub use topic::{Flaw, MAX_CHANNEL, MAX_SIGNAL_ALIAS, MAX_TOPIC};
 
 use crate::delivery::QoS;
 use crate::net::proxy::Proxy;
@@ -84,6 +84,7 @@ pub struct Config<'a> {
     /// Where the local Redis is.
     pub redis: Redis<'a>,
     /// Where samples are kept that wait for long.
+    #[cfg(feature = "spool")]
     pub spool: Spool<'a>,
     /// The enabled rows of the Devices tab whose protocol is MQTT, in the file's order.
     pub devices: &'a [Device<'a>],
@@ -135,6 +136,7 @@ pub enum Endpoint<'a> {
 }
 
 /// The `spool` block.
+#[cfg(feature = "spool")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spool<'a> {
     /// There is one if a device has a [`Device::spool_size`].
@@ -143,6 +145,7 @@ pub struct Spool<'a> {
     pub flush_interval: u16,
 }
 
+#[cfg(feature = "spool")]
 impl Default for Spool<'_> {
     fn default() -> Self {
         Spool {
@@ -183,13 +186,19 @@ pub struct Device<'a> {
     pub proxy: Option<Proxy<'a>>,
     /// PUBLISH in any second, at most, 1 to 65535; 0: as many as there are.
     pub max_rate: u16,
+    /// How a sample looks in a message.
+    pub payload: Payload,
     /// Bytes on storage for samples that wait, 65,536 to 2^40; 0: none.
+    #[cfg(feature = "spool")]
     pub spool_size: u64,
     /// Messages of those that have waited sent in any second, at most, 1 to 65535; 0: as many as there are.
+    #[cfg(feature = "spool")]
     pub replay_rate: u16,
     /// Whether new samples go beside those of the spool, and not behind them.
+    #[cfg(feature = "spool")]
     pub live_first: bool,
     /// Seconds after which a waiting sample is dropped; 0: never.
+    #[cfg(feature = "spool")]
     pub max_age: u32,
     /// Where `online` and `offline` go.
     pub status_topic: Option<&'a str>,
@@ -223,9 +232,14 @@ impl Device<'_> {
         max_inflight: Table::Devices.default(Key::MaxInflight) as u16,
         proxy: None,
         max_rate: Table::Devices.default(Key::MaxRate) as u16,
+        payload: Payload::Csv,
+        #[cfg(feature = "spool")]
         spool_size: 0,
+        #[cfg(feature = "spool")]
         replay_rate: Table::Devices.default(Key::ReplayRate) as u16,
+        #[cfg(feature = "spool")]
         live_first: Table::Devices.default(Key::LiveFirst) == 1,
+        #[cfg(feature = "spool")]
         max_age: Table::Devices.default(Key::MaxAge) as u32,
         status_topic: None,
         status_interval: Table::Devices.default(Key::StatusInterval) as u32,
@@ -239,6 +253,15 @@ impl Default for Device<'_> {
     fn default() -> Self {
         Self::EMPTY
     }
+}
+
+/// How a sample looks in a message, see [`payload`](crate::payload).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// `value,timestamp,quality`
+    Csv,
+    /// `{"v":value,"t":timestamp,"q":quality}`
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -325,6 +348,8 @@ pub struct Signal<'a> {
     pub log: i32,
     /// At most [`MAX_TOPIC`] bytes. `None`: the Redis channel's own name.
     pub topic: Option<&'a str>,
+    /// Each message has the alias in it: with [`Payload::Json`] and a topic that another signal of the device has too.
+    pub is_named: bool,
 }
 
 impl<'a> Signal<'a> {
@@ -337,6 +362,7 @@ impl<'a> Signal<'a> {
         source_signal_alias: "",
         log: Table::Signals.default(Key::Log) as i32,
         topic: None,
+        is_named: false,
     };
 
     /// The Redis channel that the signal's samples arrive on, `tag/<device_alias>/<signal_alias>/in`, in pieces; at most

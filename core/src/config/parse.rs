@@ -5,6 +5,8 @@
 
 use core::fmt::{self, Display, Formatter};
 
+#[cfg(feature = "spool")]
+use super::Spool;
 use super::abilities::Abilities;
 use super::check::{Check, Fields};
 use super::finding::{Finding, KeyName, Place, Problem, Severity, Type};
@@ -18,7 +20,7 @@ use super::schema::Key;
 use super::spool::spool;
 use super::survey::{no_json, survey};
 use super::unique::{DeviceRows, SignalRows};
-use super::{Config, Device, Redis, Signal, Spool};
+use super::{Config, Device, Redis, Signal};
 
 /// The memory that a [`Config`] lives in, besides the file's text. [`measure`](super::measure) tells how much a file needs.
 #[derive(Debug)]
@@ -128,6 +130,7 @@ fn read<'a>(
     let signal_rows = SignalRows::new(scratch.signal_slots, scratch.signal_rows);
     let mut rows = Rows {
         redis: Redis::default(),
+        #[cfg(feature = "spool")]
         spool: Spool::default(),
         devices: DeviceTable::new(storage.devices, device_rows),
         signals: SignalTable::new(storage.signals, signal_rows),

@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+#[cfg(feature = "spool")]
+use super::Spool;
 use super::check::{Check, Fields};
 use super::device::{device, is_mqtt};
 use super::finding::{KeyName, Place, Problem};
@@ -10,11 +12,12 @@ use super::parameter::Table;
 use super::schema::Key;
 use super::signal::signal;
 use super::unique::{DeviceRows, Owner, SignalRows};
-use super::{Config, Device, Redis, Signal, Spool};
+use super::{Config, Device, Redis, Signal};
 
 /// The rows whose protocol is MQTT, in the file's order, enabled or not: for who shows the file to a person. What is to run is a [`Config`].
 pub struct Rows<'a> {
     pub redis: Redis<'a>,
+    #[cfg(feature = "spool")]
     pub spool: Spool<'a>,
     pub(super) devices: DeviceTable<'a>,
     pub(super) signals: SignalTable<'a>,
@@ -75,6 +78,7 @@ impl<'a> Rows<'a> {
         }
         Config {
             redis: self.redis,
+            #[cfg(feature = "spool")]
             spool: self.spool,
             devices: self.devices.devices.get(..kept_devices).unwrap_or_default(),
             signals: self.signals.signals.get(..kept_signals).unwrap_or_default(),
@@ -95,7 +99,7 @@ impl<'a> Rows<'a> {
             rows,
             ..
         } = &mut self.signals;
-        let signals = signals.get(..*used).unwrap_or_default();
+        let signals = signals.get_mut(..*used).unwrap_or_default();
         rows.shared_topics(self.devices.so_far(), signals, |row, first| {
             let place = Place::Cell {
                 table: Table::Signals,

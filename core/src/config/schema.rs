@@ -201,6 +201,9 @@ schema! {
                 .default("100; 20 with mqtt_qos=2");
         MaxRate "max_rate": integer(Integer { min: 0, max: 65_535, default: 0 }),
             note("Messages that are sent in any second, at most, those that are repeated after a reconnect included, for a broker that throttles. 0: no limit.");
+        Payload "payload": Parameter::words(Words(&["csv", "json"])),
+            note("How a sample looks in a message: csv is value,timestamp,quality; json is {\"v\":value,\"t\":timestamp,\"q\":quality}, with the signal_alias as \"s\" in front where signals share a topic.")
+                .default("csv");
         SpoolSize "spool_size": integer(Integer { min: 0, max: 1 << 40, default: 0 }),
             note("Bytes on storage for samples that wait: they survive a power cut. 0 is none.").range("0, or 65536 to 2^40");
         ReplayRate "replay_rate": integer(Integer { min: 0, max: 65_535, default: 0 }),

@@ -6,7 +6,7 @@ use hifijson::{Read as _, SliceLexer};
 
 /// A valid string as it stands between the quotes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Raw<'a> {
+pub struct Raw<'a> {
     pub text: &'a str,
     /// Where its opening quote stands.
     pub at: u32,
@@ -49,7 +49,7 @@ impl<'a> Raw<'a> {
 
 /// A string's characters, escapes decoded.
 #[derive(Debug, Clone)]
-pub(super) struct Characters<'a> {
+pub struct Characters<'a> {
     rest: &'a str,
 }
 

@@ -8,6 +8,9 @@ pub const MAX_TOPIC: usize = 256;
 /// Bytes of a Redis channel's name, at most: it is the default topic.
 pub const MAX_CHANNEL: usize = MAX_TOPIC;
 
+/// Bytes of a `signal_alias`, at most: it is a part of its channel's name.
+pub const MAX_SIGNAL_ALIAS: usize = MAX_CHANNEL - "tag/d//in".len();
+
 /// Why a text is no topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {

@@ -1,7 +1,7 @@
 //! Did another row have this alias, or this topic? The rows so far, found by name in about constant time.
 
 use super::json::Reader;
-use super::{Device, Signal};
+use super::{Device, Payload, Signal};
 use crate::bytes::is_joined;
 use crate::index::{Index, hash};
 
@@ -155,15 +155,19 @@ impl<'s> SignalRows<'s> {
     }
 
     /// Calls `report` with the rows of two enabled signals of one device that have the same topic, the later one first;
-    /// once per topic. Forgets the aliases.
+    /// once per topic. Where the device's messages can say whose they are, they do from now on, and only retained ones are reported, of which
+    /// the broker keeps one. Forgets the aliases.
     pub fn shared_topics(
         &mut self,
         devices: &[Device<'_>],
-        signals: &[Signal<'_>],
+        signals: &mut [Signal<'_>],
         mut report: impl FnMut(usize, usize),
     ) {
         self.index.clear();
-        for (number, signal) in signals.iter().enumerate() {
+        for number in 0..signals.len() {
+            let Some(signal) = signals.get(number) else {
+                continue;
+            };
             let Some(device) = devices.get(usize::from(signal.device)) else {
                 continue;
             };
@@ -182,6 +186,16 @@ impl<'s> SignalRows<'s> {
                 let _ = self.index.insert(hash, number as u32);
                 continue;
             };
+            if cfg!(feature = "json") && device.payload == Payload::Json {
+                for number in [number, first as usize] {
+                    if let Some(signal) = signals.get_mut(number) {
+                        signal.is_named = true;
+                    }
+                }
+                if !device.retain {
+                    continue;
+                }
+            }
             let Some(entry) = self.rows.get_mut(first as usize) else {
                 continue;
             };

@@ -39,7 +39,8 @@ impl From<Violation> for Close {
 
 impl fmt::Display for Close {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |millis: u64| millis / SECOND;
+        // Half of a short keep-alive is less than a second.
+        let seconds = |millis: u64| millis.div_ceil(SECOND);
         match *self {
             Close::Violation(Violation::TlsRecord) => {
                 f.write_str("the broker speaks TLS on this port: set auth=tls")

@@ -35,7 +35,7 @@ use core::fmt;
 pub use crate::delivery::QoS;
 use crate::delivery::Reply;
 pub use client_id::{ClientId, MAX_GENERATED};
-pub use transmit::MAX_PUBLISH;
+pub use transmit::{MAX_PUBLISH, longest_publish};
 use v5::reason::Reason;
 
 /// An acknowledgement by the broker.

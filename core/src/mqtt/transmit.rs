@@ -9,11 +9,21 @@ use super::Level;
 use super::encode::{PublishHeader, publish};
 use super::packet::Publish;
 use super::v5::encode::MAX_PUBLISH_LIST;
-use crate::config::MAX_TOPIC;
-use crate::payload;
+use crate::config::{Device, MAX_SIGNAL_ALIAS, MAX_TOPIC, Payload};
+use crate::payload::{self, json};
 
-/// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, properties, payload. The buffer is at least as long.
+/// Longest PUBLISH, in bytes: fixed header, topic with its length, packet identifier, properties, payload in CSV. The buffer is at least as long.
 pub const MAX_PUBLISH: usize = 3 + 2 + MAX_TOPIC + 2 + MAX_LIST + payload::MAX_LEN;
+
+/// The same for this device, whose payloads may be JSON objects.
+#[must_use]
+pub fn longest_publish(device: &Device<'_>) -> usize {
+    let is_json = cfg!(feature = "json") && device.payload == Payload::Json;
+    match is_json {
+        true => MAX_PUBLISH - payload::MAX_LEN + json::max_len(MAX_SIGNAL_ALIAS),
+        false => MAX_PUBLISH,
+    }
+}
 
 /// Longest list of its properties, which only MQTT 5 has.
 const MAX_LIST: usize = if cfg!(feature = "mqtt5") {
@@ -260,7 +270,7 @@ mod tests {
     fn a_long_packet_has_a_length_of_two_bytes() {
         let mut bytes = [0; MAX_PUBLISH];
         let mut transmit = Transmit::new(&mut bytes, Span::default());
-        let payload = [b'1'; payload::MAX_LEN];
+        let payload = [b'1'; 130];
         assert!(push(&mut transmit, 1, &payload));
         let len = transmit.bytes().len();
         assert_eq!(transmit.bytes()[1..3], [0x94, 0x01]);

@@ -29,6 +29,12 @@ impl Held {
         self.head.signal()
     }
 
+    /// Its topic is set aside: it is not to be sent for now.
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        self.head.is_aside()
+    }
+
     /// It came back from the store.
     #[must_use]
     pub fn is_returned(&self) -> bool {

@@ -23,7 +23,12 @@ pub struct Buffers<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// The storage is used from now on; so many samples were on it that are not known to be done with. `is_torn`: the last block was not whole.
-    Opened { waiting: u64, is_torn: bool },
+    /// `is_again`: that it was [not](Event::Closed) is over, for writing too.
+    Opened {
+        waiting: u64,
+        is_torn: bool,
+        is_again: bool,
+    },
     /// It is not used from now on.
     Closed(Fault),
     /// So many samples were on storage that is damaged.
@@ -84,7 +89,7 @@ pub(super) struct Standing {
     pub(super) damaged_blocks: u32,
     /// Why it is closed, which was told.
     pub(super) told: Option<Fault>,
-    /// The same, until something could be written again: storage that opens and fails time and again is told of once.
+    /// The same, until something could be written again, and synced: storage that opens and fails time and again is told of once.
     pub(super) warned: Option<Fault>,
     /// The storage has been asked for something, and has not answered.
     pub(super) is_waiting: bool,
@@ -95,9 +100,8 @@ pub(super) struct Standing {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Left {
     pub(super) from: u64,
-    pub(super) to: u64,
     /// Number behind the last sample there: by this the storage is known again.
-    pub(super) end: u64,
+    pub(super) to: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -258,7 +262,14 @@ impl<'a> Log<'a> {
     /// All samples below this number are done with.
     pub fn done(&mut self, number: u64) {
         self.at.done = self.at.done.max(number.min(self.at.next));
-        self.staging.forget_below(self.at.done);
+        self.forget_done();
+    }
+
+    /// What is done with takes no memory any more, but for the block that is being written: the storage is given the same bytes until it answers.
+    pub(super) fn forget_done(&mut self) {
+        if !matches!(self.at.state, State::Open(Doing::Block(_))) {
+            self.staging.forget_below(self.at.done);
+        }
     }
 
     /// Number below which all samples are done with.
@@ -336,10 +347,11 @@ impl<'a> Log<'a> {
         all.saturating_sub(skipped.sum())
     }
 
-    /// Whether storage does not know of all samples that are done with.
+    /// Whether storage does not know of all samples that are done with; or could not be written to, and shows only by that whether it can again.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        self.storable_done() > self.at.done_on_storage && self.at.newest.is_some()
+        let is_untried = self.is_open() && self.at.warned.is_some() && !self.at.is_dirty;
+        self.storable_done() > self.at.done_on_storage && self.at.newest.is_some() || is_untried
     }
 
     /// Whether nothing more fits in before a block is written.

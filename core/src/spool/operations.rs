@@ -63,7 +63,7 @@ impl Log<'_> {
         self.at.written = first;
         self.at.synced = first;
         self.at.done_on_storage = start;
-        let known = self.at.left.take().filter(|left| left.end == found.end);
+        let known = self.at.left.take().filter(|left| left.to == found.end);
         let is_news = known.is_none();
         let unread = match known {
             Some(left) => {
@@ -90,16 +90,22 @@ impl Log<'_> {
         let segment = found.oldest.unwrap_or_default();
         self.at.reading.go_to(Position { segment, at: 0 });
         self.window.forget();
-        self.at.told = None;
+        let was_closed = self.at.told.take().is_some();
         self.at.state = State::Open(Doing::Nothing);
         // What keeps it from being written to shows only when something is to be written.
         let is_of_writing =
             |fault: &Fault| matches!(fault, Fault::Full | Fault::ReadOnly | Fault::Failing(_));
         self.at.warned = self.at.warned.filter(is_of_writing);
-        let waiting = unread.1 - unread.0;
+        let waiting = match is_first {
+            true => unread.1 - unread.0,
+            false => self.unread(),
+        };
         if waiting > 0 && is_news || self.at.warned.is_none() {
-            let is_torn = found.is_torn;
-            self.tell(Event::Opened { waiting, is_torn });
+            self.tell(Event::Opened {
+                waiting,
+                is_torn: found.is_torn,
+                is_again: was_closed && self.at.warned.is_none(),
+            });
         }
     }
 
@@ -107,23 +113,31 @@ impl Log<'_> {
     pub(super) fn close(&mut self, now: Instant, fault: Fault) {
         if self.is_open() {
             let written = self.at.written;
-            let (from, to) = self.at.late.unwrap_or((self.at.next.min(written), written));
-            let stored = |number: u64| number.wrapping_add(self.at.base);
-            self.at.left = Some(Left {
-                from: stored(from),
-                to: stored(to),
-                end: stored(written),
-            });
-            let is_left = self.at.late.take().is_none();
-            for (from, to) in &mut self.at.skipped {
-                if is_left && *from < written {
-                    let part = (stored(*from), stored(written.min(*to)));
-                    let _ = self.at.left_skipped.push(part);
-                }
-                // What is in memory is skipped as before.
-                (*from, *to) = ((*from).max(written), (*to).max(written));
+            let next = self.at.next.min(written);
+            // What was to be read, or was late; and of what was written since then, what nobody has read.
+            let late = self.at.late.take();
+            if late.is_none() {
+                self.at.left_skipped.clear();
             }
-            self.at.skipped.retain(|(from, to)| from < to);
+            let (from, read_since) = match late {
+                Some((from, to)) => (from, to),
+                None => (next, next),
+            };
+            let base = self.at.base;
+            let stored = |number: u64| number.wrapping_add(base);
+            let mut left = Left {
+                from: stored(from),
+                to: stored(written),
+            };
+            self.skip_left(&mut left, stored(read_since), stored(next));
+            for (from, to) in core::mem::take(&mut self.at.skipped) {
+                self.skip_left(&mut left, stored(from), stored(written.min(to)));
+                // What is in memory is skipped as before.
+                if to > written {
+                    let _ = self.at.skipped.push((from.max(written), to));
+                }
+            }
+            self.at.left = Some(left);
             self.advance(written);
             self.at.reading.go_to(Position::default());
             self.at.reading.is_wanted = false;
@@ -138,9 +152,25 @@ impl Log<'_> {
         }
     }
 
+    /// A part of what is left on storage waits elsewhere, or is delivered. If there are too many parts, the samples before the first one are lost.
+    fn skip_left(&mut self, left: &mut Left, from: u64, to: u64) {
+        if from >= to {
+            return;
+        }
+        if self.at.left_skipped.is_full() {
+            let (from, to) = self.at.left_skipped.remove(0);
+            let lost = from.saturating_sub(left.from);
+            left.from = to;
+            if lost > 0 {
+                self.tell(Event::Lost(lost));
+            }
+        }
+        let _ = self.at.left_skipped.push((from, to));
+    }
+
     /// What is to be done next; `None`: nothing.
     fn choose(&mut self, storage: &mut dyn Storage) -> Option<Doing> {
-        self.staging.forget_below(self.at.done);
+        self.forget_done();
         if let Some(head) = self.staging.oldest()
             && (head.first < self.at.flush_to || self.staging.is_crowded())
         {
@@ -228,8 +258,14 @@ impl Log<'_> {
             Doing::Sync => {
                 storage.sync()?;
                 self.at.is_dirty = false;
-                self.at.warned = None;
                 self.at.synced = self.at.written;
+                if self.at.warned.take().is_some() {
+                    self.tell(Event::Opened {
+                        waiting: self.unread(),
+                        is_torn: false,
+                        is_again: true,
+                    });
+                }
             }
             Doing::AfterOldest { for_room } => {
                 let next = storage.next_segment(self.at.oldest)?;
@@ -263,10 +299,6 @@ impl Log<'_> {
         self.at.done_on_storage = self.at.done_on_storage.max(done.wrapping_sub(self.at.base));
         self.at.is_dirty = true;
         self.window.forget();
-        if self.at.warned.take().is_some() {
-            let (waiting, is_torn) = (self.unread(), false);
-            self.tell(Event::Opened { waiting, is_torn });
-        }
     }
 
     /// The oldest segment is gone, and this is the oldest now. `first` is the number of its first sample, if that is known, and if others may

@@ -49,6 +49,43 @@ fn a_sample_arrives_at_every_qos_on_its_topic_with_its_quality() {
 }
 
 #[test]
+fn a_sample_arrives_as_json_where_that_is_asked_for_and_says_whose_it_is_where_signals_share_a_topic()
+ {
+    for (qos, version) in [(0, "3.1.1"), (1, "3.1.1"), (2, "3.1.1"), (1, "5")] {
+        let keys = on(&format!(
+            r#", "mqtt_qos": {qos}, "mqtt_version": "{version}", "payload": "json""#
+        ));
+        let signals = [
+            ("cloud", "p", ""),
+            ("cloud", "q", r#", "topic": "plant""#),
+            ("cloud", "r", r#", "topic": "plant""#),
+        ];
+        with_bridge(&table(&[("cloud", keys)], &signals), |rig| {
+            rig.settle();
+            rig.brokers[0].line.cut();
+            for (signal, message) in [
+                ("p", "+012.50,1708000203824,"),
+                ("q", "1,2,IV"),
+                ("r", "nan,3,"),
+            ] {
+                rig.publish(&format!("tag/cloud/{signal}/in"), message);
+            }
+            // They wait for the next connection, packed.
+            rig.run_until(10_000);
+            assert_eq!(
+                rig.delivered(0),
+                [
+                    r#"{"v":12.50,"t":1708000203824,"q":1}"#,
+                    r#"{"s":"q","v":1,"t":2,"q":0}"#,
+                    r#"{"s":"r","v":null,"t":3,"q":0}"#,
+                ],
+                "QoS {qos}, {version}"
+            );
+        });
+    }
+}
+
+#[test]
 fn only_the_channels_of_enabled_signals_of_enabled_devices_are_subscribed_to() {
     let devices = [("cloud", on("")), ("spare", String::new())];
     let signals = [

@@ -2,7 +2,7 @@
 
 use mqtt_client_core::bridge::reload::{Kept, Origin, Reload, carry_last};
 use mqtt_client_core::config::{
-    Auth, Config, Credentials, Device, Redis, Secret, Signal, Spool, Version, Will,
+    Auth, Config, Credentials, Device, Payload, Redis, Secret, Signal, Spool, Version, Will,
 };
 use mqtt_client_core::index::Index;
 use mqtt_client_core::mqtt::QoS;
@@ -138,6 +138,13 @@ fn how_much_of_a_broker_goes_on_is_decided_by_what_has_changed_of_its_device() {
             },
         ),
         (
+            Some(Kept::Samples),
+            Device {
+                payload: Payload::Json,
+                ..CLOUD
+            },
+        ),
+        (
             None,
             Device {
                 alias: "other",
@@ -170,12 +177,18 @@ fn a_signal_is_known_by_its_channel_wherever_it_stands() {
         named("q", 0),
         named("gone", 0),
         named("p", 1),
+        named("r", 0),
     ];
     let moved = Signal {
         topic: Some("plant/q"),
         ..named("q", 1)
     };
-    let new_signals = [named("p", 0), moved, named("new", 1), named("p", 1)];
+    // Another signal has its topic now, and its messages say whose they are.
+    let shared = Signal {
+        is_named: true,
+        ..named("r", 1)
+    };
+    let new_signals = [named("p", 0), moved, named("new", 1), named("p", 1), shared];
     let old = config(&old_devices, &old_signals);
     let new = config(&new_devices, &new_signals);
     with_reload(&old, &new, |reload| {
@@ -184,7 +197,7 @@ fn a_signal_is_known_by_its_channel_wherever_it_stands() {
             origins.map(|origin| origin.map(|origin| origin.device)),
             [Some(1), Some(0)]
         );
-        let successors = [0, 1, 2, 3].map(|signal| reload.successor(signal, &origins));
+        let successors = [0, 1, 2, 3, 4].map(|signal| reload.successor(signal, &origins));
         let seen = successors.map(|successor| {
             successor.map(|successor| {
                 let signal = successor.signal;
@@ -196,9 +209,10 @@ fn a_signal_is_known_by_its_channel_wherever_it_stands() {
             Some((1, true, false)),
             None,
             Some((0, false, true)),
+            Some((4, true, false)),
         ];
         assert_eq!(seen, expected);
-        assert_eq!(reload.successor(4, &origins), None);
+        assert_eq!(reload.successor(5, &origins), None);
 
         // Nothing is remembered where the samples go another way.
         let begun_anew = origins.map(|origin| {
@@ -219,14 +233,14 @@ fn a_signal_is_known_by_its_channel_wherever_it_stands() {
 
         // What the signals last said goes with them.
         let sample = Sample::parse(b"1,1").expect("a sample");
-        let mut last = [LastSample::NOTHING; 4];
-        let mut slots = [0; Index::slots_for(4)];
+        let mut last = [LastSample::NOTHING; 5];
+        let mut slots = [0; Index::slots_for(5)];
         let mut routes = Routes::new(&old, &mut slots, &mut last).expect("room");
-        (0..4).for_each(|number| routes.remember(number, &sample));
-        let mut new_last = [LastSample::NOTHING; 4];
+        (0..5).for_each(|number| routes.remember(number, &sample));
+        let mut new_last = [LastSample::NOTHING; 5];
         carry_last(&successors, &last, &mut new_last);
         let said = new_last.map(|last| last != LastSample::NOTHING);
-        assert_eq!(said, [true, false, false, true]);
+        assert_eq!(said, [true, false, false, true, false]);
     });
 }
 

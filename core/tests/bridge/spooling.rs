@@ -203,6 +203,34 @@ fn without_storage_samples_wait_in_memory_and_it_is_used_again_when_it_comes_bac
 }
 
 #[test]
+fn storage_that_could_not_be_written_to_is_tried_again_where_nothing_waits() {
+    use mqtt_client_core::spool::Fault;
+    for fault in [Fault::Full, Fault::ReadOnly, Fault::Failing(5)] {
+        let disk = disk();
+        with_spools(&device(1), std::slice::from_ref(&disk), |rig| {
+            rig.brokers[0].line.set_door(Door::Refused);
+            rig.run_until(1000);
+            publish(rig, 0..100);
+            rig.run_until(1000 + 2 * FLUSH_INTERVAL);
+            publish(rig, 100..120);
+            disk.fail(Some(fault));
+            rig.run_until(1000 + 4 * FLUSH_INTERVAL);
+            rig.brokers[0].line.set_door(Door::Open);
+            rig.run_until(200_000);
+            assert_eq!(delivered(rig).len(), 120);
+            let written = disk.written().0;
+            disk.fail(None);
+            rig.run_until(200_000 + FLUSH_INTERVAL + 5000);
+            let tried = disk.written().0;
+            // Of what is done with, and nothing else.
+            assert_eq!(tried, written + 32, "{fault:?}");
+            rig.run_until(400_000);
+            assert_eq!(disk.written().0, tried, "once");
+        });
+    }
+}
+
+#[test]
 fn storage_that_goes_with_a_part_of_the_samples_gives_them_once_it_is_back() {
     use mqtt_client_core::spool::Fault;
     let (disk, table) = (

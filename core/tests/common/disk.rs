@@ -38,11 +38,14 @@ struct Model {
     /// Every so many-th answer comes at once; the others have to be asked for again.
     patience: u64,
     hangs: bool,
-    /// The operation that is under way.
-    asked: Option<(&'static str, u32, u32, usize)>,
+    /// The operation that is under way, and what is to be written.
+    asked: Option<(Operation, Vec<u8>)>,
     pub appended: u64,
     pub changes: u64,
 }
+
+/// Which one, of which segment, from where, and of how many bytes.
+type Operation = (&'static str, u32, u32, usize);
 
 /// A change that is not synced.
 #[derive(Debug, Clone)]
@@ -221,20 +224,17 @@ impl Model {
     }
 
     /// Whether this operation has its answer now. It must be asked for in the same way each time.
-    fn answer(&mut self, what: (&'static str, u32, u32, usize)) -> nb::Result<(), Fault> {
+    fn answer(&mut self, what: Operation, bytes: &[u8]) -> nb::Result<(), Fault> {
         let begins_anew = what == ("next", u32::MAX, 0, 0);
-        if let Some(asked) = self.asked.filter(|_| !begins_anew) {
+        if let Some((asked, given)) = self.asked.take().filter(|_| !begins_anew) {
             assert_eq!(asked, what, "another operation is under way");
-        }
-        if self.is_cut || self.hangs {
-            return Err(nb::Error::WouldBlock);
+            assert!(given == bytes, "other bytes are under way: {asked:?}");
         }
         let patience = self.patience;
-        if self.below(patience) > 0 {
-            self.asked = Some(what);
+        if self.is_cut || self.hangs || self.below(patience) > 0 {
+            self.asked = Some((what, bytes.to_vec()));
             return Err(nb::Error::WouldBlock);
         }
-        self.asked = None;
         let is_change = !matches!(what.0, "next" | "read");
         match self.fault.or(self.write_fault.filter(|_| is_change)) {
             Some(fault) => Err(nb::Error::Other(fault)),
@@ -268,14 +268,14 @@ impl Storage for Disk {
 
     fn next_segment(&mut self, after: Option<u32>) -> nb::Result<Option<u32>, Fault> {
         let mut model = self.0.borrow_mut();
-        model.answer(("next", after.unwrap_or(u32::MAX), 0, 0))?;
+        model.answer(("next", after.unwrap_or(u32::MAX), 0, 0), &[])?;
         let mut serials = model.segments.keys().copied();
         Ok(serials.find(|serial| after.is_none_or(|after| *serial > after)))
     }
 
     fn read(&mut self, segment: u32, at: u32, out: &mut [u8]) -> nb::Result<usize, Fault> {
         let mut model = self.0.borrow_mut();
-        model.answer(("read", segment, at, out.len()))?;
+        model.answer(("read", segment, at, out.len()), &[])?;
         let bytes = model.segments.get(&segment);
         let rest = bytes.and_then(|bytes| bytes.get(at as usize..));
         let rest = rest.unwrap_or_default();
@@ -286,7 +286,7 @@ impl Storage for Disk {
 
     fn append(&mut self, segment: u32, at: u32, bytes: &[u8]) -> nb::Result<(), Fault> {
         let mut model = self.0.borrow_mut();
-        model.answer(("append", segment, at, bytes.len()))?;
+        model.answer(("append", segment, at, bytes.len()), bytes)?;
         assert!(at.is_multiple_of(WORD) && bytes.len().is_multiple_of(WORD as usize));
         let (at, segment_len, kind) = (at as usize, model.segment_len, model.kind);
         assert!(at + bytes.len() <= segment_len, "within the segment");
@@ -335,7 +335,7 @@ impl Storage for Disk {
 
     fn erase(&mut self, segment: u32) -> nb::Result<(), Fault> {
         let mut model = self.0.borrow_mut();
-        model.answer(("erase", segment, 0, 0))?;
+        model.answer(("erase", segment, 0, 0), &[])?;
         let oldest = model.segments.keys().next().copied();
         assert_eq!(oldest, Some(segment), "the oldest goes");
         if model.is_cut_now() && model.kind == Kind::Flash && model.below(2) == 0 {
@@ -355,7 +355,7 @@ impl Storage for Disk {
 
     fn sync(&mut self) -> nb::Result<(), Fault> {
         let mut model = self.0.borrow_mut();
-        model.answer(("sync", 0, 0, 0))?;
+        model.answer(("sync", 0, 0, 0), &[])?;
         if model.is_cut_now() {
             return Err(nb::Error::WouldBlock);
         }

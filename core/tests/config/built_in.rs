@@ -128,6 +128,20 @@ fn a_machine_without_ipv6_takes_no_such_address_where_it_would_be_used() {
 }
 
 #[test]
+fn what_is_left_out_of_a_build_is_an_error_only_where_it_would_be_used() {
+    for enable in ["0", "1"] {
+        let device = device(&[("enable", enable), ("payload", "\"json\"")]);
+        let outcome = check_for(Abilities::ALL, file(&[device], &[]).as_bytes(), |_| ());
+        let is_wrong = cfg!(not(feature = "json")) && enable == "1";
+        let expected: &[&str] = match is_wrong {
+            true => &["devices[0].payload: built without JSON"],
+            false => &[],
+        };
+        assert_eq!(outcome.findings, expected, "{enable}");
+    }
+}
+
+#[test]
 fn a_spool_needs_a_path_where_there_are_files() {
     for (files, expected) in [
         (

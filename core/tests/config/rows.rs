@@ -1,5 +1,7 @@
 //! What holds between rows? Aliases, shared topics, signals and their devices, and rows of other protocols.
 
+use mqtt_client_core::config::{Config, Payload};
+
 use crate::{check, device, file, signal, valid, valid_rows};
 
 #[test]
@@ -98,6 +100,34 @@ fn a_shared_topic_is_warned_about_once() {
         ]
     );
     valid_rows(&text, |rows| assert_eq!(rows.signals().len(), 7));
+}
+
+#[test]
+fn json_says_whose_a_message_is_where_signals_share_a_topic() {
+    let shared = |alias| signal(&[("signal_alias", alias), ("topic", "\"plant\"")]);
+    let signals = [shared("\"a\""), signal(&[]), shared("\"b\"")];
+    let of = |payload, retain| {
+        let device = device(&[("payload", payload), ("mqtt_retain", retain)]);
+        file(&[device], &signals)
+    };
+    let is_named = |config: &Config<'_>| {
+        let signals = config.signals.iter();
+        signals.map(|signal| signal.is_named).collect::<Vec<_>>()
+    };
+    let json = of("\"json\"", "0");
+    assert_eq!(check(&json), [""; 0]);
+    valid(&json, |config| {
+        assert_eq!(config.devices[0].payload, Payload::Json);
+        assert_eq!(is_named(config), [true, false, true]);
+    });
+    let warning = ["warning: signals[2].topic: is also the topic of signals[0]"];
+    assert_eq!(check(&of("\"json\"", "1")), warning, "one is retained");
+    let csv = of("\"csv\"", "0");
+    assert_eq!(check(&csv), warning);
+    valid(&csv, |config| {
+        assert_eq!(config.devices[0].payload, Payload::Csv);
+        assert_eq!(is_named(config), [false; 3]);
+    });
 }
 
 #[test]

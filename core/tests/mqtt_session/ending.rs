@@ -244,6 +244,7 @@ fn reasons_are_told_in_words_with_seconds() {
     for (close, words) in [
         (Close::NoConnack(20_000), "no CONNACK within 20 s"),
         (Close::NoPingresp(30_000), "no PINGRESP within 30 s"),
+        (Close::NoPingresp(500), "no PINGRESP within 1 s"),
         (
             Close::NoAcknowledgement(90_000),
             "no acknowledgement within 90 s",

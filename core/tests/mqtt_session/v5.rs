@@ -70,7 +70,7 @@ fn connect_asks_for_a_session_that_is_kept_and_says_what_this_client_takes() {
         // Whatever an earlier process left is wiped out.
         assert!(connect.clean_session);
         assert_eq!(connect.properties.get(&0x11).copied(), expected);
-        assert_eq!(connect.properties[&0x21], 1);
+        assert!(!connect.properties.contains_key(&0x21));
         assert_eq!(connect.properties[&0x27], 256);
         assert_eq!(connect.properties[&0x17], 1);
         let will = connect.will.expect("a will");
@@ -115,6 +115,52 @@ fn an_old_broker_says_that_it_does_not_know_this_version() {
         let close = Close::Refused(Refusal::Reason(Reason(reason)));
         assert_eq!(client.hears(1, answer), Err(close));
         assert_eq!(client.closed(1, ClosedBy::Us(close)), Retry::Permanent);
+    }
+}
+
+#[test]
+fn a_will_that_the_broker_refuses_asks_for_less_at_the_next_connection_and_from_then_on() {
+    let will = Will {
+        topic: "t",
+        message: "m",
+        qos: QoS::ExactlyOnce,
+        retain: true,
+    };
+    let device = Device {
+        will: Some(will),
+        ..device(QoS::AtLeastOnce)
+    };
+    let mut memory = Memory::for_device(&device);
+    let mut client = Client::new(&device, &mut memory);
+    // The reason of CONNACK, and what the CONNECT before it asked for.
+    let refusals = [
+        (0x9b, 2, true, Retry::AtOnce),
+        (0x9a, 1, true, Retry::AtOnce),
+        (0x9b, 1, false, Retry::AtOnce),
+        // There is nothing left to leave out.
+        (0x9b, 0, false, Retry::Permanent),
+        (0x9a, 0, false, Retry::Permanent),
+        (0x87, 0, false, Retry::Permanent),
+    ];
+    let ask = |client: &mut Client<'_>, qos, retain| {
+        client.opened(0).expect("room for CONNECT");
+        let _ = client.drain(0, usize::MAX);
+        let Some(ClientPacket::Connect(connect)) = packet::take_packet(&mut client.begun) else {
+            panic!("no CONNECT");
+        };
+        let will = connect.will.expect("a will");
+        assert_eq!((will.qos, will.retain), (qos, retain));
+    };
+    for (reason, qos, retain, retry) in refusals {
+        ask(&mut client, qos, retain);
+        let close = Close::Refused(Refusal::Reason(Reason(reason)));
+        assert_eq!(client.hears(1, &[0x20, 3, 0, reason, 0]), Err(close));
+        assert_eq!(client.closed(1, ClosedBy::Us(close)), retry, "{reason:#x}");
+    }
+    for _ in 0..2 {
+        ask(&mut client, 0, false);
+        client.hears(2, CONNACK).expect("accepted");
+        client.closed(3, ClosedBy::Network);
     }
 }
 
@@ -620,7 +666,7 @@ fn packets_with_properties_are_shown_before_the_next_one_is_handled() {
     assert_eq!(
         shown,
         [
-            "> CONNECT 5 client_id=-00c0ffee clean_session=1 keep_alive=60 {session-expiry=86400 receive-maximum=1 maximum-packet-size=256 request-problem-information=1}".replace("=-", "=cloud-"),
+            "> CONNECT 5 client_id=-00c0ffee clean_session=1 keep_alive=60 {session-expiry=86400 maximum-packet-size=256 request-problem-information=1}".replace("=-", "=cloud-"),
             "< CONNACK accepted session_present=0 {receive-maximum=10}".into(),
             "> PUBLISH q1 id=1 good 1,1,1".into(),
             "> PUBLISH q1 id=2 good 2,1,1".into(),

@@ -53,10 +53,41 @@ fn what_is_flushed_survives_and_is_noted_once_it_is_done_with() {
     let opened = Event::Opened {
         waiting: 60,
         is_torn: false,
+        is_again: false,
     };
     assert_eq!(process.events, [opened]);
     process.take_all(&mut book);
     assert_eq!(process.seen, (40..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_done_with_while_it_is_being_written_leaves_what_came_after_it_alone() {
+    let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+    let mut process = Process::start(&mut memory, &disk);
+    process.settle(&mut book);
+    // There is a segment.
+    assert!(process.push(&mut book));
+    process.flush();
+    process.settle(&mut book);
+    process.take_all(&mut book);
+    for _ in 0..2 {
+        assert!(process.push(&mut book));
+    }
+    // Nothing has an answer for now.
+    disk.be_slow(u64::MAX);
+    process.flush();
+    process.poll(&mut book);
+    process.take_all(&mut book);
+    process.finish(3, &mut book);
+    for _ in 0..50 {
+        assert!(process.push(&mut book));
+        process.poll(&mut book);
+    }
+    disk.be_slow(1);
+    process.settle(&mut book);
+    process.take_all(&mut book);
+    assert_eq!(process.seen, (0..53).collect::<Vec<_>>());
+    assert_eq!(process.told_lost(), 0);
 }
 
 #[test]
@@ -121,6 +152,7 @@ fn storage_that_fails_leaves_what_is_in_memory_and_comes_back() {
         let opened = Event::Opened {
             waiting: 100,
             is_torn: false,
+            is_again: true,
         };
         assert_eq!(process.events[2..], [opened], "once");
         process.take_all(&mut book);
@@ -156,8 +188,44 @@ fn storage_that_has_no_room_each_time_it_is_opened_is_told_of_once() {
     let opened = Event::Opened {
         waiting: 0,
         is_torn: false,
+        is_again: false,
     };
     assert_eq!(process.events, [opened, Event::Closed(Fault::Full)]);
+}
+
+#[test]
+fn storage_that_can_be_written_to_again_is_told_of_where_nothing_waits() {
+    for fault in [Fault::Full, Fault::ReadOnly, Fault::Failing(5)] {
+        let (disk, mut book, mut memory) = (disk(8), Book::default(), Memory::new());
+        let mut process = Process::start(&mut memory, &disk);
+        process.settle(&mut book);
+        assert!(process.push(&mut book));
+        disk.fail(Some(fault));
+        process.flush();
+        process.settle(&mut book);
+        process.take_all(&mut book);
+        process.finish(usize::MAX, &mut book);
+        disk.fail(None);
+        process.now += 5_000;
+        process.settle(&mut book);
+        assert_eq!(process.events[1..], [Event::Closed(fault)], "not known yet");
+        assert!(process.log.has_news());
+        let before = disk.written().0;
+        process.flush();
+        process.settle(&mut book);
+        let opened = Event::Opened {
+            waiting: 0,
+            is_torn: false,
+            is_again: true,
+        };
+        assert_eq!(process.events[2..], [opened]);
+        assert!(!process.log.has_news());
+        let written = disk.written();
+        assert_eq!(written.0, before + 32, "the head of a segment");
+        process.flush();
+        process.settle(&mut book);
+        assert_eq!(disk.written(), written);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How is one device's share of the flash the storage of its log?
 
-use core::cell::RefCell;
+use core::cell::{RefCell, RefMut};
 
 use embedded_nal::nb;
 use mqtt_client_core::config::Device;
@@ -25,7 +25,8 @@ impl<'a> Part<'a> {
         device: &Device<'_>,
         devices: &'a [Device<'a>],
     ) -> Self {
-        let sector_len = u64::from(flash.borrow().sector_len());
+        let sector_len = flash.try_borrow().map_or(0, |flash| flash.sector_len());
+        let sector_len = u64::from(sector_len);
         let most = device.spool_size.checked_div(sector_len).unwrap_or(0);
         Part {
             flash,
@@ -33,6 +34,11 @@ impl<'a> Part<'a> {
             most: usize::try_from(most).unwrap_or(usize::MAX),
             devices,
         }
+    }
+
+    /// One device uses it at a time, since each is done with it when it returns.
+    fn flash(&self) -> Result<RefMut<'a, dyn Sectors + 'a>, Fault> {
+        self.flash.try_borrow_mut().map_err(|_| Fault::InUse)
     }
 }
 
@@ -44,17 +50,18 @@ fn is_known(devices: &[Device<'_>], number: u32) -> bool {
 
 impl Storage for Part<'_> {
     fn segment_len(&self) -> u32 {
-        self.flash.borrow().segment_len()
+        self.flash().map_or(0, |flash| flash.segment_len())
     }
 
     fn has_room(&mut self) -> bool {
-        let flash = self.flash.borrow();
-        flash.count(self.device) < self.most
-            && flash.has_free(&|other| is_known(self.devices, other))
+        self.flash().is_ok_and(|flash| {
+            flash.count(self.device) < self.most
+                && flash.has_free(&|other| is_known(self.devices, other))
+        })
     }
 
     fn next_segment(&mut self, after: Option<u32>) -> nb::Result<Option<u32>, Fault> {
-        let mut flash = self.flash.borrow_mut();
+        let mut flash = self.flash()?;
         if after.is_none() {
             flash.look()?;
         }
@@ -62,19 +69,19 @@ impl Storage for Part<'_> {
     }
 
     fn read(&mut self, segment: u32, at: u32, out: &mut [u8]) -> nb::Result<usize, Fault> {
-        let mut flash = self.flash.borrow_mut();
+        let mut flash = self.flash()?;
         Ok(flash.read(self.device, segment, at, out)?)
     }
 
     fn append(&mut self, segment: u32, at: u32, bytes: &[u8]) -> nb::Result<(), Fault> {
-        let mut flash = self.flash.borrow_mut();
+        let mut flash = self.flash()?;
         let is_known = |other| is_known(self.devices, other);
         flash.append(self.device, segment, at, bytes, &is_known)?;
         Ok(())
     }
 
     fn erase(&mut self, segment: u32) -> nb::Result<(), Fault> {
-        self.flash.borrow_mut().erase(self.device, segment)?;
+        self.flash()?.erase(self.device, segment)?;
         Ok(())
     }
 

@@ -7,11 +7,15 @@ use std::path::Path;
 
 use mqtt_client_core::config::Rows;
 use rustix::fs::{Access, access, statvfs};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::file_system::{FileSystem, parent};
 use crate::modes::others_may_replace;
 use crate::rights;
+
+/// Whoever owns it.
+const READ_ONLY: &str = " is on a file system that is mounted read-only";
 
 /// What making a folder in another takes.
 const MAY_WRITE: Access = Access::WRITE_OK.union(Access::EXEC_OK);
@@ -32,6 +36,11 @@ pub fn warn(table: &Path, rows: &Rows<'_>) {
 }
 
 fn each(path: &Path, spools: &[(&str, u64)], report: &mut dyn FnMut(String)) {
+    if path.is_relative() {
+        report(
+            " is no absolute path: it counts from the folder in which the daemon is started".into(),
+        );
+    }
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -49,11 +58,15 @@ fn each(path: &Path, spools: &[(&str, u64)], report: &mut dyn FnMut(String)) {
         report(problem);
         return;
     }
-    if access(path, MAY_WRITE).is_err() {
-        let path = path.display();
-        report(format!(
-            " may not be written to by the user with the id {user}; as root: chown {user} {path}"
-        ));
+    match access(path, MAY_WRITE) {
+        Ok(()) => {}
+        Err(Errno::ROFS) => report(READ_ONLY.into()),
+        Err(_) => {
+            let path = path.display();
+            report(format!(
+                " may not be written to by the user with the id {user}; as root: chown {user} {path}"
+            ));
+        }
     }
     if others_may_replace(&metadata) {
         report(": everybody may replace what lies in it: chmod o-w".into());
@@ -90,6 +103,9 @@ fn missing(path: &Path, report: &mut dyn FnMut(String)) {
             " is missing, and is not made on {}: is the card or the partition mounted?",
             place.name()
         )),
+        Some(_) if access(parent, MAY_WRITE) == Err(Errno::ROFS) => {
+            report(format!(" is missing, and{READ_ONLY}"));
+        }
         Some(_) if access(parent, MAY_WRITE).is_err() => {
             let (user, path) = (geteuid().as_raw(), path.display());
             report(format!(
@@ -176,6 +192,14 @@ mod tests {
         fs::create_dir(path("open")).unwrap();
         fs::set_permissions(path("open"), fs::Permissions::from_mode(0o777)).unwrap();
         assert!(only(&path("open")).ends_with("chmod o-w"));
+        if access("/proc/sys", MAY_WRITE) == Err(Errno::ROFS) {
+            assert_eq!(only(Path::new("/proc/sys")), READ_ONLY);
+        }
+        let relative = problems(Path::new("none/spools"), &spools);
+        assert!(
+            relative[0].starts_with(" is no absolute path"),
+            "{relative:?}"
+        );
         symlink(&place.0, path("cloud")).unwrap();
         assert!(only(&place.0).starts_with("/cloud is a symbolic link"));
         fs::remove_file(path("cloud")).unwrap();

@@ -117,8 +117,8 @@ impl Folder {
         fstatvfs(&self.folder).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// The segments. Files of another format get another name, if that is wished.
-    pub fn segments(&self, sets_aside: bool) -> Result<Segments, Fault> {
+    /// The segments. Files of another format get another name, where this is the spool of a device.
+    pub fn segments(&self, device: Option<&CStr>) -> Result<Segments, Fault> {
         let mut segments = Segments::new();
         for entry in Dir::read_from(&self.folder).map_err(fault)? {
             let entry = entry.map_err(fault)?;
@@ -133,8 +133,8 @@ impl Folder {
             };
             let mut head = [0; 32];
             if pread(&file, &mut head, 0) == Ok(head.len()) && is_of_another_version(&head) {
-                if sets_aside {
-                    self.set_aside(serial)?;
+                if let Some(device) = device {
+                    self.set_aside(serial, device)?;
                 }
                 continue;
             }
@@ -156,11 +156,12 @@ impl Folder {
         }
     }
 
-    fn set_aside(&self, serial: u32) -> Result<(), Fault> {
+    fn set_aside(&self, serial: u32, device: &CStr) -> Result<(), Fault> {
         let [from, to] = [ENDING, ".unknown"].map(|ending| name_of(serial, ending));
         renameat(&self.folder, &from, &self.folder, &to).map_err(fault)?;
         log::warn!(
-            "{serial:08x}{ENDING}: not of this version's format, set aside as {serial:08x}.unknown"
+            "{}: {serial:08x}{ENDING} of the spool is not of this version's format, and set aside as {serial:08x}.unknown",
+            device.to_string_lossy()
         );
         Ok(())
     }

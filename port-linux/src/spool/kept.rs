@@ -15,7 +15,7 @@ use crate::poller::Poller;
 
 /// Blocks that wait to be written, at most: some 5,000 samples, for a burst, or a card that is slow. The log uses the first ones again and again, and the
 /// rest of the memory is taken from the system only once it is needed: at 100 samples a second two or three of them are.
-const BLOCKS: usize = 8;
+pub(super) const BLOCKS: usize = 8;
 
 /// So a device's spool takes some 18 KB: two blocks, what is kept here beside them, and the numbers of log and bridge.
 const _: () = assert!(size_of::<Kept>() <= 6400 && size_of::<Spool<'_>>() <= 4096);

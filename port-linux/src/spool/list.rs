@@ -43,7 +43,7 @@ pub fn print(path: &Path) -> Result<bool, String> {
 /// The folders with segments: this one, or those in it, in their order.
 fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
     let has_segments = |path: &Path| {
-        let look = look_into(path).and_then(|folder| folder.segments(false));
+        let look = look_into(path).and_then(|folder| folder.segments(None));
         // What is there and cannot be read is to be told of.
         look.map_or_else(|fault| fault != Fault::Missing, |found| !found.is_empty())
     };
@@ -76,8 +76,8 @@ struct Held {
     /// Places in `signals`, by name.
     by_name: Vec<usize>,
     damaged_blocks: u32,
-    /// Samples that were in them, as far as that is known.
-    damaged: u64,
+    /// Samples that were in them, or in segments that are not there, as far as that is known.
+    lost: u64,
     is_torn: bool,
 }
 
@@ -123,7 +123,7 @@ fn hold(path: &Path) -> Result<Held, Fault> {
         while let Some(event) = log.poll_event() {
             match event {
                 Event::Opened { is_torn, .. } => held.is_torn = is_torn,
-                Event::Lost(samples) => held.damaged += samples,
+                Event::Lost(samples) => held.lost += samples,
                 Event::Closed(_) | Event::Dropped(_) => {}
             }
         }
@@ -166,8 +166,8 @@ impl Held {
         let samples: u64 = self.signals.iter().map(|signal| signal.samples).sum();
         writeln!(
             output,
-            "{name}: samples {samples} segments {} bytes {} damaged blocks {} with {} samples",
-            self.segments, self.bytes, self.damaged_blocks, self.damaged
+            "{name}: samples {samples} segments {} bytes {} damaged blocks {} lost samples {}",
+            self.segments, self.bytes, self.damaged_blocks, self.lost
         )?;
         if self.is_torn {
             writeln!(output, "  the end is torn, and will be passed over")?;
@@ -199,7 +199,7 @@ struct Look {
 impl Look {
     fn new(path: &Path) -> Result<Self, Fault> {
         let folder = look_into(path)?;
-        let segments = folder.segments(false)?;
+        let segments = folder.segments(None)?;
         Ok(Look { folder, segments })
     }
 }
@@ -274,7 +274,7 @@ mod tests {
         let text = shown(&folder);
         let bytes: usize = before.iter().map(|(_, bytes)| bytes.len()).sum();
         let expected = format!(
-            "cloud: samples 10000 segments {} bytes {bytes} damaged blocks 0 with 0 samples\n  p: 10000 samples, 1970-01-01T00:00:01Z to 1970-01-01T00:00:01Z\n",
+            "cloud: samples 10000 segments {} bytes {bytes} damaged blocks 0 lost samples 0\n  p: 10000 samples, 1970-01-01T00:00:01Z to 1970-01-01T00:00:01Z\n",
             before.len()
         );
         assert_eq!(text, expected);
@@ -305,8 +305,10 @@ mod tests {
         let file = OpenOptions::new().write(true).open(path).unwrap();
         file.write_all_at(b"!", 100).unwrap();
         let text = shown(&folder);
-        let (_, damaged) = text.split_once("damaged blocks 1 with ").expect(&text);
-        let lost: u64 = damaged.split(' ').next().unwrap().parse().unwrap();
+        let (_, lost) = text
+            .split_once("damaged blocks 1 lost samples ")
+            .expect(&text);
+        let lost: u64 = lost.lines().next().unwrap().parse().unwrap();
         assert!((100..2000).contains(&lost), "{text}");
         let start = format!("cloud: samples {} segments ", 10_000 - lost);
         assert!(text.starts_with(&start), "{text}");

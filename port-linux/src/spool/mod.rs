@@ -177,4 +177,6 @@ impl Storage for Files {
 const _: () = assert!(SMALLEST as usize >= 2 * BLOCK && BLOCK.is_multiple_of(WORD as usize));
 
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod tests;

@@ -147,7 +147,7 @@ fn carry_out(
         // The lock is let go of first.
         *folder = None;
         let opened = folder.insert(Folder::open(path, alias)?);
-        *segments = opened.segments(true)?;
+        *segments = opened.segments(Some(alias))?;
         opened.sync_newest(segments);
         return Ok(());
     }

@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::report::Report;
@@ -22,9 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer, at most: tens of thousands of devices.
 const LONGEST: u64 = 256 * 1024 * 1024;
-
-/// Bytes of one text in it, at most.
-const LONGEST_TEXT: usize = 8 * 1024;
 
 /// Clears a terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[J";
@@ -70,11 +66,11 @@ fn told(error: &io::Error) -> String {
 
 fn print(asking: &Asking, path: &Path) -> Result<(), Failure> {
     let mut last = None;
+    let pause = Pause::new(asking.watch).map_err(Failure::System)?;
     if !asking.json && !asking.watch {
         last = Some(Look::at(path).map_err(Failure::Daemon)?);
-        sleep(BETWEEN);
+        pause.ends_it().map_err(Failure::System)?;
     }
-    let pause = Pause::new().map_err(Failure::System)?;
     loop {
         let (look, text) = match Look::at(path) {
             Ok(look) => {
@@ -129,20 +125,18 @@ impl Look {
     }
 
     fn report(&self) -> io::Result<Report<'_>> {
-        let scratch = &mut [0; LONGEST_TEXT];
-        serde_json_core::from_slice_escaped(self.0.as_bytes(), scratch)
-            .map(|(report, _)| report)
-            .map_err(|_| io::Error::other("the daemon's answer is of another version"))
+        Report::read(&self.0)
+            .ok_or_else(|| io::Error::other("the daemon's answer is of another version"))
     }
 }
 
-/// The time between two looks, which Enter ends for good.
+/// The time between two looks, which Enter ends for good where they go on and on.
 struct Pause(Poller);
 
 impl Pause {
-    fn new() -> io::Result<Pause> {
+    fn new(goes_on: bool) -> io::Result<Pause> {
         let poller = Poller::new()?;
-        if io::stdin().is_terminal() {
+        if goes_on && io::stdin().is_terminal() {
             poller.add(io::stdin(), 0, Interest::Read)?;
         }
         Ok(Pause(poller))

@@ -5,8 +5,10 @@
 //! | `socket` | how is the socket made, so that it is ours and nobody else's? |
 //! | `report` | what does the daemon say? |
 //! | `ask` | what does `--status` ask and print? |
+//! | `answer` | how is the daemon's answer read? |
 //! | `table` | how does it look to a person? |
 
+mod answer;
 pub mod ask;
 mod report;
 mod socket;

@@ -8,25 +8,24 @@ use mqtt_client_core::config::{Config, Endpoint};
 use mqtt_client_core::health::{Health, Redis, Session};
 use mqtt_client_core::log::Legible;
 use mqtt_client_core::time::{Instant, SECOND};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::net::Stack;
 
 /// Room for a device: each of its texts with every character escaped, its health, and the names and numbers.
 const DEVICE_LEN: usize = 6 * (64 + 320 + 512) + 2048;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Report<'a> {
     pub version: Cow<'a, str>,
     pub pid: u32,
     /// Milliseconds since the start of the process.
     pub uptime: u64,
     pub redis: RedisReport<'a>,
-    #[serde(borrow)]
     pub devices: Vec<DeviceReport<'a>>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct RedisReport<'a> {
     pub state: Redis,
     /// Host and port, or the path of a socket.
@@ -34,7 +33,7 @@ pub struct RedisReport<'a> {
     pub last_error: Option<LastError<'a>>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct DeviceReport<'a> {
     pub device: Cow<'a, str>,
     pub state: State,
@@ -47,25 +46,25 @@ pub struct DeviceReport<'a> {
     pub queue: Fill,
     pub spool: Option<Fill>,
     pub last_error: Option<LastError<'a>>,
-    #[serde(borrow)]
     pub health: Health<'a>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Online,
+    #[default]
     Offline,
 }
 
 /// In bytes.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Fill {
     pub used: u64,
     pub size: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct LastError<'a> {
     pub text: Cow<'a, str>,
     /// Seconds ago.

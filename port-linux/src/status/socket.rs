@@ -1,7 +1,7 @@
 //! How is the socket made, so that it is ours and nobody else's? With mode 0600 from its first moment on, in a folder that nobody else can put
 //! another one into. That of a daemon that has died is replaced, that of one that lives is not; no symbolic link is followed.
 
-use std::fs::{File, OpenOptions, Permissions, symlink_metadata};
+use std::fs::{File, OpenOptions, symlink_metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -53,7 +53,7 @@ impl Socket {
             id: (file.dev(), file.ino()),
         };
         // An emulator, or a file system, may know better.
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
         Ok(socket)
     }
 
@@ -87,7 +87,9 @@ impl Drop for Socket {
 
 /// The folder of this path, in which nobody but we and root may replace our files.
 fn open_folder(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let folder = OpenOptions::new()
         .read(true)
@@ -125,6 +127,7 @@ fn is_trusted(user: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
     use std::os::unix::fs::symlink;
 
     use super::*;

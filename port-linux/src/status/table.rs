@@ -31,7 +31,7 @@ fn write_report(
         Redis::Down => "down",
     };
     writeln!(text, "redis: {state}")?;
-    row(text, "server", &report.redis.server)?;
+    row(text, "server", format_args!("{}", report.redis.server))?;
     last_error(text, report.redis.last_error.as_ref())?;
     for device in &report.devices {
         let earlier = before.and_then(|before| {
@@ -101,7 +101,7 @@ fn write_device(
     last_error(text, device.last_error.as_ref())
 }
 
-fn row(text: &mut String, name: &str, value: impl Display) -> fmt::Result {
+fn row(text: &mut String, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
     writeln!(text, "  {name:<13}{value}")
 }
 

@@ -9,7 +9,9 @@ mod unasked;
 mod v5;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
+use crate::json::Spelling;
 use crate::packet::{ClientPacket, Connect, Publish, Will, take_packet, take_packet_v5};
 use crate::world::V5;
 pub use kind::Kind;
@@ -75,6 +77,8 @@ pub struct Broker {
     pub last_closed_for: Option<String>,
     /// Payloads of new messages that it took for copies of old ones.
     pub taken_for_copies: Vec<String>,
+    /// Of a device whose payloads are JSON.
+    pub spelling: Option<Rc<Spelling>>,
     /// The retained message of each topic.
     pub retained: BTreeMap<String, Publish>,
     /// It speaks MQTT 5, with these limits.
@@ -148,6 +152,7 @@ impl Broker {
             forbidden: BTreeSet::new(),
             last_closed_for: None,
             taken_for_copies: Vec::new(),
+            spelling: None,
             retained: BTreeMap::new(),
             v5,
             connections: BTreeMap::new(),
@@ -275,11 +280,14 @@ impl Broker {
         // It may be closed on the way.
         while let Some(connection) = self.connections.get_mut(&number)
             && let before = connection.input.len()
-            && let Some(packet) = take(&mut connection.input)
+            && let Some(mut packet) = take(&mut connection.input)
         {
             let len = before - connection.input.len();
             self.check_limits(&packet, len);
             let connection = self.connections.get_mut(&number).expect("it is open");
+            if let Some(spelling) = &self.spelling {
+                spelling.restore(&mut packet);
+            }
             heard(&packet);
             connection.last_heard = now;
             self.handle(number, packet, now, &mut answers);

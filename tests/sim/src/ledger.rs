@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use mqtt_client_core::counters::Counters;
 
+use crate::json::Spelling;
 use crate::network::Clock;
 use crate::property::Verdict;
 use crate::world::Device;
@@ -29,6 +30,8 @@ pub struct Ledger {
     /// As the configuration has it.
     asked: Device,
     number: usize,
+    /// Of a device whose payloads are JSON.
+    pub spelling: Option<Rc<Spelling>>,
     /// Milliseconds, as it holds on a connection, and as the configuration has it now.
     keep_alive: u64,
     asked_keep_alive: u64,
@@ -184,6 +187,7 @@ impl Ledger {
             device: device.as_agreed(),
             asked: device.clone(),
             number,
+            spelling: device.json.then(Rc::default),
             keep_alive: v5::keep_alive(device, device.keep_alive) * 1000,
             asked_keep_alive: device.keep_alive * 1000,
             ahead: 0,
@@ -246,6 +250,9 @@ impl Ledger {
         self.newest.insert(signal, (self.samples.len(), now));
         let topic = self.device.topic(self.number, signal);
         let payload = format!("{value},{timestamp},{quality}");
+        if let Some(spelling) = &self.spelling {
+            spelling.note(&payload);
+        }
         if self.append(signal, topic, payload) {
             self.last.insert(signal, says);
         } else {

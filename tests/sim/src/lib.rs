@@ -58,6 +58,7 @@ pub mod broker;
 mod ending;
 pub mod ends;
 pub mod fleet;
+mod json;
 pub mod ledger;
 pub mod life;
 pub mod line;

@@ -201,13 +201,14 @@ impl<'p> Life<'p> {
                     }
                     None => line.set_tap(ledger.clone()),
                 }
-                let server = Broker::new(
+                let mut server = Broker::new(
                     device.kind,
                     device.delivers,
                     device.speaks,
                     device.earlier_session.clone(),
                     device.v5,
                 );
+                server.spelling.clone_from(&ledger.borrow().spelling);
                 BrokerEnd::new(line, server, ledger, proxy)
             })
             .collect();

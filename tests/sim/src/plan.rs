@@ -192,6 +192,9 @@ impl Plan {
             let mut happenings = storm(&world, &mut rng);
             happenings.extend(story::proxies(&world, &mut own.fork()));
             happenings.extend(storage::spools(&world, &mut own.fork()));
+            if own.u8(..8) == 0 {
+                happenings.extend(story::talk_without_pong(&world, &mut own));
+            }
             happenings
         };
         happenings.sort_by_key(|(at, _)| *at);

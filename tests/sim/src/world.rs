@@ -82,6 +82,8 @@ pub struct Device {
     pub spool: Option<Spool>,
     /// It speaks MQTT 5, with a broker that does.
     pub v5: Option<V5>,
+    /// Its payloads are JSON objects.
+    pub json: bool,
 }
 
 /// The spool of a device, and the storage under it.
@@ -157,6 +159,7 @@ impl World {
             }
         }
         for device in &mut devices {
+            device.json = own.u8(..4) == 0;
             let is_retained = device.v5.is_none_or(|v5| v5.retains);
             device.status = own.u8(..3) == 0 && !device.will && is_retained;
         }
@@ -323,6 +326,7 @@ impl Device {
             proxy: None,
             spool: None,
             v5: None,
+            json: false,
         }
     }
 
@@ -431,6 +435,9 @@ impl Device {
             keys += &format!(r#", "max_rate": {}"#, self.max_rate);
         }
         keys += &self.spool.map_or(String::new(), |spool| spool.keys());
+        if self.json {
+            keys += r#", "payload": "json""#;
+        }
         if let Some(v5) = self.v5 {
             keys += &format!(
                 r#", "topic_alias": {}, "message_expiry": {}"#,

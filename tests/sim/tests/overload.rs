@@ -53,6 +53,7 @@ fn hour(qos: u8, trouble: Vec<(u64, What)>, of: Published) -> Outcome {
         earlier_session: None,
         proxy: None,
         v5: None,
+        json: false,
         spool: None,
     };
     let world = World {

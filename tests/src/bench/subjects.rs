@@ -230,6 +230,18 @@ fn minimq() -> Result<Program, String> {
     Ok(Program::Peer(program, Vec::new()))
 }
 
+/// `minimq` alone, between an application and a broker in memory: see its page.
+///
+/// # Errors
+///
+/// If it does not build: what the compiler says.
+pub fn minimq_in_memory() -> Result<PathBuf, String> {
+    let target = target().join("minimq");
+    let profile = ["--profile", "profiling"];
+    packages::cargo(&peers().join("minimq"), &target, &profile)?;
+    Ok(target.join("profiling/minimq-in-memory"))
+}
+
 fn python() -> Result<Program, String> {
     let requirements = peers().join("python/requirements.txt");
     let programs = packages::python(&requirements, &target().join("python"))?;

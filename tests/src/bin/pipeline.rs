@@ -1,12 +1,14 @@
 //! `cargo pipeline`: how much work is one message? The core alone, from Redis' bytes to the broker's, without sockets.
 //!
 //! ```text
-//! cargo pipeline [--with OLD]... [--profile QOS]
+//! cargo pipeline [--minimq] [--with OLD]...
+//! cargo pipeline --profile QOS
 //! ```
 //!
 //! Prints messages per second (both ends included), and instructions per message if `valgrind` is installed: those of
 //! `Bridge::poll` and all that it calls, where messages come in thousands and where each comes alone, as a gateway meets them. `--with` runs an older build by turns with this one, and prints the ratios: a git revision, a folder
-//! with a checkout, or a `pipeline` that is built already. `--profile` shows where the instructions of one QoS go.
+//! with a checkout, or a `pipeline` that is built already. `--minimq` counts that library with MQTT 5 likewise, which is a part of a bridge only: its messages are
+//! ready, where ours are read from Redis. `--profile` shows where the instructions of one QoS go.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use std::time::Instant;
 
 use mqtt_client_tests::bench::ends::AHEAD;
 use mqtt_client_tests::bench::memory::with_pipeline;
+use mqtt_client_tests::bench::subjects;
 use mqtt_client_tests::program::{self, Wanted};
 use mqtt_client_tests::{earlier, install};
 use tempfile::TempDir;
@@ -29,7 +32,12 @@ const COUNTED: u64 = 50_000;
 /// The functions that `--profile` lists cover so much of all instructions, in percent.
 const COVERED: &str = "--threshold=97";
 
-const USAGE: &str = "usage: cargo pipeline [--with OLD]... [--profile QOS]";
+const USAGE: &str =
+    "usage: cargo pipeline [--minimq] [--with OLD]...\n       cargo pipeline --profile QOS";
+
+/// The functions that a message's instructions are those of.
+const OURS: &str = "*poll_bridge*";
+const MINIMQS: &str = "*drive_minimq*";
 
 /// This program.
 const PIPELINE: Wanted<'static> = Wanted {
@@ -81,13 +89,17 @@ fn main() -> ExitCode {
             run(number(qos) as u8, number(messages), number(ahead), version);
             Ok(())
         }
-        _ => match others(&words) {
-            Some(others) => table(&others),
-            None => {
+        _ => {
+            let (with_minimq, rest) = match &words[..] {
+                ["--minimq", rest @ ..] => (true, rest),
+                rest => (false, rest),
+            };
+            let Some(others) = others(rest) else {
                 eprintln!("{USAGE}");
                 return ExitCode::from(64);
-            }
-        },
+            };
+            table(with_minimq, &others)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -112,7 +124,7 @@ fn others<'w>(words: &[&'w str]) -> Option<Vec<&'w str>> {
     pairs.collect()
 }
 
-fn table(others: &[&str]) -> Result<(), String> {
+fn table(with_minimq: bool, others: &[&str]) -> Result<(), String> {
     let build = |name: &str, program, version| Build {
         name: String::from(name),
         program,
@@ -125,6 +137,7 @@ fn table(others: &[&str]) -> Result<(), String> {
     for other in others {
         builds.push(build(other, earlier::program(other, &PIPELINE)?, None));
     }
+    let minimq = with_minimq.then(subjects::minimq_in_memory).transpose()?;
     let width = builds.iter().map(|build| build.name.len()).max();
     let width = width.unwrap_or_default() + "this, MQTT 5 / ".len();
     println!(
@@ -144,6 +157,12 @@ fn table(others: &[&str]) -> Result<(), String> {
         };
         let name = "this, MQTT 5 / this";
         println!("{qos:>3}  {name:<width$}  {}", new.over(this).shown(2));
+        if let Some(program) = &minimq {
+            let figures = measure_minimq(program, qos)?;
+            println!("{qos:>3}  {:<width$}  {}", "minimq", figures.shown(0));
+            let name = "this, MQTT 5 / minimq";
+            println!("{qos:>3}  {name:<width$}  {}", new.over(&figures).shown(2));
+        }
         for (old, build) in older.iter().zip(&builds[2..]) {
             let name = format!("this / {}", build.name);
             println!("{qos:>3}  {name:<width$}  {}", this.over(old).shown(2));
@@ -204,6 +223,21 @@ fn measure(build: &Build, qos: u8) -> Result<Figures, String> {
     })
 }
 
+fn measure_minimq(program: &Path, qos: u8) -> Result<Figures, String> {
+    let qos = qos.to_string();
+    let start = Instant::now();
+    program::output(Command::new(program).args([&qos, &TIMED.to_string()]))?;
+    let rate = TIMED as f64 / start.elapsed().as_secs_f64();
+    let folder = TempDir::new().map_err(|error| error.to_string())?;
+    let arguments = vec![qos, COUNTED.to_string()];
+    let counted = count_in(MINIMQS, program, arguments, &folder)?;
+    Ok(Figures {
+        rate,
+        instructions: Some(counted.instructions as f64 / COUNTED as f64),
+        alone: None,
+    })
+}
+
 fn profile(qos: &str) -> Result<(), String> {
     let folder = TempDir::new().map_err(|error| error.to_string())?;
     let counted = count(&this()?, qos, None, None, &folder)?;
@@ -235,13 +269,25 @@ fn count(
     version: Option<&str>,
     folder: &TempDir,
 ) -> Result<Counted, String> {
+    let mut arguments = vec!["run".into(), qos.into(), COUNTED.to_string()];
+    arguments.extend(more(ahead, version));
+    count_in(OURS, program, arguments, folder)
+}
+
+/// Counts the instructions of some functions, and of all that they call.
+fn count_in(
+    functions: &str,
+    program: &Path,
+    arguments: Vec<String>,
+    folder: &TempDir,
+) -> Result<Counted, String> {
     let file = folder.path().join("callgrind.out");
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--toggle-collect=*poll_bridge*"])
+        .arg("--tool=callgrind")
+        .arg(format!("--toggle-collect={functions}"))
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program)
-        .args(["run", qos, &COUNTED.to_string()])
-        .args(more(ahead, version))
+        .args(arguments)
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stderr);

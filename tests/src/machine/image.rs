@@ -14,7 +14,8 @@ use crate::{gateway, program};
 /// Writes the archive that the kernel unpacks.
 const BUSYBOX: Tool = Tool::new("busybox", "busybox");
 
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
+    "bin",
     "dev",
     "etc/init.d",
     "etc/rc.d",
@@ -58,15 +59,50 @@ pub fn write(folder: &Path, table: &[u8]) -> Result<PathBuf, String> {
     let scripts = program::workspace().join("tests/gateway/root");
     source::run(Command::new("cp").arg("-r").arg(scripts).arg(&root))?;
     fill(&root, table).map_err(|error| format!("{}: {error}", root.display()))?;
-    let mut pack = Command::new("sh");
-    // Every file belongs to root there.
-    pack.args(["-ec", "find . | \"$0\" cpio -o -H newc -R 0:0 >\"$1\""]);
-    pack.arg(install::path(BUSYBOX)).arg(&image);
-    source::run(pack.current_dir(&root))?;
+    pack(&root, &image)?;
     Ok(image)
 }
 
+/// The same for a gateway whose power is cut: no package but the daemon alone, started by the script of `tests/gateway/power`, so that it boots fast.
+///
+/// # Errors
+///
+/// If something of it is missing.
+pub fn write_for_power_cuts(folder: &Path, table: &[u8]) -> Result<PathBuf, String> {
+    install::ensure(&[BUSYBOX])?;
+    package()?;
+    let (root, image) = (folder.join("root"), folder.join("image"));
+    let scripts = program::workspace().join("tests/gateway/power");
+    source::run(Command::new("cp").arg("-r").arg(scripts).arg(&root))?;
+    let fill = || {
+        fill_userland(&root)?;
+        let daemon = root.join("usr/sbin/mqtt-client");
+        std::fs::copy(BIG_ENDIAN.binary(false), daemon)?;
+        std::fs::write(root.join("tmp/table.json"), table)
+    };
+    fill().map_err(|error: io::Error| format!("{}: {error}", root.display()))?;
+    pack(&root, &image)?;
+    Ok(image)
+}
+
+fn pack(root: &Path, image: &Path) -> Result<(), String> {
+    let mut pack = Command::new("sh");
+    // Every file belongs to root there.
+    pack.args(["-ec", "find . | \"$0\" cpio -o -H newc -R 0:0 >\"$1\""]);
+    pack.arg(install::path(BUSYBOX)).arg(image);
+    source::run(pack.current_dir(root))
+}
+
 fn fill(root: &Path, table: &[u8]) -> io::Result<()> {
+    fill_userland(root)?;
+    std::fs::copy(
+        package().map_err(io::Error::other)?,
+        root.join("tmp/mqtt-client.ipk"),
+    )?;
+    std::fs::write(root.join("tmp/table.json"), table)
+}
+
+fn fill_userland(root: &Path) -> io::Result<()> {
     for folder in FOLDERS {
         std::fs::create_dir_all(root.join(folder))?;
     }
@@ -77,10 +113,5 @@ fn fill(root: &Path, table: &[u8]) -> io::Result<()> {
     for name in userland::names().map_err(io::Error::other)? {
         symlink("busybox", root.join("bin").join(name))?;
     }
-    symlink("sbin/init", root.join("init"))?;
-    std::fs::copy(
-        package().map_err(io::Error::other)?,
-        root.join("tmp/mqtt-client.ipk"),
-    )?;
-    std::fs::write(root.join("tmp/table.json"), table)
+    symlink("sbin/init", root.join("init"))
 }

@@ -7,15 +7,18 @@
 //! | `source` | where do their sources come from? |
 //! | `image` | what is in its root file system? |
 //! | `shell` | how is it told what to do? |
+//! | [`power`] | what is left on its storage when its power is cut? |
 //!
 //! What stands in for OpenWrt's own scripts (rc.common, procd, opkg) is in `tests/gateway/root`.
 
 mod image;
 mod kernel;
+pub mod power;
 mod shell;
 mod source;
 mod userland;
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -66,6 +69,27 @@ pub fn prepare() -> Result<(), String> {
     Ok(())
 }
 
+/// What QEMU is told about every gateway.
+fn board(kernel: &Path, image: &Path, append: &str) -> Vec<String> {
+    let words = [
+        // The AR9331's processor core, memory and order of bytes, on another board.
+        ["-machine", "malta"],
+        ["-cpu", "24Kc"],
+        ["-m", "64"],
+        ["-kernel", &kernel.display().to_string()],
+        ["-initrd", &image.display().to_string()],
+        ["-append", append],
+        ["-display", "none"],
+        ["-serial", "stdio"],
+        ["-netdev", "user,id=network"],
+        // The slot whose interrupt the kernel knows.
+        ["-device", "pcnet,netdev=network,addr=0x0b,romfile="],
+    ];
+    let words = words.iter().flatten();
+    let words = ["-nodefaults", "-no-reboot"].iter().chain(words);
+    words.map(|&word| String::from(word)).collect()
+}
+
 /// The usual setting of a test, as [`Site::start`], with a gateway.
 #[must_use]
 pub fn site(config: Config) -> Site<Machine> {
@@ -89,26 +113,13 @@ impl Machine {
         let cord = Cord::new(folder.path(), "shell");
         let kernel = kernel::path().expect("it is built");
         let words = [
-            // The AR9331's processor core, memory and order of bytes, on another board. Its clock starts in 1970, like that of a gateway without
-            // a battery.
-            ["-machine", "malta"],
-            ["-cpu", "24Kc"],
-            ["-m", "64"],
+            // Its clock starts in 1970, like that of a gateway without a battery.
             ["-rtc", "base=1970-01-01T00:00:00"],
-            ["-kernel", &kernel.display().to_string()],
-            ["-initrd", &image.display().to_string()],
-            ["-append", "console=ttyS0 quiet panic=-1"],
-            ["-display", "none"],
-            ["-serial", "stdio"],
             ["-chardev", &cord.option()],
             ["-serial", "chardev:shell"],
-            ["-netdev", "user,id=network"],
-            // The slot whose interrupt the kernel knows.
-            ["-device", "pcnet,netdev=network,addr=0x0b,romfile="],
         ];
         let words = words.iter().flatten().map(|&word| String::from(word));
-        let words: Vec<_> = ["-nodefaults", "-no-reboot"]
-            .map(String::from)
+        let words: Vec<_> = board(kernel, &image, "console=ttyS0 quiet panic=-1")
             .into_iter()
             .chain(words)
             .collect();

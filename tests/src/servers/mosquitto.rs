@@ -1,6 +1,6 @@
 //! A real Mosquitto broker, with the limits that it is shipped with, and with users, persistence and any other line of its configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -94,6 +94,12 @@ impl Mosquitto {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.number()
+    }
+
+    /// Where one that is persistent saves its state.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("mosquitto.db")
     }
 
     /// What it has logged since it was last started.

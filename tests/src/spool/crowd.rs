@@ -10,20 +10,27 @@ use super::life::{Chain, Setting};
 /// Lives in one chain: few enough that one that fails is soon repeated.
 const IN_A_CHAIN: u64 = 25;
 
-/// The settings, in turn.
-const SETTINGS: [Setting; 4] = [
+/// All settings, to be taken in turn.
+pub const SETTINGS: [Setting; 4] = [
     Setting::Noting { qos: 1 },
     Setting::Noting { qos: 2 },
     Setting::Noting { qos: 1 },
     Setting::Mosquitto,
 ];
 
-/// So many lives, `at_a_time` chains side by side, whose seeds count up from the first. `after_each` is told how many there were.
+/// So many lives, `at_a_time` chains side by side, in these settings in turn, whose seeds count up from the first. `after_each` is told how many
+/// there were.
 ///
 /// # Panics
 ///
 /// If one fails, when the others that have begun are over.
-pub fn live(lives: u64, seed: u64, at_a_time: usize, after_each: impl Fn(u64) + Sync) -> Sum {
+pub fn live(
+    lives: u64,
+    seed: u64,
+    settings: &[Setting],
+    at_a_time: usize,
+    after_each: impl Fn(u64) + Sync,
+) -> Sum {
     let chains = lives.div_ceil(IN_A_CHAIN);
     let (next, count) = (AtomicU64::new(0), AtomicU64::new(0));
     let sum = Mutex::new(Sum::default());
@@ -36,7 +43,7 @@ pub fn live(lives: u64, seed: u64, at_a_time: usize, after_each: impl Fn(u64) + 
                         return;
                     }
                     let chain = Chain {
-                        setting: SETTINGS[number as usize % SETTINGS.len()],
+                        setting: settings[number as usize % settings.len()],
                         seed: seed.wrapping_add(number),
                         lives: IN_A_CHAIN.min(lives - number * IN_A_CHAIN),
                     };

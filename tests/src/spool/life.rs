@@ -44,6 +44,9 @@ const MOOD: std::ops::Range<u64> = 100..1_200;
 /// How long a backlog may take to arrive without any progress: delays before reconnects are part of it.
 const RECOVERY: Duration = Duration::from_secs(30);
 
+/// How often a mark is sent, at most, before it is said that none comes back.
+const MARKS: u32 = 6;
+
 /// How often the harness looks and publishes.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -123,27 +126,45 @@ impl Ends {
         }
     }
 
-    /// Waits until what the broker has taken so far has arrived where this is seen.
-    fn settle(&mut self, mark: usize) {
+    /// Waits until what the broker has taken so far has arrived where this is seen; else says what has not come.
+    fn settle(&mut self, mark: usize) -> Result<(), String> {
         if let Ends::Noting(broker) = self {
             broker.settle();
         }
         self.be(Mood::There);
-        if let Ends::Mosquitto(subscriber, broker, _) = self {
-            // It may have been stopped with much to read.
-            wait::until("the end of the bridge's connection", || {
-                let lines = broker.log().with(&["client "]);
-                let ends = |line: &&String| {
-                    let is_end = line.contains("clos") || line.contains("disconnect");
-                    is_end && !line.contains(subscriber::CLIENT_ID)
-                };
-                let ended = lines.iter().filter(ends).count();
-                wait::holds(ended >= broker.bridges().len())
-            });
-            let mark = mark.to_string();
+        let Ends::Mosquitto(subscriber, broker, _) = self else {
+            return Ok(());
+        };
+        // It may have been stopped with much to read.
+        wait::until("the end of the bridge's connection", || {
+            let lines = broker.log().with(&["client "]);
+            let ends = |line: &&String| {
+                let is_end = line.contains("clos") || line.contains("disconnect");
+                is_end && !line.contains(subscriber::CLIENT_ID)
+            };
+            let ended = lines.iter().filter(ends).count();
+            wait::holds(ended >= broker.bridges().len())
+        });
+        // Once more from time to time: the subscriber's client forgets what it was to send where the broker has forgotten its session.
+        let mark = mark.to_string();
+        for _ in 0..MARKS {
             subscriber.publish("mark", &mark);
-            subscriber.wait_for("mark", &mark);
+            let came = wait::within(wait::LIMIT / MARKS, || {
+                let payloads = subscriber.payloads("mark");
+                wait::holds(payloads.contains(&mark))
+            });
+            if came.is_some() {
+                return Ok(());
+            }
         }
+        let (log, sessions) = (broker.log(), subscriber.lost_sessions());
+        let taken = log.with(&["Received PUBLISH from test-subscriber"]).len();
+        let given = log.with(&["Sending PUBLISH to test-subscriber"]).len();
+        let answered = log.with(&["Received PUBACK from test-subscriber"]).len();
+        Err(format!(
+            "the mark {mark} does not come back to the test's own subscriber, whose session the broker has lost {sessions} times. Since its start \
+             the broker has taken {taken} marks, and sent {given} messages to the subscriber, which has acknowledged {answered}"
+        ))
     }
 }
 
@@ -217,29 +238,32 @@ impl World {
             lines = self.note_accepted(&daemon, lines, Instant::now());
             thread::sleep(TICK);
         }
-        if rng.u8(..10) == 0 {
+        let is_stopped = rng.u8(..10) == 0;
+        let ended_at = if is_stopped {
             // Before that a signal may come too early to be caught.
             self.wait_until_heard();
             let end = daemon.stop();
             if end.code != 0 {
                 return Err(format!("the daemon ended with {}", end.code));
             }
-            self.note_accepted(&daemon, lines, Instant::now());
-            self.ends.settle(self.diary.len());
-            self.note_arrived()?;
-            self.ledger.stop(Instant::now());
-            self.note_end("stopped", &daemon);
+            Instant::now()
         } else {
             let at = Instant::now();
             daemon.kill();
             // What it wrote last was accepted before that, nobody knows when.
-            self.note_accepted(&daemon, lines, at);
-            self.ends.settle(self.diary.len());
-            self.note_arrived()?;
-            self.ledger.kill(at);
+            at
+        };
+        self.note_accepted(&daemon, lines, ended_at);
+        let settled = self.ends.settle(self.diary.len());
+        let noted = settled.and_then(|()| self.note_arrived());
+        if is_stopped {
+            self.ledger.stop(Instant::now());
+            self.note_end("stopped", &daemon);
+        } else {
+            self.ledger.kill(ended_at);
             self.note_end("killed", &daemon);
         }
-        Ok(())
+        noted
     }
 
     /// A last life with the broker there, until all that has to has arrived.
@@ -269,7 +293,7 @@ impl World {
         if daemon.stop().code != 0 {
             return Err(String::from("the daemon does not end well"));
         }
-        self.ends.settle(self.diary.len());
+        self.ends.settle(self.diary.len())?;
         self.note_arrived()
     }
 
@@ -343,6 +367,9 @@ impl World {
                 }
             }
             Ends::Mosquitto(subscriber, ..) => {
+                if subscriber.lost_sessions() > 0 {
+                    return Err("the broker has lost the session of the test's own subscriber, and what waited there".into());
+                }
                 let deliveries = subscriber.deliveries_after(self.arrivals);
                 self.arrivals += deliveries.len();
                 for one in deliveries {

@@ -176,12 +176,7 @@ fn limits_that_are_told_are_kept_and_what_they_change_is_said_once() {
             "{kind:?}, of {}",
             tight::ALIASES
         );
-        // rmqtt tells a client no more than that client's own Receive Maximum, which is 1.
-        let at_a_time = match kind {
-            Kind5::Rmqtt => 1,
-            _ => tight::AT_A_TIME,
-        };
-        assert_eq!(most_in_flight(&site.daemon), at_a_time, "{kind:?}");
+        assert_eq!(most_in_flight(&site.daemon), tight::AT_A_TIME, "{kind:?}");
         for words in [
             ["no message above QoS 1", "mqtt_qos=2"],
             ["retains no messages", "mqtt_retain=1"],

@@ -9,6 +9,7 @@ mod configuration;
 mod configuration_errors;
 mod connection;
 mod credentials;
+mod examples;
 mod idle;
 mod link_faults;
 mod messages;

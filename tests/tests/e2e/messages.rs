@@ -38,6 +38,54 @@ fn value_and_timestamp_reach_the_broker_byte_for_byte() {
 }
 
 #[test]
+fn json_is_read_by_others_as_the_same_number() {
+    let json = cloud().with("payload", "json").signal("p");
+    let site = Site::start(json);
+    for value in [
+        "0",
+        "-0",
+        "+5",
+        "007",
+        "-000.50",
+        ".5",
+        "-.5e3",
+        "5.",
+        "12.50",
+        "230.39999999999998",
+        "0.10000000000000001",
+        "9007199254740993",
+        "1.5E-10",
+        "-2.2250738585072014e-308",
+        "+1.7976931348623157E+308",
+    ] {
+        site.publish("p", format!("{value},{TIME},"));
+        let payload = site.subscriber.next("tag/cloud/p/in").payload;
+        let read: serde_json::Value = serde_json::from_str(&payload).expect(&payload);
+        let number: f64 = value.parse().expect("a number");
+        assert_eq!(read["v"].as_f64(), Some(number), "{value}: {payload}");
+        assert_eq!(read["t"].as_u64(), TIME.parse().ok(), "{payload}");
+        assert_eq!(read["q"], 1, "{payload}");
+    }
+    site.publish("p", format!("nan,{TIME},"));
+    let expected = format!(r#"{{"v":null,"t":{TIME},"q":0}}"#);
+    site.expect("tag/cloud/p/in", &expected);
+}
+
+#[test]
+fn signals_on_one_topic_are_told_apart_in_json() {
+    let json = cloud().with("payload", "json");
+    let on_plant = |config: Config, alias: &str| config.signal(alias).with("topic", "plant");
+    let site = Site::start(on_plant(on_plant(json, "p"), "q").signal("r"));
+    for signal in ["p", "q"] {
+        site.publish(signal, format!("1,{TIME},"));
+        let expected = format!(r#"{{"s":"{signal}","v":1,"t":{TIME},"q":1}}"#);
+        site.expect("plant", &expected);
+    }
+    site.publish("r", format!("1,{TIME},"));
+    site.expect("tag/cloud/r/in", &format!(r#"{{"v":1,"t":{TIME},"q":1}}"#));
+}
+
+#[test]
 fn the_flags_invalid_non_topical_and_overflow_make_the_quality_0_and_nothing_else_does() {
     let site = Site::start(cloud().with("enable_threshold", 0).signal("p"));
     for (flags, quality) in [

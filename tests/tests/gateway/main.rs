@@ -6,8 +6,10 @@
 //! | `package` | what does the package leave behind? |
 //! | `resources` | how much memory and processor does the daemon take, as the kernel counts it? |
 //! | `outside` | what if the link goes down, or the clock jumps? |
+//! | `power` | is what waited on storage still there after a power cut? |
 
 mod outside;
 mod package;
+mod power;
 mod resources;
 mod service;

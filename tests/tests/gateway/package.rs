@@ -14,7 +14,13 @@ fn left(machine: &mut Machine, before: &str) -> Vec<String> {
     let paths = words(&after).into_iter();
     // opkg itself removes folders that are empty then.
     let is_left = |path: &&str| {
-        !["/lib/upgrade", "/usr/share/mqtt-client", "/etc/mqtt-client"].contains(path)
+        ![
+            "/lib/upgrade",
+            "/usr/share/licenses",
+            "/usr/share/mqtt-client",
+            "/etc/mqtt-client",
+        ]
+        .contains(path)
             && !path.contains('*')
             && !words(before).contains(path)
     };

@@ -40,11 +40,11 @@ fn a_broker_that_is_away_costs_the_buffer_and_no_more() {
     site.expect(&channel("p"), "0,1708000203824,1");
     let before = site.daemon.number("status", "VmRSS:");
     site.broker.stop();
-    let samples = (1..=10_000).map(|number| format!("{number},1708000203824,"));
+    let samples = (1..=40_000).map(|number| format!("{number},1708000203824,"));
     site.redis.publish_all(&channel("p"), samples);
     let counters = site
         .daemon
-        .wait_for_counters("cloud", |counters| counters.received == 10_001);
+        .wait_for_counters("cloud", |counters| counters.received == 40_001);
     assert!(counters.dropped > 0, "{counters:?}");
     let after = site.daemon.number("status", "VmRSS:");
     println!("resident: {before} KiB, with {buffer} KiB of waiting samples {after} KiB");

@@ -5,11 +5,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mqtt_client_tests::install::{self, Tool};
 use mqtt_client_tests::process::{Process, Signal};
-use mqtt_client_tests::wait;
+use mqtt_client_tests::spool::broker::Mood;
+use mqtt_client_tests::{Counters, wait};
 use tempfile::TempDir;
 
 use crate::gateway::{FLUSH_INTERVAL, Gateway, USED_AGAIN, stored, table, wait_until_stored};
@@ -91,11 +92,15 @@ impl Drop for Injected {
     }
 }
 
-/// Loads the gateway while its storage is broken, for longer than two attempts to use it again.
+/// Loads the gateway while its storage is broken, for longer than two attempts to use it again, and with no more than memory has room for.
 fn load_while_it_is_broken(gateway: &mut Gateway) {
     let begun = Instant::now();
+    let mut room = 10_000;
     while begun.elapsed().as_secs() < 11 {
-        gateway.publish(20);
+        if room > 0 {
+            room -= 20;
+            gateway.publish(20);
+        }
         gateway.check_the_other();
     }
 }
@@ -106,8 +111,18 @@ fn check_it_is_used_again(gateway: &mut Gateway, folder: &Path) {
     gateway.publish(20);
     wait_until_stored(folder, before, USED_AGAIN);
     assert!(gateway.warnings().len() <= 1, "{:?}", gateway.warnings());
+    check_it_is_said(gateway);
     gateway.check_all();
     assert_eq!(gateway.daemon.stop().code, 0);
+}
+
+/// As often as it was said that it is not.
+fn check_it_is_said(gateway: &Gateway) {
+    let said = wait::within(USED_AGAIN, || {
+        let lines = gateway.daemon.stderr().with(&["the spool is used again"]);
+        wait::holds(lines.len() == gateway.warnings().len())
+    });
+    said.unwrap_or_else(|| panic!("{:?}", gateway.daemon.stderr().all()));
 }
 
 /// A gateway with something on storage.
@@ -183,8 +198,46 @@ fn a_card_that_fails_to_sync_is_used_again_once_it_does_not() {
 }
 
 #[test]
+fn that_a_card_is_used_again_is_said_where_nothing_waits_any_more() {
+    let place = TempDir::new().unwrap();
+    let folder = place.path().join("spool");
+    let mut gateway = begin(&folder);
+    let Some(injected) = Injected::into(&gateway, "pwrite64:error=EIO") else {
+        return;
+    };
+    gateway.publish(20);
+    gateway.daemon.stderr().wait_for(&["the spool is not used"]);
+    drop(injected);
+    gateway.check_all();
+    check_it_is_said(&gateway);
+    assert_eq!(gateway.warnings().len(), 1, "{:?}", gateway.warnings());
+}
+
+#[test]
 fn a_card_that_turns_read_only_is_used_again_once_it_is_not() {
     fail("pwrite64:error=EROFS", "it is read-only");
+}
+
+#[test]
+fn a_card_whose_files_cannot_be_opened_is_used_again_once_they_can() {
+    fail("pwrite64,openat:error=EIO", "it fails (error 5)");
+}
+
+#[test]
+fn a_card_that_fails_now_and_then_costs_nothing() {
+    let place = TempDir::new().unwrap();
+    let folder = place.path().join("spool");
+    let mut gateway = begin(&folder);
+    let calls = "pwrite64,fdatasync,fsync,openat:error=EIO:when=3+5";
+    let Some(injected) = Injected::into(&gateway, calls) else {
+        return;
+    };
+    load_while_it_is_broken(&mut gateway);
+    drop(injected);
+    gateway.check_all();
+    check_it_is_said(&gateway);
+    assert!(!gateway.warnings().is_empty());
+    assert_eq!(gateway.daemon.counters("cloud").dropped, 0);
 }
 
 #[test]
@@ -238,4 +291,60 @@ fn a_card_that_hangs_delays_neither_redis_nor_another_broker() {
     // It hangs in the middle of that, and what was accepted is delivered all the same.
     drop(injected);
     check_it_is_used_again(&mut gateway, &folder);
+}
+
+#[test]
+fn a_card_that_hangs_for_30_s_is_given_up_once_memory_is_full_and_used_again() {
+    let place = TempDir::new().unwrap();
+    let folder = place.path().join("spool");
+    let mut config = table(&folder, 1);
+    config = config.device_key("buffer_size", 16_384);
+    let mut gateway = Gateway::start(config);
+    gateway.publish(100);
+    wait_until_stored(&folder, 0, wait::LIMIT);
+    let hang = "fdatasync:delay_enter=30s:when=1";
+    let Some(_injected) = Injected::into(&gateway, hang) else {
+        return;
+    };
+    let begun = Instant::now();
+    while gateway.warnings().is_empty() {
+        gateway.publish(200);
+        gateway.check_the_other();
+        assert!(begun.elapsed().as_secs() < 25, "it is not given up");
+    }
+    assert!(gateway.warnings()[0].ends_with("it does not answer"));
+    while begun.elapsed().as_secs() < 30 {
+        gateway.publish(1);
+        gateway.check_the_other();
+    }
+    let before = stored(&folder);
+    gateway.publish(20);
+    wait_until_stored(&folder, before, USED_AGAIN);
+    check_it_is_said(&gateway);
+    assert_eq!(gateway.warnings().len(), 1, "{:?}", gateway.warnings());
+    // But for what memory had no room for.
+    gateway.cloud.be(Mood::There);
+    let all_arrived = |now: &Counters| now.acknowledged + now.dropped == now.received;
+    gateway.daemon.wait_for_counters("cloud", all_arrived);
+    assert_eq!(gateway.daemon.stop().code, 0);
+}
+
+#[test]
+fn a_card_that_hangs_at_the_end_is_not_waited_for() {
+    let place = TempDir::new().unwrap();
+    let mut gateway = begin(&place.path().join("spool"));
+    let Some(mut injected) = Injected::into(&gateway, "fdatasync:delay_enter=3600s") else {
+        return;
+    };
+    gateway.publish(20);
+    gateway.daemon.signal(Signal::TERM);
+    // Five seconds for the broker, as many for the card; what is more is for a busy machine.
+    let lines = gateway.daemon.stderr();
+    let said = wait::within(Duration::from_secs(15), || {
+        wait::holds(!lines.with(&["20 samples are neither delivered"]).is_empty())
+    });
+    said.expect("an end");
+    // Until its thread is let go of, Linux keeps the process.
+    injected.0.kill();
+    assert_eq!(gateway.daemon.wait().code, 0);
 }

@@ -214,13 +214,15 @@ impl<'a> Spool<'a> {
         is_whole
     }
 
-    /// Moves the new samples of which no byte was sent to the log; whether all of them.
+    /// Moves the new samples of which no byte was sent to the log; whether all of them. Of a message that a connection has ended in the middle of
+    /// there is a copy already, before all that came after it: it stays, and goes first.
     fn move_unsent<S: Sink>(&mut self, session: &mut S, routes: &Routes<'_>) -> bool {
         let Some(outbox) = session.outbox() else {
             return false;
         };
         let held = self.held_live(session);
-        let mut index = self.live().first_held(held);
+        let first = self.live().first_held(held);
+        let mut index = first;
         // Those that are set aside stand before those in flight.
         let copied = self.live().copied;
         let (mut moved, mut before_copied) = (0, 0);
@@ -230,7 +232,7 @@ impl<'a> Spool<'a> {
             if held.is_returned() {
                 return true;
             }
-            if held.is_unsent {
+            if held.is_unsent && (index >= copied || held.is_aside()) {
                 let accepted_at = at.marks.at(index).unwrap_or(at.now.as_millis() as i64);
                 let signal = held.signal();
                 is_whole = log.push(&at.numbered(routes, log.end(), accepted_at, signal, sample));
@@ -241,9 +243,13 @@ impl<'a> Spool<'a> {
             index += 1;
             is_whole
         });
-        let mut left = moved;
+        let (mut left, mut index) = (moved, first);
         session.withdraw(&mut |held| {
-            let is_taken = left > 0 && held.is_unsent && !held.is_returned();
+            if held.is_returned() {
+                return false;
+            }
+            let is_taken = left > 0 && held.is_unsent && (index >= copied || held.is_aside());
+            index += 1;
             left -= u64::from(is_taken);
             is_taken
         });

@@ -79,7 +79,11 @@ impl Spool<'_> {
         let alias = self.device.alias;
         while let Some(event) = self.log.poll_event() {
             match event {
-                Event::Opened { waiting, is_torn } => {
+                Event::Opened {
+                    waiting,
+                    is_torn,
+                    is_again,
+                } => {
                     self.at.found = (self.at.found + waiting).saturating_sub(self.at.unread);
                     self.at.has_found |= waiting > 0;
                     let end = if is_torn {
@@ -87,6 +91,10 @@ impl Spool<'_> {
                     } else {
                         ""
                     };
+                    if is_again {
+                        // As loud as what it ends.
+                        warning!("{}: the spool is used again", alias);
+                    }
                     info!("{}: the spool has {} samples{}", alias, waiting, end);
                 }
                 Event::Closed(fault) => {

@@ -57,8 +57,11 @@ impl Session<'_> {
 
     #[inline]
     fn has_stamps(&self) -> bool {
-        let expires = cfg!(feature = "mqtt5") && self.device.message_expiry > 0;
-        expires || cfg!(feature = "spool") && self.device.max_age > 0
+        #[cfg(feature = "spool")]
+        if self.device.max_age > 0 {
+            return true;
+        }
+        cfg!(feature = "mqtt5") && self.device.message_expiry > 0
     }
 
     /// Drops what has waited for longer than `max_age`, and calls `forget` with the signal of each; when to look again.

@@ -4,6 +4,7 @@ use super::{Phase, Session};
 use crate::config::{Auth, Signal};
 use crate::delivery::{QoS, Stage};
 use crate::log::{Printed, error, info, warning};
+use crate::mqtt::Refusal;
 use crate::mqtt::attempt::Reached;
 use crate::mqtt::close::Close;
 use crate::mqtt::packet::Topic;
@@ -32,7 +33,13 @@ impl<'a> Session<'a> {
             Phase::Offline | Phase::Leaving => Reached::Nothing,
         };
         let level = self.state.attempts.level();
-        let retry = self.state.attempts.closed(by, reached);
+        let mut retry = self.state.attempts.closed(by, reached);
+        if let ClosedBy::Us(Close::Refused(Refusal::Reason(reason))) = *by
+            && self.is_v5()
+            && self.lower_will(reason)
+        {
+            retry = Retry::AtOnce;
+        }
         if matches!((by, reached), (ClosedBy::Peer, Reached::Greeting))
             && self.state.attempts.suggests_tls()
             && !matches!(self.device.auth, Auth::Tls(_))
@@ -63,8 +70,12 @@ impl<'a> Session<'a> {
 
     /// Says how many samples nobody will deliver any more.
     pub fn report_undelivered(&self) {
+        #[cfg(feature = "spool")]
+        if self.state.is_spooled {
+            return;
+        }
         let undelivered = self.outbox.to_repeat() + self.outbox.queued();
-        if undelivered > 0 && !self.state.is_spooled {
+        if undelivered > 0 {
             warning!(
                 "{}: the end, and {} samples are not delivered: they are lost",
                 self.device.alias,

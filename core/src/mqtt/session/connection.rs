@@ -3,6 +3,7 @@
 use super::events::Control as ControlPacket;
 use super::v5::Prepared;
 use super::{Phase, Session, connect};
+use crate::config::{Payload, Signal};
 use crate::delivery::QoS;
 use crate::log::{Text, Words, trace};
 use crate::mqtt::ClientId;
@@ -11,7 +12,8 @@ use crate::mqtt::encode::{Connect, PINGREQ, PublishHeader};
 use crate::mqtt::liveness::{Awaiting, Due, Liveness};
 use crate::mqtt::v5::encode::{NONE, has_alias};
 use crate::net::protocol::{ClosedBy, Protocol, Retry};
-use crate::payload;
+use crate::outbox::Outgoing;
+use crate::payload::{self, json::Json};
 use crate::rate;
 use crate::secret::Secrets;
 use crate::time::Instant;
@@ -247,6 +249,7 @@ impl<'a> Session<'a> {
         let is_v5 = self.is_v5();
         let properties: &[u8] = if is_v5 { NONE } else { &[] };
         let is_special = is_v5 && self.state.v5.is_special(self.device);
+        let is_json = cfg!(feature = "json") && self.device.payload == Payload::Json;
         while let Some(outgoing) = self.outbox.next_outgoing(window) {
             let Some(signal) = self.signals.get(outgoing.signal() as usize) else {
                 return;
@@ -261,7 +264,11 @@ impl<'a> Session<'a> {
                 properties,
                 has_known_alias: false,
             };
-            let len = payload::len(outgoing.text_len());
+            let json = is_json.then(|| self.json(&outgoing, signal));
+            let len = match &json {
+                Some(json) => json.len(),
+                None => payload::len(outgoing.text_len()),
+            };
             let list;
             if is_special {
                 list = match self.prepare(&mut header, &outgoing, len, now) {
@@ -272,10 +279,11 @@ impl<'a> Session<'a> {
                 header.properties = list.bytes();
             }
             let outbox = &self.outbox;
-            let pushed = self.transmit.push(header, len, |out| {
-                payload::write(out, outgoing.quality(), |text| {
+            let pushed = self.transmit.push(header, len, |out| match &json {
+                Some(json) => json.write(out),
+                None => payload::write(out, outgoing.quality(), |text| {
                     outbox.write_text(&outgoing, text);
-                });
+                }),
             });
             if pushed.is_err() {
                 return;
@@ -289,6 +297,16 @@ impl<'a> Session<'a> {
                 return;
             }
         }
+    }
+
+    /// The payload of a sample, where the device's are JSON objects.
+    #[cold]
+    #[inline(never)]
+    fn json<'s>(&self, outgoing: &Outgoing, signal: &Signal<'s>) -> Json<'s> {
+        let alias = signal.is_named.then_some(signal.alias);
+        Json::new(outgoing.text_len(), outgoing.quality(), alias, |text| {
+            self.outbox.write_text(outgoing, text);
+        })
     }
 
     /// Whether `max_rate` lets a message go now.
@@ -369,13 +387,19 @@ impl<'a> Session<'a> {
             Some(assigned) => ClientId::Given(assigned),
             None => self.client_id.as_at(attempts.naming_level()),
         };
-        connect(
+        let mut connect = connect(
             self.device,
             client_id,
             attempts.level(),
             attempts.clean_session(),
             self.input.len() as u32,
-        )
+        );
+        if self.is_v5()
+            && let Some(will) = &mut connect.will
+        {
+            self.state.v5.will.bound(will);
+        }
+        connect
     }
 
     /// How many messages may be in flight: no new one while what is set aside waits to be tried again.

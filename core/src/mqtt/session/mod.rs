@@ -78,7 +78,7 @@ pub struct Storage<'a> {
     /// To the broker, without PUBLISH; at least [`Session::control_len`] bytes. With room for as many acknowledgements as the input holds,
     /// reading never waits for writing.
     pub control: &'a mut [u8],
-    /// PUBLISH on its way to the broker; at least [`MAX_PUBLISH`](super::MAX_PUBLISH) bytes. The larger, the fewer writes.
+    /// PUBLISH on its way to the broker; at least [so many](super::longest_publish) bytes. The larger, the fewer writes.
     pub transmit: &'a mut [u8],
     /// Samples that wait or are unacknowledged.
     pub outbox: &'a mut [u8],
@@ -105,6 +105,7 @@ pub struct State {
     attempts: Attempts,
     stopping: bool,
     /// What is not delivered at the end is on storage.
+    #[cfg(feature = "spool")]
     is_spooled: bool,
     /// Bytes at the front of the input that are not handled yet.
     filled: usize,
@@ -172,6 +173,7 @@ impl<'a> Session<'a> {
             phase: Phase::Offline,
             attempts: Attempts::new(device),
             stopping: false,
+            #[cfg(feature = "spool")]
             is_spooled: false,
             filled: 0,
             liveness: Liveness::default(),

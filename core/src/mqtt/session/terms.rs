@@ -1,7 +1,7 @@
 //! What does the broker of MQTT 5 allow (3.2.2.3), and what of it is not as the mapping table has it?
 
 use super::Session;
-use crate::config::Device;
+use crate::config::{Device, Will};
 use crate::delivery::QoS;
 use crate::log::{Text, info, warning};
 use crate::mqtt::close::Close;
@@ -10,6 +10,7 @@ use crate::mqtt::v5::property::{
     ASSIGNED_CLIENT_IDENTIFIER, MAXIMUM_PACKET_SIZE, MAXIMUM_QOS, Properties, RECEIVE_MAXIMUM,
     RETAIN_AVAILABLE, SERVER_KEEP_ALIVE, SESSION_EXPIRY, TOPIC_ALIAS_MAXIMUM,
 };
+use crate::mqtt::v5::reason::Reason;
 use crate::time::Instant;
 
 /// What holds on a connection. With 3.1 and 3.1.1 it is what the device asks for.
@@ -21,6 +22,26 @@ pub(super) struct Agreed {
     pub(super) receive_maximum: u16,
     /// Bytes of the longest packet that it takes.
     pub(super) maximum_packet_size: u32,
+}
+
+/// What a broker has left of the Last Will. It tells of that no earlier than by refusing CONNECT.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WillBounds {
+    qos: QoS,
+    may_retain: bool,
+}
+
+impl WillBounds {
+    /// A broker that has refused nothing.
+    pub(super) const NONE: WillBounds = WillBounds {
+        qos: QoS::ExactlyOnce,
+        may_retain: true,
+    };
+
+    pub(super) fn bound(self, will: &mut Will<'_>) {
+        will.qos = will.qos.min(self.qos);
+        will.retain &= self.may_retain;
+    }
 }
 
 /// What was said, once in the life of a process.
@@ -144,6 +165,37 @@ impl Session<'_> {
         if let Some(assigned) = properties.text(ASSIGNED_CLIENT_IDENTIFIER) {
             self.take_client_id(assigned);
         }
+    }
+
+    /// The broker refuses CONNECT: whether that is for what the will asks for, and the next CONNECT asks for less.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn lower_will(&mut self, reason: Reason) -> bool {
+        let Some(Will { qos, retain, .. }) = self.connect().will else {
+            return false;
+        };
+        let bounds = &mut self.state.v5.will;
+        match reason {
+            Reason::QOS_NOT_SUPPORTED if qos == QoS::ExactlyOnce => {
+                bounds.qos = QoS::AtLeastOnce;
+            }
+            Reason::QOS_NOT_SUPPORTED if qos == QoS::AtLeastOnce => {
+                bounds.qos = QoS::AtMostOnce;
+            }
+            Reason::RETAIN_NOT_SUPPORTED if retain => bounds.may_retain = false,
+            _ => return false,
+        }
+        warning!(
+            "{}: the broker refuses the Last Will as it is: from now on its QoS is {} at most{}",
+            self.device.alias,
+            bounds.qos as u8,
+            if bounds.may_retain {
+                ""
+            } else {
+                ", and it is not retained"
+            }
+        );
+        true
     }
 
     /// A name that nobody asked for: it is kept for the life of this process, as far as there is room for it.

@@ -4,7 +4,7 @@ use super::age::age;
 use super::alias::Aliases;
 use super::events::Control as ControlPacket;
 use super::refusals::Refusals;
-use super::terms::{Agreed, Said};
+use super::terms::{Agreed, Said, WillBounds};
 use super::{Phase, Session};
 use crate::bytes::move_within;
 use crate::config::Device;
@@ -19,7 +19,7 @@ use crate::mqtt::v5::encode::{List, disconnect, publish};
 use crate::mqtt::v5::property::Properties;
 use crate::mqtt::v5::reason::Reason;
 use crate::mqtt::violation::Violation;
-use crate::mqtt::{Ack, MAX_PUBLISH, Refusal};
+use crate::mqtt::{Ack, Refusal, longest_publish};
 use crate::outbox::Outgoing;
 use crate::time::{Instant, SECOND};
 
@@ -28,6 +28,7 @@ use crate::time::{Instant, SECOND};
 pub(super) struct Memory {
     pub(super) agreed: Agreed,
     pub(super) said: Said,
+    pub(super) will: WillBounds,
     /// What the broker calls this client.
     pub(super) assigned: Option<heapless::String<MAX_ASSIGNED>>,
     pub(super) aliases: Aliases,
@@ -60,6 +61,7 @@ impl Memory {
         Memory {
             agreed: Agreed::with(device),
             said: Said::default(),
+            will: WillBounds::NONE,
             assigned: None,
             aliases: Aliases::default(),
             refusals: Refusals::default(),
@@ -87,7 +89,7 @@ impl Memory {
     pub(super) fn is_special(&self, device: &Device<'_>) -> bool {
         device.message_expiry > 0
             || self.aliases.is_any()
-            || self.agreed.maximum_packet_size < MAX_PUBLISH as u32
+            || self.agreed.maximum_packet_size < longest_publish(device) as u32
     }
 }
 

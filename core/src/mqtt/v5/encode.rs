@@ -1,14 +1,11 @@
 //! Which properties does this client send? One function per packet (MQTT 5, 3.1.2.11, 3.1.3.2, 3.3.2.3).
 
 use super::property::{
-    Id, MAXIMUM_PACKET_SIZE, MESSAGE_EXPIRY, RECEIVE_MAXIMUM, REQUEST_PROBLEM_INFORMATION,
-    SESSION_EXPIRY, TOPIC_ALIAS, WILL_DELAY,
+    Id, MAXIMUM_PACKET_SIZE, MESSAGE_EXPIRY, REQUEST_PROBLEM_INFORMATION, SESSION_EXPIRY,
+    TOPIC_ALIAS, WILL_DELAY,
 };
 use super::reason::Reason;
 use crate::bytes::put;
-
-/// Messages of QoS 1 and 2 that the broker may send before they are acknowledged: nobody asked for any, and one at a time is enough.
-const RECEIVE_MAXIMUM_HERE: u16 = 1;
 
 /// A list of properties with its length in front, as it stands in a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +15,7 @@ pub struct List {
 }
 
 /// Longest list, in bytes: that of CONNECT.
-const MAX_LIST: usize = 1 + 5 + 3 + 5 + 2;
+const MAX_LIST: usize = 1 + 5 + 5 + 2;
 
 /// Longest list of PUBLISH.
 pub const MAX_PUBLISH_LIST: usize = 1 + 5 + 3;
@@ -38,13 +35,15 @@ pub struct Terms {
 }
 
 /// The properties of CONNECT. A Session Expiry Interval of 0 is that of a CONNECT without.
+///
+/// No Receive Maximum: messages that nobody asked for are passed over as they come, and none is kept. And rmqtt 0.24 takes no more messages at a
+/// time from a client than that client's own Receive Maximum.
 #[must_use]
 pub fn connect(terms: &Terms) -> List {
     let mut list = List::EMPTY;
     if terms.session_expiry > 0 {
         list.push(SESSION_EXPIRY, &terms.session_expiry.to_be_bytes());
     }
-    list.push(RECEIVE_MAXIMUM, &RECEIVE_MAXIMUM_HERE.to_be_bytes());
     list.push(
         MAXIMUM_PACKET_SIZE,
         &terms.maximum_packet_size.to_be_bytes(),
@@ -126,7 +125,7 @@ mod tests {
     fn the_properties_are_those_of_the_standard() {
         assert_eq!(
             connect(&TERMS).bytes(),
-            b"\x0f\x11\x00\x01\x51\x80\x21\x00\x01\x27\x00\x00\x04\x00\x17\x01"
+            b"\x0c\x11\x00\x01\x51\x80\x27\x00\x00\x04\x00\x17\x01"
         );
         assert_eq!(connect(&TERMS).bytes().len(), MAX_LIST);
         assert_eq!(will(&TERMS).bytes(), b"\x05\x18\x00\x00\x00\x1e");
@@ -135,10 +134,7 @@ mod tests {
             will_delay: 0,
             ..TERMS
         };
-        assert_eq!(
-            connect(&short).bytes(),
-            b"\x0a\x21\x00\x01\x27\x00\x00\x04\x00\x17\x01"
-        );
+        assert_eq!(connect(&short).bytes(), b"\x07\x27\x00\x00\x04\x00\x17\x01");
         assert_eq!(will(&short).bytes(), b"\0");
         assert_eq!(publish(None, None).bytes(), NONE);
         let both = publish(Some(30), Some(2));

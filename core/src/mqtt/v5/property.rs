@@ -167,9 +167,9 @@ fn find(id: Id) -> Option<&'static Known> {
     PROPERTIES.iter().find(|known| known.id == id)
 }
 
-/// The name of a property; empty if it is not known.
+/// The name of a property, as it is said behind that word.
 pub(super) fn name(id: Id) -> &'static str {
-    find(id).map_or("", |known| known.name)
+    find(id).map_or("without a name", |known| known.name)
 }
 
 /// The value of one property.

@@ -17,6 +17,8 @@ impl Reason {
     pub const TOPIC_ALIAS_INVALID: Reason = Reason(0x94);
     pub const PACKET_TOO_LARGE: Reason = Reason(0x95);
     pub const QUOTA_EXCEEDED: Reason = Reason(0x97);
+    pub const RETAIN_NOT_SUPPORTED: Reason = Reason(0x9a);
+    pub const QOS_NOT_SUPPORTED: Reason = Reason(0x9b);
 }
 
 /// Code, name in the standard (table 2-6), and what to do about it here, if that is not in the name. By code.

@@ -21,12 +21,9 @@ impl Broker {
         if !self.has_let_in(number) {
             return None;
         }
-        if self.v5.is_some() {
-            // The client's Maximum Packet Size, and its Receive Maximum of 1.
-            let messages = &self.session.get_or_insert_default().outgoing.messages;
-            if len > 200 || qos > 0 && !messages.is_empty() {
-                return None;
-            }
+        // The client's Maximum Packet Size.
+        if self.v5.is_some() && len > 200 {
+            return None;
         }
         let mut answers = Vec::new();
         self.session.get_or_insert_default().outgoing.last_id = at;

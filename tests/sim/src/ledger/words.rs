@@ -35,7 +35,10 @@ impl Tap for Ledger {
         } else {
             take_packet
         };
-        while let Some(packet) = take(&mut self.wire.rest) {
+        while let Some(mut packet) = take(&mut self.wire.rest) {
+            if let Some(spelling) = &self.spelling {
+                spelling.restore(&mut packet);
+            }
             if packet != ClientPacket::Pingreq {
                 trace::note(|| (self.name(), format!("<- {packet}")));
             }

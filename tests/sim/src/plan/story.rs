@@ -73,6 +73,24 @@ pub(super) fn proxies(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
     happenings
 }
 
+/// The broker does not answer PINGREQ, and says other things meanwhile, so that its silence ends nothing: PINGREQ has to go again and again.
+pub(super) fn talk_without_pong(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {
+    let device = rng.usize(..world.devices.len());
+    if world.spared == Some(device) {
+        return Vec::new();
+    }
+    let broker = |fault, lasts| What::Broker(device, fault, lasts);
+    let keep_alive = 1000 * world.devices[device].keep_alive;
+    let at = rng.u64(0..world.storm);
+    let mut happenings = vec![(at, broker(BrokerFault::NoPings, 4 * keep_alive))];
+    // More often than a missing PINGRESP is waited for, and at QoS 0, which the bridge does not answer.
+    happenings.extend((1..12).map(|part| {
+        let word = BrokerFault::Publish(0, 10, 1);
+        (at + part * keep_alive / 3, broker(word, 1))
+    }));
+    happenings
+}
+
 /// A single kind of fault befalls one device and nothing else goes wrong: a topic is forbidden, acknowledgements are slow, lost one by one, or do not
 /// come at all, messages come that nobody asked for. All signals speak all the time.
 pub(super) fn calm(world: &World, rng: &mut Rng) -> Vec<(u64, What)> {

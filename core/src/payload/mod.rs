@@ -1,10 +1,12 @@
-//! How does a sample look on the wire? `value,timestamp,quality` (manual chapter 22, "MQTT data format").
+//! How does a sample look on the wire? `value,timestamp,quality` (manual chapter 22, "MQTT data format"), or a [JSON object](json).
 //!
 //! A session asks for the length first, since a packet's header has it, and then has the payload written where it belongs.
 
+pub mod json;
+
 use crate::sample::{MAX_TEXT, Quality};
 
-/// Longest payload, in bytes: a message without flags gains `,1`.
+/// Longest payload in CSV, in bytes: a message without flags gains `,1`.
 pub const MAX_LEN: usize = MAX_TEXT + QUALITY_LEN;
 
 const QUALITY_LEN: usize = 2;
