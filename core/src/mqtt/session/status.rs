@@ -39,9 +39,9 @@ const CERTAIN: u8 = 2;
 #[derive(Debug, Clone)]
 pub(super) struct Status {
     /// `online` is to be said.
-    is_due: bool,
+    pub(super) is_due: bool,
     /// It was said on this connection.
-    is_said: bool,
+    pub(super) is_said: bool,
     /// It was, and nothing has shown yet that the broker bears it.
     pub(super) is_on_trial: bool,
     /// It is not written whole.
@@ -99,6 +99,7 @@ pub(super) enum Words {
     Online,
     Offline,
     /// At the front of the control packets, in so many bytes.
+    #[cfg(feature = "health")]
     Health(usize),
 }
 
@@ -278,7 +279,7 @@ impl<'a> Session<'a> {
     fn notice<'n>(&self, topic: &'n str, said: Said) -> Notice<'n> {
         let text = match said.text {
             Words::Online => ONLINE,
-            Words::Offline | Words::Health(_) => OFFLINE,
+            _ => OFFLINE,
         };
         Notice {
             qos: said.qos,
@@ -366,20 +367,6 @@ impl<'a> Session<'a> {
             let most = self.state.v5.agreed.receive_maximum;
             let taken = u16::from(self.is_status_in_flight());
             self.outbox.limit_repeated(most.saturating_sub(taken));
-        }
-    }
-
-    /// Whether `online` was said on this connection, and is not to be said now.
-    pub(super) fn has_said_online(&self) -> bool {
-        self.state.status.is_said && !self.state.status.is_due
-    }
-
-    /// When `max_rate` lets a message go.
-    pub(super) fn burst_begins_at(&self) -> Instant {
-        let most = self.most_in_a_second();
-        match most > 0 && self.state.rate.is_spent() {
-            true => rate::next_burst(most, self.state.last_publish),
-            false => Instant::default(),
         }
     }
 
@@ -533,6 +520,7 @@ impl<'a> Session<'a> {
         let payload = match said.text {
             Words::Online => ONLINE,
             Words::Offline => OFFLINE,
+            #[cfg(feature = "health")]
             Words::Health(len) => {
                 let packet = self.control.bytes().get(..len);
                 let level = self.state.attempts.level();

@@ -12,6 +12,7 @@ use crate::health::{Health, MAX_LEN, Redis};
 use crate::log::{error, warning};
 use crate::mqtt::encode::{Notice, notice_len};
 use crate::mqtt::suspicion::TRY_AGAIN_AFTER;
+use crate::rate;
 use crate::time::{Instant, SECOND};
 
 /// Behind `status_topic`.
@@ -43,6 +44,20 @@ impl<'a> Session<'a> {
                 && self.control.is_empty()
                 && self.state.events.has_room()
         })
+    }
+
+    /// Whether `online` was said on this connection, and is not to be said now.
+    fn has_said_online(&self) -> bool {
+        self.state.status.is_said && !self.state.status.is_due
+    }
+
+    /// When `max_rate` lets a message go.
+    fn burst_begins_at(&self) -> Instant {
+        let most = self.most_in_a_second();
+        match most > 0 && self.state.rate.is_spent() {
+            true => rate::next_burst(most, self.state.last_publish),
+            false => Instant::default(),
+        }
     }
 
     /// When it is due, and may go.
