@@ -131,6 +131,10 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator could not tell what is wrong"
+    )]
     pub fn next(&mut self) -> Result<Token<'a>, SyntaxError> {
         let mut byte = self.skip_white_space();
         if self.state == State::Comma {
