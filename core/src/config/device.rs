@@ -117,26 +117,25 @@ fn built_in(fields: &mut Fields<'_, '_, '_>, device: &Device<'_>) {
     if cfg!(not(feature = "proxy")) && fields.row.is_given(Key::Proxy) {
         fields.error(Key::Proxy, Problem::NotBuiltIn("proxies"));
     }
-    if device.payload == Payload::Json && cfg!(not(feature = "json")) {
+    if cfg!(not(feature = "json")) && fields.text(Key::Payload) == Some("json") {
         fields.error(Key::Payload, Problem::NotBuiltIn("JSON"));
     }
     if cfg!(not(feature = "status")) && fields.row.is_given(Key::StatusTopic) {
         fields.error(Key::StatusTopic, Problem::NotBuiltIn("a status"));
     }
-    if cfg!(not(all(feature = "status", feature = "health")))
-        && fields
-            .given_integer(Key::StatusInterval)
-            .is_some_and(|interval| interval > 0)
+    // It means nothing without a topic.
+    if cfg!(all(feature = "status", not(feature = "health")))
+        && is_above_0(fields, Key::StatusInterval)
     {
         fields.error(Key::StatusInterval, Problem::NotBuiltIn("health"));
     }
-    if cfg!(not(feature = "spool"))
-        && fields
-            .given_integer(Key::SpoolSize)
-            .is_some_and(|size| size > 0)
-    {
+    if cfg!(not(feature = "spool")) && is_above_0(fields, Key::SpoolSize) {
         fields.error(Key::SpoolSize, Problem::NotBuiltIn("a spool"));
     }
+}
+
+fn is_above_0(fields: &mut Fields<'_, '_, '_>, key: Key) -> bool {
+    fields.given_integer(key).is_some_and(|number| number > 0)
 }
 
 const CREDENTIAL_KEYS: [Key; 2] = [Key::Username, Key::Password];
@@ -339,8 +338,8 @@ fn mqtt5(fields: &mut Fields<'_, '_, '_>, device: &mut Device<'_>) {
 }
 
 fn payload(fields: &mut Fields<'_, '_, '_>) -> Payload {
-    match fields.text(Key::Payload) {
-        Some("json") => Payload::Json,
+    match cfg!(feature = "json").then(|| fields.text(Key::Payload)) {
+        Some(Some("json")) => Payload::Json,
         _ => Payload::Csv,
     }
 }

@@ -6,7 +6,9 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
-use crate::config::{Redis, Spool};
+use crate::config::Redis;
+#[cfg(feature = "spool")]
+use crate::config::Spool;
 use crate::redis::session::Channels as _;
 
 /// Two devices, and two signals of each.
@@ -35,6 +37,7 @@ fn tables() -> ([Device<'static>; 2], [Signal<'static>; 4]) {
 fn with_routes(devices: &[Device<'_>], signals: &[Signal<'_>], test: impl FnOnce(Routes<'_>)) {
     let config = Config {
         redis: Redis::default(),
+        #[cfg(feature = "spool")]
         spool: Spool::default(),
         devices,
         signals,
@@ -75,6 +78,7 @@ fn the_same_channels_are_subscribed_to() {
     let (devices, signals) = tables();
     let config = Config {
         redis: Redis::default(),
+        #[cfg(feature = "spool")]
         spool: Spool::default(),
         devices: &devices,
         signals: &signals,
@@ -117,6 +121,7 @@ fn storage_that_is_too_small_is_refused() {
     let (devices, signals) = tables();
     let config = Config {
         redis: Redis::default(),
+        #[cfg(feature = "spool")]
         spool: Spool::default(),
         devices: &devices,
         signals: &signals,
