@@ -374,7 +374,10 @@ impl Rig {
                 dropped,
                 ..
             } = counters;
+            #[cfg(feature = "spool")]
             let spooled = counters.spool.map_or(0, |spool| spool.spooled);
+            #[cfg(not(feature = "spool"))]
+            let spooled = 0;
             let accounted = rejected + suppressed + queued + sent + dropped + spooled;
             assert_eq!(
                 received,
