@@ -97,7 +97,7 @@ fn check_connect(case: &Case<'_>) {
         asked(terms.session_expiry)
     );
     assert_eq!(properties.max_packet_size, Some(terms.maximum_packet_size));
-    assert_eq!(properties.receive_max, Some(1));
+    assert_eq!(properties.receive_max, None);
     assert_eq!(properties.request_problem_info, Some(true));
     assert_eq!(read.username.as_deref(), case.username);
     assert_eq!(

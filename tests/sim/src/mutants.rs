@@ -50,6 +50,7 @@ const IN_ORDER: &str = "core/src/bridge/spooling/order.rs";
 const RETURNING: &str = "core/src/bridge/spooling/returning.rs";
 const TOLD: &str = "core/src/bridge/spooling/told.rs";
 const REPLAY: &str = "core/src/mqtt/session/replay.rs";
+const LOG_OF_SPOOL: &str = "core/src/spool/log.rs";
 const OPERATIONS: &str = "core/src/spool/operations.rs";
 
 macro_rules! mutants {
@@ -281,9 +282,11 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "commands to Redis are shown" in REDIS:
         "trace!(\"redis: {} bytes sent\", count);" => "trace!(\"redis: {} bytes sent: {}\", count, crate::log::Text(self.commands.pending()));";
     "what has waited for the flush interval is written an interval later" in SPOOLING:
-        "if (now >= due || is_end" => "if (now >= due + self.at.flush_interval || is_end";
+        "if (now >= write_at || is_end" => "if (now >= write_at + self.at.flush_interval || is_end";
     "what has waited is written at once" in SPOOLING:
         "Instant::from_millis(since.max(0) as u64) + self.at.flush_interval" => "Instant::from_millis(since.max(0) as u64)";
+    "a block is forgotten while it is being written" in LOG_OF_SPOOL:
+        "if !matches!(self.at.state, State::Open(Doing::Block(_))) {" => "if !matches!(self.at.state, State::Closed { .. }) {";
     "what is written is not synced" in OPERATIONS:
         "if self.at.is_dirty {\n                return Some(Doing::Sync);" => "if self.at.is_dirty && self.at.base == u64::MAX {\n                return Some(Doing::Sync);";
     "what waits counts as done with" in IN_ORDER:
