@@ -17,7 +17,10 @@ const NAMES: [&str; 6] = [
     "authors",
 ];
 
-/// The licences that MIT stands beside as a choice, in files' names.
+/// Short licences, in files' names: the first that a crate offers is chosen.
+const CHOICES: [&str; 2] = ["mit", "boost"];
+
+/// The licences that such a one stands beside as a choice, in files' names.
 const ALTERNATIVES: [&str; 6] = ["apache", "unlicense", "boost", "cc0", "zlib", "0bsd"];
 
 /// Folders of what is not linked.
@@ -48,11 +51,11 @@ pub fn texts(folder: &Path, licence: &str, authors: &[String]) -> Result<Vec<Str
     let mut files = Vec::new();
     collect(folder, &mut files).map_err(|error| format!("{}: {error}", folder.display()))?;
     files.sort();
-    let offers_mit = files.iter().any(|path| name(path).contains("mit"));
-    if offers_mit {
+    let offers = |wanted: &&&str| files.iter().any(|path| name(path).contains(**wanted));
+    if let Some(&chosen) = CHOICES.iter().find(offers) {
         files.retain(|path| {
             let name = name(path);
-            name.contains("mit") || !ALTERNATIVES.iter().any(|other| name.contains(other))
+            name.contains(chosen) || !ALTERNATIVES.iter().any(|other| name.contains(other))
         });
     }
     let mut texts = Vec::new();

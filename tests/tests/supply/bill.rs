@@ -57,7 +57,7 @@ fn the_daemon_is_made_of_what_is_linked_for_its_target_with_the_features_of_the_
     assert_eq!(whole.parts[0].name, "mqtt-client");
     assert_eq!(
         features("mqtt-client").as_deref(),
-        Some("default,mqtt5,providers,proxy,tls")
+        Some("default,json,mqtt5,providers,proxy,spool,status,tls")
     );
     assert_eq!(features("rustls").as_deref(), Some("ring,std,tls12"));
     // The tests have `pty` and more of it.

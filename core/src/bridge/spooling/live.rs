@@ -100,8 +100,8 @@ impl<'a> Spool<'a> {
     pub(super) fn unsafe_since_live(&self) -> Option<i64> {
         let live = self.at.live.unwrap_or_default();
         let uncopied = self.uncopied();
-        let now = self.at.now.as_millis() as i64;
-        let waiting = (uncopied < live.accepted).then(|| self.at.marks.at(uncopied).unwrap_or(now));
+        // Of one that came before the spool nobody knows: it is old.
+        let waiting = (uncopied < live.accepted).then(|| self.at.marks.at(uncopied).unwrap_or(0));
         match (waiting, live.put_at) {
             (Some(waiting), Some(put)) => Some(waiting.min(put)),
             (waiting, put) => waiting.or(put),

@@ -378,8 +378,8 @@ impl<'a> Spool<'a> {
             return self.unsafe_since_live();
         }
         let from = self.unsafe_from();
-        let now = self.at.now.as_millis() as i64;
-        (from < self.at.accepted).then(|| self.at.marks.at(from).unwrap_or(now))
+        // Of one that came before the spool nobody knows: it is old.
+        (from < self.at.accepted).then(|| self.at.marks.at(from).unwrap_or(0))
     }
 
     /// Puts all that waits in the outbox into the log too; whether all of it is there.
