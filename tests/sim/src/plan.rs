@@ -183,8 +183,15 @@ impl Plan {
     /// The plan of a seed.
     #[must_use]
     pub fn draw(seed: u64) -> Self {
+        Self::draw_in(seed, |_| {})
+    }
+
+    /// The same in a world that is changed before anything happens.
+    #[must_use]
+    pub fn draw_in(seed: u64, change: impl FnOnce(&mut World)) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let world = World::draw(&mut rng);
+        let mut world = World::draw(&mut rng);
+        change(&mut world);
         let mut own = rng.clone();
         let mut happenings = if rng.u8(..10) == 0 {
             story::calm(&world, &mut rng)

@@ -138,6 +138,14 @@ pub struct Edition {
 }
 
 impl World {
+    /// No device has a spool, or tells its broker whether it is online.
+    pub fn make_plain(&mut self) {
+        for device in &mut self.devices {
+            device.spool = None;
+            device.status = false;
+        }
+    }
+
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Self {
         let count = [1, 1, 2, 3][rng.usize(..4)];

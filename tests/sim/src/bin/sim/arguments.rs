@@ -2,8 +2,9 @@
 
 use lexopt::prelude::*;
 
-pub const USAGE: &str = "usage: cargo sim [--seeds N] [--seed S] [--keep I,J,...] [--brief]
-       cargo sim --plan --seed S [--keep I,J,...]
+pub const USAGE: &str =
+    "usage: cargo sim [--seeds N] [--seed S] [--keep I,J,...] [--brief] [--plain]
+       cargo sim --plan --seed S [--keep I,J,...] [--plain]
        cargo sim --mutants [WORD...]
        cargo sim --fleet";
 
@@ -16,6 +17,8 @@ pub struct Arguments {
     pub keep: Option<Vec<usize>>,
     /// Of a failing seed, one line.
     pub brief: bool,
+    /// No device has a spool or a status.
+    pub plain: bool,
 }
 
 pub enum Task {
@@ -39,6 +42,7 @@ pub fn parse() -> Result<Arguments, lexopt::Error> {
         seed: 1,
         keep: None,
         brief: false,
+        plain: false,
     };
     let mut named = false;
     while let Some(argument) = parser.next()? {
@@ -53,6 +57,7 @@ pub fn parse() -> Result<Arguments, lexopt::Error> {
                 let numbers = numbers.split(',').map(str::parse).collect::<Result<_, _>>();
                 arguments.keep = Some(numbers.map_err(|error| format!("--keep: {error}"))?);
             }
+            Long("plain") => arguments.plain = true,
             Long("brief") => arguments.brief = true,
             Long("plan") => arguments.task = Task::ShowPlan,
             Long("fleet") => arguments.task = Task::Fleet,

@@ -58,7 +58,11 @@ fn told(result: Result<bool, String>) -> bool {
 }
 
 fn planned(arguments: &Arguments, seed: u64) -> Plan {
-    let plan = Plan::draw(seed);
+    let plan = Plan::draw_in(seed, |world| {
+        if arguments.plain {
+            world.make_plain();
+        }
+    });
     match &arguments.keep {
         Some(numbers) => plan.only(numbers),
         None => plan,
