@@ -1,6 +1,6 @@
 //! The end towards one broker: its session, its link and its network.
 
-use super::feed::make_room;
+use super::feed::queue_new;
 use super::sink::Sink;
 #[cfg(feature = "spool")]
 use super::spooling::Spool;
@@ -209,8 +209,7 @@ impl<'a, N: Network, S: Sink> Broker<'a, N, S> {
         if let Some(spool) = &mut self.spool {
             return spool.accept(now, session, routes, number, sample);
         }
-        session.queue(number, is_aside, sample)
-            || make_room(session, routes, sample) && session.queue(number, is_aside, sample)
+        queue_new(session, routes, number, is_aside, sample)
     }
 
     /// Of the counters those that count before a sample is queued.

@@ -238,14 +238,23 @@ impl<'a, N: Network, S: Sink> Onward<'_, 'a, N, S> {
     }
 }
 
+/// Queues a new sample, if need be in the place of the oldest ones; whether it is in.
+#[inline]
+pub(super) fn queue_new<S: Sink>(
+    session: &mut S,
+    routes: &mut Routes<'_>,
+    number: u32,
+    is_aside: bool,
+    sample: &Sample<'_>,
+) -> bool {
+    session.queue(number, is_aside, sample)
+        || make_room(session, routes, sample) && session.queue(number, is_aside, sample)
+}
+
 /// Whether there is room for the sample. The signals whose samples were dropped for it forget what they said last.
 #[cold]
 #[inline(never)]
-pub(super) fn make_room(
-    session: &mut impl Sink,
-    routes: &mut Routes<'_>,
-    sample: &Sample<'_>,
-) -> bool {
+fn make_room(session: &mut impl Sink, routes: &mut Routes<'_>, sample: &Sample<'_>) -> bool {
     loop {
         match session.make_room(sample) {
             Room::Enough => return true,

@@ -3,7 +3,8 @@
 //!
 //! A message in flight cannot move: a copy of it goes to the log, which reading passes over.
 
-use super::{Sink, Spool, make_room};
+use super::{Sink, Spool, queue_new};
+use crate::outbox::Held;
 use crate::rate::{self, Rate};
 use crate::routes::Routes;
 use crate::sample::Sample;
@@ -60,8 +61,7 @@ impl<'a> Spool<'a> {
         if self.is_hanging(now) {
             self.log.give_up(now);
         }
-        let is_in = session.queue(number, is_aside, sample)
-            || make_room(session, routes, sample) && session.queue(number, is_aside, sample);
+        let is_in = queue_new(session, routes, number, is_aside, sample);
         if is_in {
             self.queued(now, routes, number);
         }
@@ -225,6 +225,7 @@ impl<'a> Spool<'a> {
         let mut index = first;
         // Those that are set aside stand before those in flight.
         let copied = self.live().copied;
+        let moves = |held: &Held, index| held.is_unsent && (index >= copied || held.is_aside());
         let (mut moved, mut before_copied) = (0, 0);
         let (mut is_whole, mut since) = (true, None);
         let Spool { log, at, .. } = self;
@@ -232,7 +233,7 @@ impl<'a> Spool<'a> {
             if held.is_returned() {
                 return true;
             }
-            if held.is_unsent && (index >= copied || held.is_aside()) {
+            if moves(&held, index) {
                 let accepted_at = at.marks.at(index).unwrap_or(at.now.as_millis() as i64);
                 let signal = held.signal();
                 is_whole = log.push(&at.numbered(routes, log.end(), accepted_at, signal, sample));
@@ -248,7 +249,7 @@ impl<'a> Spool<'a> {
             if held.is_returned() {
                 return false;
             }
-            let is_taken = left > 0 && held.is_unsent && (index >= copied || held.is_aside());
+            let is_taken = left > 0 && moves(&held, index);
             index += 1;
             left -= u64::from(is_taken);
             is_taken

@@ -25,7 +25,7 @@ mod order;
 mod returning;
 mod told;
 
-use super::feed::make_room;
+use super::feed::queue_new;
 use super::sink::Sink;
 use crate::config::Device;
 use crate::routes::Routes;

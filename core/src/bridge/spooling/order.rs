@@ -1,6 +1,6 @@
 //! How does it go in order? The outbox has the oldest samples, and the log the newest ones, once the outbox is full.
 
-use super::{MOST_AT_ONCE, Sink, Spool, make_room};
+use super::{MOST_AT_ONCE, Sink, Spool, queue_new};
 use crate::routes::Routes;
 use crate::sample::Sample;
 use crate::time::Instant;
@@ -52,8 +52,7 @@ impl<'a> Spool<'a> {
             return false;
         }
         let is_aside = routes.is_aside(number);
-        session.queue(number, is_aside, sample)
-            || make_room(session, routes, sample) && session.queue(number, is_aside, sample)
+        queue_new(session, routes, number, is_aside, sample)
     }
 
     /// The outbox is full: new samples go to the log, if all that waits there is in it already.
